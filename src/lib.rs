@@ -1,0 +1,29 @@
+//! Pillarbox: mail utilities for the shell, in one binary.
+//!
+//! This library exists for the binary, its tests, benches and fuzz targets. It makes no
+//! promise of a stable interface.
+//!
+//! # The floor plan
+//!
+//! A module imports from its own room and from the floors below it, never upward and never
+//! from a neighbour on its own floor (`tests/layers.rs` keeps this true):
+//!
+//! ```text
+//! 7  cli                 the command line collected; dispatch; man pages, completions
+//! 6  verbs  nouns        the work itself; a verb never imports another verb
+//! 5  open                a Location becomes a connected Store, Spool or Transport
+//! 4  route  config       where mail goes by DNS; accounts and credentials
+//! 3  {smtp,imap,pop}::{client,server,store,spool}
+//! 2  net  store  state  ui
+//! 1  message  query (may read message)  sasl  {smtp,imap,pop}::syntax
+//! 0  base
+//! ```
+
+pub mod base;
+
+pub mod imap;
+pub mod message;
+pub mod pop;
+pub mod query;
+pub mod sasl;
+pub mod smtp;
