@@ -23,7 +23,9 @@ pub mod base;
 
 pub mod imap;
 pub mod message;
+pub mod net;
 pub mod pop;
 pub mod query;
 pub mod sasl;
 pub mod smtp;
+pub mod store;

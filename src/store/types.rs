@@ -1,0 +1,373 @@
+//! The values that stores speak in.
+
+use std::collections::BTreeSet;
+
+/// The name of one message within its folder, opaque to all but its store: an IMAP UID in
+/// decimal, a POP3 UIDL, a Maildir unique name, an mbox offset.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Id(pub String);
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Flags and keywords of one message. System flags are spelled as IMAP spells them
+/// (`\Seen`), keywords as they are; compared without case (RFC 9051 section 2.3.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags(BTreeSet<Flag>);
+
+/// One flag; equality and order ignore ASCII case, display keeps it.
+#[derive(Debug, Clone)]
+pub struct Flag(String);
+
+impl Flag {
+    /// A flag from its name, `\Seen` or a keyword.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as it was given.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is one of the flags that begin with a backslash.
+    pub fn is_system(&self) -> bool {
+        self.0.starts_with('\\')
+    }
+}
+
+impl PartialEq for Flag {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+impl Eq for Flag {}
+impl PartialOrd for Flag {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Flag {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let lower = |s: &str| s.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
+        lower(&self.0).cmp(&lower(&other.0))
+    }
+}
+
+impl Flags {
+    /// No flags.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the flag is set.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains(&Flag::new(name))
+    }
+
+    /// Sets one; `\Recent` is a session's own and is left out.
+    pub fn insert(&mut self, name: &str) {
+        if !name.eq_ignore_ascii_case("\\Recent") {
+            self.0.insert(Flag::new(name));
+        }
+    }
+
+    /// Clears one.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(&Flag::new(name));
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Flag> {
+        self.0.iter()
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many are set.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Flags {
+    fn from_iter<T: IntoIterator<Item = S>>(names: T) -> Self {
+        let mut flags = Self::new();
+        for name in names {
+            flags.insert(name.as_ref());
+        }
+        flags
+    }
+}
+
+/// One message of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub id: Id,
+    /// Octets as announced, a hint; `None` where the source did not tell.
+    pub size: Option<u64>,
+    /// Flags, where the source has any.
+    pub flags: Option<Flags>,
+}
+
+/// Which octets of a message to read. All of them leave `\Seen` as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum What {
+    /// The whole message.
+    #[default]
+    Whole,
+    /// The header block with the empty line behind it.
+    Headers,
+    /// Only these header fields (names without colon), with the empty line behind them.
+    HeaderFields(Vec<String>),
+    /// An IMAP section (`1.2`, `2.MIME`, `TEXT`; RFC 9051 section 6.4.5.1), raw.
+    Section(String),
+    /// `octets` octets of the section (empty: the whole message) from `offset`.
+    Partial {
+        /// The section; empty for the whole message.
+        section: String,
+        /// First octet, from 0.
+        offset: u64,
+        /// At most that many; `None`: to the end.
+        octets: Option<u64>,
+    },
+}
+
+/// What is known of a message that travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Its name at the source.
+    pub id: Id,
+    /// Octets that will come, exact where `Some`.
+    pub size: Option<u64>,
+    /// Flags.
+    pub flags: Option<Flags>,
+    /// When the store received it, as seconds since 1970 with the zone's offset in seconds.
+    pub received: Option<Received>,
+}
+
+/// IMAP's INTERNALDATE: an instant and the zone it was written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Received {
+    /// Seconds since 1970-01-01 UTC.
+    pub seconds: i64,
+    /// East of UTC, in seconds.
+    pub offset_seconds: i32,
+}
+
+/// What became of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The messages are gone.
+    Gone,
+    /// They are marked, and go when the session ends well (POP3).
+    AtFinish,
+    /// They carry `\Deleted`, but could not be expunged without others' (IMAP without UIDPLUS).
+    Marked,
+}
+
+/// One folder of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Folder {
+    /// UTF-8, `/` between levels, whatever the server's delimiter.
+    pub name: String,
+    /// Special use (`\Sent`, RFC 6154), without those of the base RFC.
+    pub special_use: Vec<String>,
+    /// Whether it can be selected.
+    pub selectable: bool,
+    /// Whether it is subscribed to, where known.
+    pub subscribed: Option<bool>,
+    /// How it stands, where the listing told for free (LIST-STATUS).
+    pub status: Option<Status>,
+}
+
+/// How a folder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status {
+    /// Number of messages.
+    pub messages: u64,
+    /// Unseen messages, where known.
+    pub unseen: Option<u64>,
+    /// Generation of the ids; a change makes every id void. Zero is what some servers say.
+    pub uid_validity: u32,
+    /// The id that the next message will get, at least; 0 when unknown.
+    pub uid_next: u32,
+    /// Highest mod-sequence (RFC 7162), where the store has them.
+    pub highest_modseq: Option<u64>,
+    /// Octets of all messages, where known.
+    pub size: Option<u64>,
+}
+
+/// The point of a folder's history up to which all is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// Generation; another one means that everything is new.
+    pub uid_validity: u32,
+    /// Mod-sequence up to which all was applied; `None` without CONDSTORE.
+    pub modseq: Option<u64>,
+    /// Ids that were known.
+    pub known: Vec<Id>,
+}
+
+/// What happened in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// How the folder stands at the end of it.
+    pub status: Status,
+    /// Messages that are new or whose flags changed, with their flags; all when `complete`.
+    pub changed: Vec<Listed>,
+    /// Known messages that are gone.
+    pub vanished: Vec<Id>,
+    /// Whether `changed` lists every message of the folder.
+    pub complete: bool,
+}
+
+/// Flags to add and to remove on many messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagChange {
+    /// The messages.
+    pub ids: Vec<Id>,
+    /// Flags to set.
+    pub add: Flags,
+    /// Flags to clear.
+    pub remove: Flags,
+}
+
+/// Who sends, and to whom: SMTP's envelope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Envelope {
+    /// The reverse-path without angle brackets; empty is the null path.
+    pub sender: String,
+    /// The forward-paths without angle brackets.
+    pub recipients: Vec<String>,
+}
+
+/// The fate of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The recipient as given.
+    pub recipient: String,
+    /// What is known.
+    pub state: Fate,
+    /// How far it came: `connect`, `greeting`, `ehlo`, `starttls`, `auth`, `mail`, `rcpt`,
+    /// `data`, `body`.
+    pub stage: &'static str,
+    /// Reply code, where the peer answered.
+    pub code: Option<u16>,
+    /// Enhanced status code (RFC 3463), where the peer gave one.
+    pub enhanced: Option<String>,
+    /// The peer's own words, or ours where it said nothing.
+    pub text: String,
+}
+
+/// How certain a fate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The peer took responsibility.
+    Delivered,
+    /// Try again later.
+    Temporary,
+    /// Never.
+    Permanent,
+    /// The connection went after the message was given and before the answer came.
+    Unknown,
+}
+
+/// What a store can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A local file or folder.
+    #[error("{path}: {source}")]
+    File {
+        /// Which one.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The folder does not exist.
+    #[error("no folder {0:?}")]
+    NoFolder(String),
+    /// The folder's ids are of another generation than the caller's.
+    #[error("uidvalidity is {found}, not {wanted}: the folder was made anew, and its old message numbers are void")]
+    OtherGeneration {
+        /// What the caller had.
+        wanted: u32,
+        /// What the store says.
+        found: u32,
+    },
+    /// The content is not what the format wants.
+    #[error("{path}: {reason} at octet {offset}")]
+    Format {
+        /// Which file.
+        path: String,
+        /// Octet in it.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A name that this store cannot hold.
+    #[error("{name:?} cannot be a folder name here: {reason}")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// This kind of store has no such operation.
+    #[error("{store} cannot {operation}")]
+    Unsupported {
+        /// Kind of store.
+        store: &'static str,
+        /// What was asked.
+        operation: &'static str,
+    },
+    /// Nobody can say what became of it.
+    #[error("{0}")]
+    Unknown(String),
+    /// The sink or source that the caller gave failed.
+    #[error("{0}")]
+    Caller(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The reader of our output has gone away.
+    #[error("output closed")]
+    OutputClosed,
+    /// A protocol module's own error.
+    #[error(transparent)]
+    Peer(Box<dyn PeerError>),
+}
+
+/// What a protocol module's error answers, so that exit codes and retries need no text.
+pub trait PeerError: std::error::Error + Send + Sync + std::any::Any {
+    /// Worth trying again later, unchanged.
+    fn is_transient(&self) -> bool;
+    /// Login or permission.
+    fn is_auth(&self) -> bool;
+    /// The peer broke the protocol.
+    fn is_protocol(&self) -> bool;
+    /// TLS is missing or not verified.
+    fn is_tls(&self) -> bool;
+    /// The network error underneath, where there is one.
+    fn network(&self) -> Option<&crate::net::Error> {
+        None
+    }
+    /// What the user can do, in one line.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The result of every store operation.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A file's error with its path.
+    pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
+    }
+}
