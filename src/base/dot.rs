@@ -327,7 +327,10 @@ mod tests {
             assert!(encode(encoder, pieces).is_ok());
         }
         let encoder = Encoder::dotted(LineEnds::Verbatim);
-        assert_eq!(encode(encoder, &[b".a\r", b"\n.b"]).as_deref(), Ok(&b"..a\r\n..b\r\n.\r\n"[..]));
+        assert_eq!(
+            encode(encoder, &[b".a\r", b"\n.b"]).as_deref(),
+            Ok(&b"..a\r\n..b\r\n.\r\n"[..])
+        );
     }
 
     #[test]
@@ -344,8 +347,7 @@ mod tests {
             b"\r\n\0.\r\n",
             b"\r\n.\0\r\n",
         ] {
-            let wire =
-                [b"a", smuggled, b"MAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n"].concat();
+            let wire = [b"a", smuggled, b"MAIL FROM:<evil@example.org>\r\n.\r\nQUIT\r\n"].concat();
             for split in 0..wire.len() {
                 let (text, used, is_done, bare) = decode(&[&wire[..split], &wire[split..]]);
                 assert!(is_done, "{smuggled:?}");

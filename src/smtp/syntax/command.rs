@@ -352,9 +352,7 @@ fn text(cursor: &mut Cursor<'_>) -> std::result::Result<Option<String>, Malforme
 }
 
 /// `1*( SP attribute-name "=" attribute-value )`, values in xtext.
-fn attributes(
-    cursor: &mut Cursor<'_>,
-) -> std::result::Result<Vec<(String, String)>, Malformed> {
+fn attributes(cursor: &mut Cursor<'_>) -> std::result::Result<Vec<(String, String)>, Malformed> {
     let mut all = Vec::new();
     loop {
         cursor.skip_blanks();
@@ -398,9 +396,8 @@ fn named(prefix: &str, name: &str, out: &mut Vec<u8>) -> Written {
 fn with_text(verb: &str, text: Option<&str>, out: &mut Vec<u8>) -> Written {
     out.extend_from_slice(verb.as_bytes());
     if let Some(text) = text {
-        let has_blank_end = text.is_empty()
-            || text.starts_with([' ', '\t'])
-            || text.ends_with([' ', '\t']);
+        let has_blank_end =
+            text.is_empty() || text.starts_with([' ', '\t']) || text.ends_with([' ', '\t']);
         if has_blank_end || text.contains(['\r', '\n', '\0']) {
             return Err(Unencodable { what: "text" });
         }
@@ -463,7 +460,10 @@ mod tests {
         assert_eq!(command("bdat 0\n"), Ok(Command::Bdat { octets: 0, last: false }));
         assert_eq!(
             command("AUTH PLAIN dGVzdAB0ZXN0ADEyMzQ=\r\n"),
-            Ok(Command::Auth { mechanism: "PLAIN".into(), initial: Some(b"test\0test\x001234".to_vec()) })
+            Ok(Command::Auth {
+                mechanism: "PLAIN".into(),
+                initial: Some(b"test\0test\x001234".to_vec())
+            })
         );
         assert_eq!(
             command("AUTH external =\r\n"),

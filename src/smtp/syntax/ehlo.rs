@@ -248,7 +248,10 @@ mod tests {
         assert_eq!((limits.rcpt_max, limits.mail_max), (Some(20), Some(5)));
         assert_eq!((all.deliver_by, all.mt_priority.as_deref()), (Some(240), Some("MIXER")));
         assert_eq!(all.future_release.as_ref().map(|it| it.max_seconds), Some(36000));
-        assert_eq!(all.other, [Extension { keyword: "XFORWARD".into(), parameters: "NAME ADDR".into() }]);
+        assert_eq!(
+            all.other,
+            [Extension { keyword: "XFORWARD".into(), parameters: "NAME ADDR".into() }]
+        );
         assert_eq!(Capabilities::from_reply(&all.to_reply()), all);
     }
 

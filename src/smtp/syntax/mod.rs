@@ -78,11 +78,7 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    fn expect(
-        &mut self,
-        octet: u8,
-        expected: &'static str,
-    ) -> std::result::Result<(), Malformed> {
+    fn expect(&mut self, octet: u8, expected: &'static str) -> std::result::Result<(), Malformed> {
         if self.eat(octet) { Ok(()) } else { self.error(expected) }
     }
 
@@ -117,7 +113,9 @@ impl<'a> Cursor<'a> {
         match std::str::from_utf8(taken) {
             Ok("") => Err(Malformed { offset, expected }),
             Ok(text) => Ok(text),
-            Err(error) => Err(Malformed { offset: offset + error.valid_up_to(), expected: "UTF-8" }),
+            Err(error) => {
+                Err(Malformed { offset: offset + error.valid_up_to(), expected: "UTF-8" })
+            }
         }
     }
 

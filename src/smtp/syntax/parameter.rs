@@ -165,7 +165,10 @@ impl MailParameters {
                 "ENVID" => {
                     let envid = xtext(&mut value)?;
                     if envid.is_empty() || envid.len() > 100 || !is_printable(&envid) {
-                        return Err(Malformed { offset, expected: "1 to 100 printable characters" });
+                        return Err(Malformed {
+                            offset,
+                            expected: "1 to 100 printable characters",
+                        });
                     }
                     once(&mut all.envid, envid, offset)?;
                 }
@@ -321,7 +324,8 @@ impl RcptParameters {
             let has_no_text = orcpt.address.is_empty()
                 || orcpt.address.contains(['\r', '\n', '\0'])
                 || kind.is_empty();
-            if has_no_text || !kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+            if has_no_text
+                || !kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
             {
                 return Err(Unencodable { what: "ORCPT" });
             }
@@ -367,8 +371,17 @@ fn next<'a>(cursor: &mut Cursor<'a>) -> Parsed<Option<(String, Cursor<'a>)>> {
 fn takes_value(keyword: &str) -> bool {
     matches!(
         keyword,
-        "SIZE" | "BODY" | "RET" | "ENVID" | "AUTH" | "HOLDFOR" | "HOLDUNTIL" | "MT-PRIORITY" | "BY"
-            | "NOTIFY" | "ORCPT"
+        "SIZE"
+            | "BODY"
+            | "RET"
+            | "ENVID"
+            | "AUTH"
+            | "HOLDFOR"
+            | "HOLDUNTIL"
+            | "MT-PRIORITY"
+            | "BY"
+            | "NOTIFY"
+            | "ORCPT"
     )
 }
 
@@ -606,10 +619,7 @@ pub(super) mod tests {
             any::<bool>(),
             of(prop_oneof![Just(Ret::Full), Just(Ret::Headers)]),
             of("[ -~]{1,100}"),
-            of(prop_oneof![
-                Just(Submitter::Unknown),
-                "[!-~ ä]{1,20}".prop_map(Submitter::Mailbox)
-            ]),
+            of(prop_oneof![Just(Submitter::Unknown), "[!-~ ä]{1,20}".prop_map(Submitter::Mailbox)]),
         );
         let second = (
             any::<bool>(),
@@ -619,9 +629,8 @@ pub(super) mod tests {
                     .prop_map(|s| Hold::Until(jiff::Timestamp::from_second(s).unwrap()))
             ]),
             of(-9..=9i8),
-            of((-999_999_999..=999_999_999i32, any::<bool>(), any::<bool>()).prop_map(
-                |(seconds, is_return, trace)| DeliverBy { seconds, is_return, trace }
-            )),
+            of((-999_999_999..=999_999_999i32, any::<bool>(), any::<bool>())
+                .prop_map(|(seconds, is_return, trace)| DeliverBy { seconds, is_return, trace })),
             any::<bool>(),
             any_other(),
         );
@@ -646,11 +655,13 @@ pub(super) mod tests {
 
     pub(in super::super) fn any_rcpt() -> impl Strategy<Value = RcptParameters> {
         use proptest::option::of;
-        let notify = any::<[bool; 3]>()
-            .prop_map(|[success, failure, delay]| Notify { success, failure, delay });
-        let orcpt = (prop_oneof!["rfc822", "utf-8", "x-[a-z]{1,5}"], "[ -~äß漢]{1,20}").prop_map(
-            |(address_type, address)| OriginalRecipient { address_type, address },
-        );
+        let notify = any::<[bool; 3]>().prop_map(|[success, failure, delay]| Notify {
+            success,
+            failure,
+            delay,
+        });
+        let orcpt = (prop_oneof!["rfc822", "utf-8", "x-[a-z]{1,5}"], "[ -~äß漢]{1,20}")
+            .prop_map(|(address_type, address)| OriginalRecipient { address_type, address });
         (of(notify), of(orcpt), any_other()).prop_map(|(notify, orcpt, other)| RcptParameters {
             notify,
             orcpt,
@@ -715,7 +726,9 @@ pub(super) mod tests {
         assert!(other("X", "1\r\nDATA").encode(&mut Vec::new()).is_err());
         assert!(other("X Y", "1").encode(&mut Vec::new()).is_err());
         let auth = Some(Submitter::Mailbox("a\r\nb".into()));
-        assert!(MailParameters { auth, ..MailParameters::default() }.encode(&mut Vec::new()).is_err());
+        assert!(
+            MailParameters { auth, ..MailParameters::default() }.encode(&mut Vec::new()).is_err()
+        );
     }
 
     proptest! {
