@@ -29,3 +29,4 @@ pub mod query;
 pub mod sasl;
 pub mod smtp;
 pub mod store;
+pub mod ui;
