@@ -30,3 +30,4 @@ pub mod sasl;
 pub mod smtp;
 pub mod store;
 pub mod ui;
+pub mod verbs;

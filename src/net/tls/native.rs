@@ -157,6 +157,7 @@ impl Client {
             || has("unable to get local issuer")
             || has("unable to get issuer")
             || has("unable to verify the first")
+            || has("certificate signature failure")
         {
             Fault::Untrusted
         } else if has("certificate revoked") {

@@ -362,7 +362,8 @@ fn fault(error: &rustls::Error) -> Fault {
             Bad::NotValidForNameContext { presented, .. } => {
                 Fault::WrongName(presented.iter().map(|name| plain_name(name)).collect())
             }
-            Bad::UnknownIssuer => Fault::Untrusted,
+            // A signature that is not by the root of that name: another root of the same name.
+            Bad::UnknownIssuer | Bad::BadSignature => Fault::Untrusted,
             Bad::Revoked => Fault::Revoked,
             Bad::Other(other) => match other.0.downcast_ref::<Mismatch>() {
                 Some(Mismatch(found)) => Fault::PinMismatch(*found),
