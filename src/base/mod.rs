@@ -2,4 +2,5 @@
 
 pub mod decode;
 pub mod limits;
+pub mod location;
 pub mod secret;
