@@ -3,4 +3,5 @@
 pub mod decode;
 pub mod dot;
 pub mod limits;
+pub mod location;
 pub mod secret;

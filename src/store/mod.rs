@@ -11,9 +11,26 @@
 
 use async_trait::async_trait;
 
+pub mod memory;
+pub mod part;
+pub mod pattern;
+#[cfg(test)]
+mod testing;
 pub mod types;
 
 pub use types::*;
+
+/// Tells the time; given from outside so that tests can set it.
+pub type Clock = std::rc::Rc<dyn Fn() -> Received>;
+
+/// The system's time, in UTC.
+pub fn system_clock() -> Clock {
+    std::rc::Rc::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let seconds = since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+        Received { seconds, offset_seconds: 0 }
+    })
+}
 
 /// A source that can be listed, read and emptied: a POP3 maildrop, a newsgroup, any store.
 ///

@@ -1,0 +1,304 @@
+//! One mailbox in memory: its messages in UID order, and what was expunged from it when.
+//!
+//! UIDs and UIDVALIDITY by RFC 9051 section 2.3.1.1, mod-sequences by RFC 7162 section 3.1.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::MailboxId;
+use crate::store::{Flags, Received, Status};
+
+/// One message. Cloning is cheap: the octets are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its UID.
+    pub uid: u32,
+    /// Mod-sequence of its last change (RFC 7162).
+    pub modseq: u64,
+    /// Its flags and keywords; never `\Recent`.
+    pub flags: Flags,
+    /// INTERNALDATE.
+    pub received: Received,
+    /// When it came into this mailbox (SAVEDATE, RFC 8514), in seconds since 1970.
+    pub saved: i64,
+    /// EMAILID (RFC 8474): the same for every copy.
+    pub email_id: String,
+    /// The message as it was given.
+    pub octets: Arc<[u8]>,
+}
+
+/// A message on its way into a mailbox.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Flags and keywords.
+    pub flags: Flags,
+    /// INTERNALDATE; `None`: now.
+    pub received: Option<Received>,
+    /// The message.
+    pub octets: Arc<[u8]>,
+}
+
+/// What to do with the flags that a caller gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagOperation {
+    /// `FLAGS`: these and no others.
+    Replace,
+    /// `+FLAGS`: these too.
+    Add,
+    /// `-FLAGS`: these no longer.
+    Remove,
+}
+
+/// What came of a change of flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// UIDs whose flags are other than before, ascending.
+    pub changed: Vec<u32>,
+    /// UIDs left alone since their mod-sequence is above UNCHANGEDSINCE, ascending
+    /// (RFC 7162 section 3.1.3: the MODIFIED response code).
+    pub modified: Vec<u32>,
+}
+
+/// UIDs that went with one change, all of them next to each other.
+#[derive(Debug, Clone)]
+struct Vanished {
+    modseq: u64,
+    uids: RangeInclusive<u32>,
+}
+
+/// A mailbox; changed only through its [`super::Account`].
+#[derive(Debug)]
+pub struct Mailbox {
+    pub(super) id: MailboxId,
+    pub(super) uid_validity: u32,
+    pub(super) special_use: Vec<String>,
+    pub(super) selectable: bool,
+    pub(super) version: u64,
+    uid_next: u32,
+    highest_modseq: u64,
+    recent_from: u32,
+    messages: Vec<Message>,
+    vanished: Vec<Vanished>,
+}
+
+impl Mailbox {
+    pub(super) fn new(id: MailboxId, uid_validity: u32, version: u64) -> Self {
+        Self {
+            id,
+            uid_validity,
+            special_use: Vec::new(),
+            selectable: true,
+            version,
+            uid_next: 1,
+            highest_modseq: 1,
+            recent_from: 1,
+            messages: Vec::new(),
+            vanished: Vec::new(),
+        }
+    }
+
+    /// Its identity, which a rename keeps and a deletion ends (MAILBOXID, RFC 8474).
+    pub fn id(&self) -> MailboxId {
+        self.id
+    }
+
+    /// Its UIDVALIDITY, never 0.
+    pub fn uid_validity(&self) -> u32 {
+        self.uid_validity
+    }
+
+    /// The UID that the next message will get.
+    pub fn uid_next(&self) -> u32 {
+        self.uid_next
+    }
+
+    /// Highest mod-sequence of any change, never 0.
+    pub fn highest_modseq(&self) -> u64 {
+        self.highest_modseq
+    }
+
+    /// The account's version at the time of the last change here: a session that remembers
+    /// it knows at a glance whether it has to look.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Special uses (`\Sent`; RFC 6154).
+    pub fn special_use(&self) -> &[String] {
+        &self.special_use
+    }
+
+    /// Whether it can hold messages; `false` is `\Noselect`: only a level above others.
+    pub fn is_selectable(&self) -> bool {
+        self.selectable
+    }
+
+    /// All messages, by ascending UID.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Where the message with this UID stands in [`Mailbox::messages`].
+    pub fn index(&self, uid: u32) -> Option<usize> {
+        self.messages.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+
+    /// The message with this UID.
+    pub fn message(&self, uid: u32) -> Option<&Message> {
+        self.index(uid).map(|at| &self.messages[at])
+    }
+
+    /// Messages that are new or have other flags since `modseq`, by ascending UID.
+    pub fn changed_since(&self, modseq: u64) -> impl Iterator<Item = &Message> {
+        self.messages.iter().filter(move |message| message.modseq > modseq)
+    }
+
+    /// UIDs expunged since `modseq`, ascending, in as few ranges as they allow (VANISHED,
+    /// RFC 7162 section 3.2.10).
+    pub fn vanished_since(&self, modseq: u64) -> Vec<RangeInclusive<u32>> {
+        let from = self.vanished.partition_point(|gone| gone.modseq <= modseq);
+        let mut ranges: Vec<(u32, u32)> = self.vanished[from..]
+            .iter()
+            .map(|gone| (*gone.uids.start(), *gone.uids.end()))
+            .collect();
+        ranges.sort_unstable();
+        let mut joined: Vec<(u32, u32)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match joined.last_mut() {
+                Some(before) if before.1.checked_add(1) == Some(first) => before.1 = last,
+                _ => joined.push((first, last)),
+            }
+        }
+        joined.into_iter().map(|(first, last)| first..=last).collect()
+    }
+
+    /// First UID that no session has been told of as `\Recent`.
+    pub fn recent_from(&self) -> u32 {
+        self.recent_from
+    }
+
+    /// Number of messages, unseen ones, octets, and the counters.
+    pub fn status(&self) -> Status {
+        Status {
+            messages: self.messages.len() as u64,
+            unseen: Some(self.messages.iter().filter(|m| !m.flags.has("\\Seen")).count() as u64),
+            uid_validity: self.uid_validity,
+            uid_next: self.uid_next,
+            highest_modseq: Some(self.highest_modseq),
+            size: Some(self.messages.iter().map(|m| m.octets.len() as u64).sum()),
+        }
+    }
+
+    pub(super) fn take_recent(&mut self) -> u32 {
+        std::mem::replace(&mut self.recent_from, self.uid_next)
+    }
+
+    /// Whether there are UIDs for so many more messages.
+    pub(super) fn has_room(&self, count: usize) -> bool {
+        u32::try_from(count).is_ok_and(|count| self.uid_next.checked_add(count).is_some())
+    }
+
+    /// Adds messages with the next UIDs, all with one new mod-sequence; `uid` and `modseq`
+    /// of what is given are replaced. There has to be room.
+    pub(super) fn add(&mut self, messages: Vec<Message>) -> Vec<u32> {
+        if messages.is_empty() {
+            return Vec::new();
+        }
+        self.highest_modseq += 1;
+        let mut uids = Vec::with_capacity(messages.len());
+        for mut message in messages {
+            message.uid = self.uid_next;
+            message.modseq = self.highest_modseq;
+            uids.push(message.uid);
+            self.uid_next += 1;
+            self.messages.push(message);
+        }
+        uids
+    }
+
+    /// Changes flags; messages that are not there are left out.
+    pub(super) fn store(
+        &mut self,
+        uids: &[u32],
+        operation: FlagOperation,
+        flags: &Flags,
+        unchanged_since: Option<u64>,
+    ) -> Stored {
+        let mut stored = Stored::default();
+        let modseq = self.highest_modseq + 1;
+        for uid in uids {
+            let Some(at) = self.index(*uid) else { continue };
+            let message = &mut self.messages[at];
+            if unchanged_since.is_some_and(|limit| message.modseq > limit) {
+                stored.modified.push(*uid);
+                continue;
+            }
+            let after = match operation {
+                FlagOperation::Replace => flags.clone(),
+                FlagOperation::Add => {
+                    let mut after = message.flags.clone();
+                    flags.iter().for_each(|flag| after.insert(flag.name()));
+                    after
+                }
+                FlagOperation::Remove => {
+                    let mut after = message.flags.clone();
+                    flags.iter().for_each(|flag| after.remove(flag.name()));
+                    after
+                }
+            };
+            if after != message.flags {
+                message.flags = after;
+                message.modseq = modseq;
+                stored.changed.push(*uid);
+            }
+        }
+        if !stored.changed.is_empty() {
+            self.highest_modseq = modseq;
+        }
+        stored.changed.sort_unstable();
+        stored.modified.sort_unstable();
+        stored
+    }
+
+    /// Takes messages away for good; those that are not there are left out. What went, by
+    /// ascending UID.
+    pub(super) fn take(&mut self, uids: &[u32]) -> Vec<Message> {
+        let mut wanted: Vec<u32> = uids.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut gone = Vec::new();
+        let mut kept = Vec::with_capacity(self.messages.len());
+        for message in std::mem::take(&mut self.messages) {
+            if wanted.binary_search(&message.uid).is_ok() {
+                gone.push(message);
+            } else {
+                kept.push(message);
+            }
+        }
+        self.messages = kept;
+        if !gone.is_empty() {
+            self.highest_modseq += 1;
+            self.note_vanished(&gone);
+        }
+        gone
+    }
+
+    /// Remembers what went with the newest mod-sequence.
+    fn note_vanished(&mut self, gone: &[Message]) {
+        let modseq = self.highest_modseq;
+        let mut run: Option<(u32, u32)> = None;
+        for message in gone {
+            run = match run {
+                Some((first, last)) if last + 1 == message.uid => Some((first, message.uid)),
+                Some((first, last)) => {
+                    self.vanished.push(Vanished { modseq, uids: first..=last });
+                    Some((message.uid, message.uid))
+                }
+                None => Some((message.uid, message.uid)),
+            };
+        }
+        if let Some((first, last)) = run {
+            self.vanished.push(Vanished { modseq, uids: first..=last });
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the stores' own tests share: a runtime, a source and a sink in memory.
+
+use async_trait::async_trait;
+
+use super::{Body, Flags, Id, Meta, Received, Result, Sink, Source};
+
+/// Runs a future to its end on a runtime of its own.
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+        .block_on(future)
+}
+
+/// Messages to append.
+pub struct Given {
+    messages: Vec<(Meta, Vec<u8>)>,
+    next: usize,
+    read: usize,
+}
+
+impl Given {
+    /// Messages without flags and dates.
+    pub fn new(bodies: &[&[u8]]) -> Self {
+        let messages = bodies.iter().map(|body| (meta(body, None, None), body.to_vec())).collect();
+        Self { messages, next: 0, read: 0 }
+    }
+
+    /// One message with flags and a date.
+    pub fn one(body: &[u8], flags: &[&str], seconds: i64) -> Self {
+        let flags: Flags = flags.iter().collect();
+        let received = Received { seconds, offset_seconds: 0 };
+        let messages = vec![(meta(body, Some(flags), Some(received)), body.to_vec())];
+        Self { messages, next: 0, read: 0 }
+    }
+}
+
+fn meta(body: &[u8], flags: Option<Flags>, received: Option<Received>) -> Meta {
+    Meta { id: Id(String::new()), size: Some(body.len() as u64), flags, received }
+}
+
+#[async_trait(?Send)]
+impl Source for Given {
+    async fn next(&mut self) -> Result<Option<Meta>> {
+        self.read = 0;
+        let next = self.messages.get(self.next).map(|(meta, _)| meta.clone());
+        self.next += 1;
+        Ok(next)
+    }
+
+    fn body(&mut self) -> &mut dyn Body {
+        self
+    }
+}
+
+#[async_trait(?Send)]
+impl Body for Given {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let rest = &self.messages[self.next - 1].1[self.read..];
+        let taken = rest.len().min(buffer.len()).min(7);
+        buffer[..taken].copy_from_slice(&rest[..taken]);
+        self.read += taken;
+        Ok(taken)
+    }
+
+    fn len(&self) -> u64 {
+        self.messages[self.next - 1].1.len() as u64
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.read = 0;
+        Ok(())
+    }
+}
+
+/// Keeps all that a spool pushes.
+#[derive(Default)]
+pub struct Collected {
+    /// Every whole message with its metadata.
+    pub messages: Vec<(Meta, Vec<u8>)>,
+    open: Option<Vec<u8>>,
+}
+
+impl Collected {
+    /// The bodies alone.
+    pub fn bodies(&self) -> Vec<&[u8]> {
+        self.messages.iter().map(|(_, body)| body.as_slice()).collect()
+    }
+}
+
+#[async_trait(?Send)]
+impl Sink for Collected {
+    async fn begin(&mut self, _message: &Meta) -> Result<()> {
+        assert!(self.open.is_none(), "messages do not interleave");
+        self.open = Some(Vec::new());
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.open.as_mut().expect("a message was begun").extend_from_slice(octets);
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        let body = self.open.take().expect("a message was begun");
+        if let Some(size) = message.size {
+            assert_eq!(size, body.len() as u64, "the size announced is the size given");
+        }
+        self.messages.push((message.clone(), body));
+        Ok(())
+    }
+}
