@@ -2,4 +2,5 @@
 
 pub mod decode;
 pub mod limits;
+pub mod mailbox_name;
 pub mod secret;
