@@ -5,4 +5,5 @@ pub mod decode;
 pub mod dot;
 pub mod limits;
 pub mod location;
+pub mod mailbox_name;
 pub mod secret;

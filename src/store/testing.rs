@@ -1,4 +1,8 @@
-//! What the stores' own tests share: a runtime, a source and a sink in memory.
+//! What the stores' own tests share: a runtime, a source and a sink in memory, and a folder
+//! that goes away with the test.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
@@ -109,5 +113,32 @@ impl Sink for Collected {
         }
         self.messages.push((message.clone(), body));
         Ok(())
+    }
+}
+
+/// A folder of its own below the system's temporary one; gone when dropped.
+pub struct Dir(PathBuf);
+
+impl Dir {
+    /// A new, empty one.
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pillarbox-stores-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("the temporary folder can be written");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        // A leftover in the temporary folder is no reason to fail a test.
+        drop(std::fs::remove_dir_all(&self.0));
     }
 }
