@@ -5,7 +5,6 @@
 //! come from the caller. Lines end with CRLF, text is UTF-8 and encoded so that it passes
 //! any server. Bcc is written when it is given: remove it before the message leaves.
 
-use jiff::Zoned;
 use mail_builder::MessageBuilder;
 use mail_builder::headers::HeaderType;
 use mail_builder::headers::address::Address;
@@ -16,7 +15,8 @@ use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
 use super::address::Mailbox;
-use super::{date, headers};
+use super::headers;
+use crate::base::date::Zoned;
 
 /// A message to be made.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Draft {
     pub attachments: Vec<Attachment>,
     /// More fields: name and value.
     pub headers: Vec<(String, String)>,
-    /// Date, with the zone that it is shown in.
+    /// Date, with the offset that it is shown in.
     pub date: Zoned,
     /// Message-ID without angle brackets, see [`message_id`].
     pub message_id: String,
@@ -142,9 +142,6 @@ pub enum Error {
     /// The seed of the boundaries is empty or has something else than letters and digits.
     #[error("the boundary seed must be letters and digits")]
     Seed,
-    /// The date cannot be written as RFC 5322 wants it.
-    #[error("the year of the date cannot be written")]
-    Date,
 }
 
 /// A Message-ID without angle brackets: 20 octets of randomness in base 32, at the domain
@@ -188,8 +185,7 @@ pub fn base32(octets: &[u8]) -> String {
 /// Something in the draft cannot be written; nothing of it is written then.
 pub fn compose(draft: &Draft) -> Result<Vec<u8>, Error> {
     check(draft)?;
-    let mut builder = MessageBuilder::new()
-        .header("Date", Raw::new(date::format(&draft.date).map_err(|_| Error::Date)?));
+    let mut builder = MessageBuilder::new().header("Date", Raw::new(draft.date.message()));
     for (name, list) in [
         ("From", &draft.from),
         ("Reply-To", &draft.reply_to),
@@ -462,11 +458,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn draft() -> Draft {
-        let date = date::parse(b"Tue, 1 Jul 2003 10:52:37 +0200").unwrap();
-        let zone = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(2));
         let mut draft = Draft::new(
             Mailbox { name: Some("Jørn".to_owned()), addr: "j@x.org".to_owned() },
-            date.to_zoned(zone),
+            Zoned { seconds: 1_057_049_557, offset_seconds: 7200 },
             message_id(&[7; 20], Some("x.org")),
             base32(&[1; 10]),
         );

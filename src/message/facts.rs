@@ -10,7 +10,8 @@ use std::cell::OnceCell;
 use jiff::Timestamp;
 
 use super::structure::{self, Kind, Part, Structure};
-use super::{charset, date, headers, html, transfer, words};
+use super::{charset, headers, html, transfer, words};
+use crate::base::date::Zoned;
 
 /// Messages that are themselves in a transfer encoding are looked into this deep.
 const ENCODED_MESSAGES: usize = 3;
@@ -62,7 +63,13 @@ impl Header {
     /// When the message says that it was sent (Date); `None` when it does not say so in a
     /// way that can be read.
     pub fn date(&self) -> Option<Timestamp> {
-        self.values("Date").find_map(|value| date::parse(value.as_bytes()))
+        self.values("Date").find_map(|value| {
+            match Zoned::parse_message(value.as_bytes()) {
+                Ok(date) => Timestamp::from_second(date.seconds).ok(),
+                // ISO 8601 is no mail date, but it is met.
+                Err(_) => value.trim().parse().ok(),
+            }
+        })
     }
 
     /// The Message-ID without angle brackets; `None` when there is none.
@@ -342,6 +349,9 @@ AAAA\r\n\
         assert_eq!(header.references(), ["zero@x.org"]);
         assert_eq!(header.list_id(), Some("list.x.org"));
         assert_eq!(header.value("x-none"), None);
+        let iso = Header::new(b"Date: 2006-01-02T15:04:05+01:00\n");
+        assert_eq!(iso.date().unwrap().to_string(), "2006-01-02T14:04:05Z");
+        assert_eq!(Header::new(b"Date: yesterday\n").date(), None);
         assert_eq!(message_ids("<a@b> junk <c@\n d><> <open"), ["a@b", "c@d"]);
     }
 

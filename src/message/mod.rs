@@ -8,7 +8,6 @@
 pub mod address;
 pub mod charset;
 pub mod compose;
-pub mod date;
 pub mod digest;
 pub mod envelope;
 pub mod facts;
