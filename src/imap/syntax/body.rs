@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::Pair;
 use super::encode::Encoder;
 use super::token::{Cursor, Parse};
 
@@ -150,7 +151,7 @@ impl<'a> Envelope<'a> {
 }
 
 /// Parameters of a media type or disposition: name and value, in the order sent.
-pub type Parameters<'a> = Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>;
+pub type Parameters<'a> = Vec<Pair<'a>>;
 
 /// A BODY or BODYSTRUCTURE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -507,7 +508,7 @@ impl<'a> Part<'a> {
 
 /// A number, or NIL where the server does not know it.
 fn parse_count(cursor: &mut Cursor<'_>) -> Parse<Option<u64>> {
-    if cursor.nil()? { Ok(None) } else { cursor.number().map(Some) }
+    if cursor.nil()? { Ok(None) } else { cursor.size().map(Some) }
 }
 
 #[cfg(test)]
@@ -528,9 +529,9 @@ mod tests {
 
     #[test]
     fn rfc_9051_section_7_5_2_examples() {
-        let Body::Single(part) = body(concat!(
-            r#"("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 2279 48)"#
-        )) else {
+        let Body::Single(part) =
+            body(concat!(r#"("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 2279 48)"#))
+        else {
             panic!("not a single part")
         };
         assert!(part.is("text", "plain"));
@@ -586,6 +587,9 @@ mod tests {
     fn hostile_nesting_ends() {
         let text = "(".repeat(100_000);
         let mut cursor = Cursor::new(text.as_bytes(), Manner::Liberal);
-        assert!(matches!(Body::parse(&mut cursor), Err(Fail::Bad { expected: "less nesting", .. })));
+        assert!(matches!(
+            Body::parse(&mut cursor),
+            Err(Fail::Bad { expected: "less nesting", .. })
+        ));
     }
 }

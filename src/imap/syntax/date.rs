@@ -43,8 +43,7 @@ impl DateTime {
         let start = cursor.at();
         let strict = cursor.is_strict();
         let text = cursor.quoted()?;
-        Self::from_text(&text, strict)
-            .ok_or(Fail::Bad { offset: start, expected: "date-time" })
+        Self::from_text(&text, strict).ok_or(Fail::Bad { offset: start, expected: "date-time" })
     }
 
     /// Reads `17-Jul-1996 02:44:25 -0700`; a leading space or a one-digit day where `strict`
@@ -63,11 +62,10 @@ impl DateTime {
             None if strict => return None,
             None => 0,
         };
-        let local = date.at(hour, minute, 0, 0);
         if hour > 23 || minute > 59 || second > 60 || time.next().is_some() {
             return None;
         }
-        let mut moment = Self::from_civil(local, zone)?;
+        let mut moment = Self::from_civil(date.at(hour, minute, 0, 0), zone)?;
         moment.epoch_seconds += i64::from(second.min(59));
         Some(moment)
     }

@@ -514,7 +514,7 @@ impl<'a> Fetch<'a> {
             }
             11 if is(b"RFC822.SIZE") => {
                 cursor.sp()?;
-                self.size = if cursor.nil()? { None } else { Some(cursor.number()?) };
+                self.size = if cursor.nil()? { None } else { Some(cursor.size()?) };
             }
             12 if is(b"INTERNALDATE") => {
                 cursor.sp()?;

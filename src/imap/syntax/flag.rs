@@ -158,7 +158,8 @@ impl<'a> Flags<'a> {
         for flag in text.split(|&c| c == b' ') {
             let last = at + flag.len() == text.len();
             let name = flag.strip_prefix(b"\\").unwrap_or(flag);
-            if !all_of(name, ATOM) && !(name.is_empty() && last && !whole) {
+            let unfinished = name.is_empty() && last && !whole;
+            if !unfinished && !all_of(name, ATOM) {
                 return Some(at);
             }
             at += flag.len() + 1;

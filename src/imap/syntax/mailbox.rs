@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::encode::Encoder;
 use super::token::{Cursor, Parse};
-use super::{ModSeq, Uid, UidValidity};
+use super::{ModSeq, Pair, Uid, UidValidity};
 
 /// A mailbox name as it goes over the wire. `INBOX` compares without case, all else exactly.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ pub struct List<'a> {
     /// The name.
     pub mailbox: Mailbox<'a>,
     /// Extended data (RFC 5258): tag, and the value between its parentheses as raw octets.
-    pub extended: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub extended: Vec<Pair<'a>>,
 }
 
 impl<'a> List<'a> {
@@ -199,7 +199,12 @@ impl<'a> List<'a> {
     }
 }
 
+/// `DQUOTE QUOTED-CHAR DQUOTE / nil`; a backslash that a server forgot to escape is taken.
 fn parse_delimiter(cursor: &mut Cursor<'_>) -> Parse<Option<u8>> {
+    if !cursor.is_strict() && cursor.rest().starts_with(b"\"\\\" ") {
+        cursor.set_at(cursor.at() + 3);
+        return Ok(Some(b'\\'));
+    }
     Ok(cursor.nstring()?.and_then(|text| text.first().copied()))
 }
 
@@ -215,7 +220,7 @@ pub struct NamespaceEntry<'a> {
     /// Its hierarchy delimiter; `None` where it is flat.
     pub delimiter: Option<u8>,
     /// Extensions: a name and the raw list of its values.
-    pub extensions: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub extensions: Vec<Pair<'a>>,
 }
 
 /// The NAMESPACE response; an empty list where the server said NIL.
@@ -335,7 +340,8 @@ const STATUS_ITEMS: [(&str, StatusItem<'static>); 10] = [
 
 impl<'a> StatusItem<'a> {
     pub(super) fn from_atom(atom: &'a [u8]) -> StatusItem<'a> {
-        let known = |(name, _): &&(&str, StatusItem<'static>)| atom.eq_ignore_ascii_case(name.as_bytes());
+        let known =
+            |(name, _): &&(&str, StatusItem<'static>)| atom.eq_ignore_ascii_case(name.as_bytes());
         match STATUS_ITEMS.iter().find(known) {
             Some((_, item)) => item.clone(),
             None => StatusItem::Other(Cow::Borrowed(atom)),
@@ -378,7 +384,7 @@ pub struct Status<'a> {
     /// The mailbox's identity.
     pub mailbox_id: Option<Cow<'a, [u8]>>,
     /// What else there was: name and raw value.
-    pub others: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub others: Vec<Pair<'a>>,
 }
 
 impl<'a> Status<'a> {

@@ -32,5 +32,13 @@ pub mod search;
 pub mod set;
 mod token;
 
+use std::borrow::Cow;
+
 pub use number::{ModSeq, SeqNum, Uid, UidValidity};
 pub use token::Octets;
+
+/// Two strings that belong together: a name and its value, an entry and its type.
+pub type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
+/// A name and its value, which may be NIL.
+pub type NilPair<'a> = (Cow<'a, [u8]>, Option<Cow<'a, [u8]>>);

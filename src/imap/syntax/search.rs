@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 
-use super::ModSeq;
 use super::date::{encode_date, parse_date};
 use super::encode::Encoder;
 use super::set::SequenceSet;
 use super::token::{Cursor, Fail, Parse};
+use super::{ModSeq, Pair};
 
 /// A search key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Key<'a> {
     /// A number compared.
     Number(Measure, u64),
     /// MODSEQ (RFC 7162): entry name and type where given, and the lowest mod-sequence.
-    ModSeq(Option<(Cow<'a, [u8]>, Cow<'a, [u8]>)>, ModSeq),
+    ModSeq(Option<Pair<'a>>, ModSeq),
     /// EMAILID (RFC 8474)
     EmailId(Cow<'a, [u8]>),
     /// THREADID (RFC 8474)
@@ -209,7 +209,15 @@ impl<'a> Key<'a> {
         let measure = Measure::from_name(name);
         let known = field.is_some() || day.is_some() || measure.is_some();
         let others = [
-            "HEADER", "KEYWORD", "UNKEYWORD", "MODSEQ", "EMAILID", "THREADID", "UID", "NOT", "OR",
+            "HEADER",
+            "KEYWORD",
+            "UNKEYWORD",
+            "MODSEQ",
+            "EMAILID",
+            "THREADID",
+            "UID",
+            "NOT",
+            "OR",
             "FUZZY",
         ];
         if !known && !others.iter().any(|other| is(other)) {
@@ -645,7 +653,7 @@ pub struct Esearch<'a> {
     /// The window asked for, and what is in it (RFC 9394).
     pub partial: Option<((i64, i64), Option<SequenceSet>)>,
     /// Anything else: name and raw value.
-    pub others: Vec<(Cow<'a, [u8]>, Cow<'a, [u8]>)>,
+    pub others: Vec<Pair<'a>>,
 }
 
 impl<'a> Esearch<'a> {

@@ -68,7 +68,8 @@ impl SequenceSet {
                 _ => ranges.push((number, number)),
             }
         }
-        let range = |(first, last)| Range { first: Bound::Number(first), last: Bound::Number(last) };
+        let range =
+            |(first, last)| Range { first: Bound::Number(first), last: Bound::Number(last) };
         Self::Ranges(ranges.into_iter().map(range).collect())
     }
 

@@ -266,7 +266,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `number64`; a liberal reader takes `9.3e+06`, `-1` (as 0) and a quoted number, too.
+    /// `number64`; a liberal reader takes `-1` (as 0) and a quoted number, too.
     #[inline]
     pub fn number(&mut self) -> Parse<u64> {
         let start = self.at;
@@ -286,10 +286,6 @@ impl<'a> Cursor<'a> {
             return if self.at == start { self.bad("number") } else { Ok(value) };
         }
         match self.peek()? {
-            b'.' | b'e' | b'E' if self.at > start => {
-                self.at = start;
-                self.float()
-            }
             _ if self.at > start => Ok(value),
             b'-' => {
                 // Zoho: MODSEQ -1; others: -1 where a size is not known.
@@ -306,9 +302,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// mail.ru: sizes like `9.3e+06`.
-    fn float(&mut self) -> Parse<u64> {
+    /// A number of octets; a liberal reader takes what mail.ru sends, `9.3e+06`.
+    pub fn size(&mut self) -> Parse<u64> {
         let start = self.at;
+        let whole = self.number()?;
+        if self.is_strict() || !matches!(self.peek()?, b'.' | b'e' | b'E') {
+            return Ok(whole);
+        }
+        self.at = start;
         while matches!(self.peek()?, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') {
             self.at += 1;
         }
@@ -565,10 +566,10 @@ impl<'a> Cursor<'a> {
                     self.quoted()?;
                 }
                 b'{' => {
-                    self.literal()?;
+                    self.literal_octets()?;
                 }
                 b'~' if self.rest().get(1).ok_or(Fail::More)? == &b'{' => {
-                    self.literal()?;
+                    self.literal_octets()?;
                 }
                 _ => {
                     self.run(LOOSE_ATOM, "value")?;
