@@ -29,3 +29,5 @@ pub mod query;
 pub mod sasl;
 pub mod smtp;
 pub mod store;
+pub mod ui;
+pub mod verbs;

@@ -1,1 +1,3 @@
+//! POP3: the syntax, the client, the spool and the server.
+
 pub mod syntax;

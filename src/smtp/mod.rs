@@ -1,1 +1,3 @@
+//! SMTP and LMTP: the syntax, the client and the server.
+
 pub mod syntax;

@@ -295,7 +295,9 @@ pub enum Error {
     #[error("no folder {0:?}")]
     NoFolder(String),
     /// The folder's ids are of another generation than the caller's.
-    #[error("uidvalidity is {found}, not {wanted}: the folder was made anew, and its old message numbers are void")]
+    #[error(
+        "uidvalidity is {found}, not {wanted}: the folder was made anew, and its old message numbers are void"
+    )]
     OtherGeneration {
         /// What the caller had.
         wanted: u32,
@@ -338,7 +340,7 @@ pub enum Error {
     #[error("output closed")]
     OutputClosed,
     /// A protocol module's own error.
-    #[error(transparent)]
+    #[error("{0}")]
     Peer(Box<dyn PeerError>),
 }
 

@@ -1,0 +1,435 @@
+//! From a name to a connected [`Wire`]: `--connect-to`, the resolver, happy eyeballs
+//! (RFC 8305), TCP options.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+
+use super::dns::Resolver;
+use super::transcript::{Event, Redactor, Transcript};
+use super::wire::{Tap, Wire};
+use super::{Error, deadline};
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Name or address (IPv6 without brackets), and TCP port.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// A TCP endpoint.
+    pub fn tcp(host: impl Into<String>, port: u16) -> Self {
+        Self::Tcp { host: host.into(), port }
+    }
+
+    /// The name that TLS verifies; a Unix socket is `localhost`.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Tcp { host, .. } => host,
+            Self::Unix(_) => "localhost",
+        }
+    }
+
+    /// Whether only this machine can be behind it.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Tcp { host, .. } => {
+                host.eq_ignore_ascii_case("localhost")
+                    || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+            Self::Unix(_) => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// One `--connect-to NAME:PORT:ADDR:PORT`: who asks for the first gets the second, while
+/// SNI and verification keep the name. Empty parts of the pattern match anything, empty
+/// parts of the target keep what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectTo {
+    from_host: String,
+    from_port: Option<u16>,
+    to_host: String,
+    to_port: Option<u16>,
+}
+
+impl std::str::FromStr for ConnectTo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        loop {
+            let (part, after) = match rest.strip_prefix('[') {
+                Some(inner) => {
+                    let (address, after) =
+                        inner.split_once(']').ok_or("a [ without its ]".to_owned())?;
+                    (address, after.strip_prefix(':'))
+                }
+                None => match rest.split_once(':') {
+                    Some((part, after)) => (part, Some(after)),
+                    None => (rest, None),
+                },
+            };
+            parts.push(part);
+            match after {
+                Some(after) => rest = after,
+                None => break,
+            }
+        }
+        let [from_host, from_port, to_host, to_port] = parts[..] else {
+            return Err("want NAME:PORT:ADDRESS:PORT".into());
+        };
+        let port = |text: &str| match text {
+            "" => Ok(None),
+            digits => digits.parse().map(Some).map_err(|_| format!("{digits:?} is no port")),
+        };
+        Ok(Self {
+            from_host: from_host.to_owned(),
+            from_port: port(from_port)?,
+            to_host: to_host.to_owned(),
+            to_port: port(to_port)?,
+        })
+    }
+}
+
+/// How connections are made: the same for every verb.
+#[derive(Clone)]
+pub struct Options {
+    /// How long a peer may make no progress.
+    pub timeout: Option<Duration>,
+    /// Redirections, first match counts.
+    pub connect_to: Vec<ConnectTo>,
+    /// The DNS server to ask instead of the system.
+    pub resolver: Option<SocketAddr>,
+    /// The local address to speak from.
+    pub bind: Option<IpAddr>,
+    /// Who listens to what is said.
+    pub transcript: Option<Rc<dyn Transcript>>,
+    /// What is blotted out of it.
+    pub redactor: Rc<Redactor>,
+    /// Number of connections made so far.
+    pub connections: Rc<Cell<u32>>,
+    /// When the transcript's clock started.
+    pub start: Instant,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: None,
+            connect_to: Vec::new(),
+            resolver: None,
+            bind: None,
+            transcript: None,
+            redactor: Rc::default(),
+            connections: Rc::default(),
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Options {
+    /// The deadline for a state: the user's where one was given, else the table's.
+    pub fn deadline(&self, table: Duration) -> Duration {
+        self.timeout.unwrap_or(table)
+    }
+
+    fn target(&self, host: &str, port: u16) -> (String, u16) {
+        let matching = self.connect_to.iter().find(|redirect| {
+            (redirect.from_host.is_empty() || redirect.from_host.eq_ignore_ascii_case(host))
+                && redirect.from_port.is_none_or(|from| from == port)
+        });
+        match matching {
+            Some(redirect) => {
+                let host = if redirect.to_host.is_empty() { host } else { &redirect.to_host };
+                (host.to_owned(), redirect.to_port.unwrap_or(port))
+            }
+            None => (host.to_owned(), port),
+        }
+    }
+}
+
+/// How long it took to get there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// From the name to addresses; zero for an address or a Unix socket.
+    pub lookup: Duration,
+    /// From the first attempt to the connection that won.
+    pub connect: Duration,
+}
+
+/// A connection and how it came about.
+pub struct Connected {
+    /// The connection.
+    pub wire: Wire,
+    /// The address that won; `None` for a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+/// Connects to `endpoint`.
+///
+/// All addresses are tried, IPv6 and IPv4 in turn, a new attempt each 250 ms while earlier
+/// ones go on. Cancel-safe.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Lookup`], [`Error::Connect`] with the reason for each
+/// address, [`Error::Unix`].
+pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected, Error> {
+    let mut timings = Timings::default();
+    let (mut wire, address) = match endpoint {
+        Endpoint::Unix(path) => {
+            let begun = Instant::now();
+            let stream = UnixStream::connect(path)
+                .await
+                .map_err(|source| Error::Unix { path: path.display().to_string(), source })?;
+            timings.connect = begun.elapsed();
+            (Wire::new(Box::new(stream)), None)
+        }
+        Endpoint::Tcp { host, port } => {
+            let (target, port) = options.target(host, *port);
+            let begun = Instant::now();
+            let addresses = lookup(&target, port, options).await?;
+            timings.lookup = begun.elapsed();
+            let begun = Instant::now();
+            let (stream, address) = race(&target, port, addresses, options).await?;
+            timings.connect = begun.elapsed();
+            (Wire::new(Box::new(stream)), Some(address))
+        }
+    };
+    wire.set_timeout(options.deadline(deadline::COMMAND));
+    options.connections.set(options.connections.get() + 1);
+    if let Some(transcript) = &options.transcript {
+        let tap = Tap {
+            transcript: transcript.clone(),
+            redactor: options.redactor.clone(),
+            connection: options.connections.get(),
+            start: options.start,
+        };
+        let whom = match address {
+            Some(address) => format!("{endpoint} ({address})"),
+            None => endpoint.to_string(),
+        };
+        tap.transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
+        wire.set_tap(tap);
+    }
+    Ok(Connected { wire, address, timings })
+}
+
+/// Addresses of a host in the order to try them: the families in turn, the first family
+/// the resolver named first (RFC 8305 section 4).
+async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAddr>, Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let name = idna::domain_to_ascii(bare)
+        .ok()
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| Error::Setting(format!("{host:?} is no host name")))?;
+    let found: Vec<SocketAddr> = match options.resolver {
+        Some(_) => Resolver::new(options.resolver)?
+            .addresses(&name)
+            .await?
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect(),
+        None => tokio::net::lookup_host((name.as_str(), port))
+            .await
+            .map_err(|error| system_lookup(&name, &error))?
+            .collect(),
+    };
+    if found.is_empty() {
+        return Err(Error::NotFound { host: host.to_owned() });
+    }
+    let first_is_v6 = found[0].is_ipv6();
+    let (mut first, mut second): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    first.dedup();
+    second.dedup();
+    let mut ordered = Vec::with_capacity(first.len() + second.len());
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    loop {
+        match (first.next(), second.next()) {
+            (None, None) => return Ok(ordered),
+            (a, b) => ordered.extend(a.into_iter().chain(b)),
+        }
+    }
+}
+
+/// getaddrinfo's error code does not come through the standard library; its text does
+/// (untranslated, since this program sets no locale).
+fn system_lookup(host: &str, error: &std::io::Error) -> Error {
+    let text = error.to_string();
+    let detail = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    if detail.starts_with("Temporary failure") || detail.starts_with("System error") {
+        Error::Lookup { host: host.to_owned(), detail: detail.to_owned() }
+    } else {
+        Error::NotFound { host: host.to_owned() }
+    }
+}
+
+async fn race(
+    host: &str,
+    port: u16,
+    addresses: Vec<SocketAddr>,
+    options: &Options,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    use self::attempts::Attempts;
+    let limit = options.deadline(deadline::CONNECT).min(deadline::CONNECT);
+    let mut failed = Vec::new();
+    let mut waiting = addresses.into_iter();
+    let mut attempts = Attempts::default();
+    let Some(first) = waiting.next() else {
+        return Err(Error::NotFound { host: host.to_owned() });
+    };
+    attempts.push(first, attempt(first, options.bind, limit));
+    loop {
+        let next = tokio::time::sleep(deadline::ATTEMPT_DELAY);
+        tokio::select! {
+            (address, outcome) = attempts.next() => match outcome {
+                Ok(stream) => return Ok((stream, address)),
+                Err(error) => {
+                    failed.push((address, error));
+                    match waiting.next() {
+                        Some(address) => {
+                            attempts.push(address, attempt(address, options.bind, limit));
+                        }
+                        None if attempts.is_empty() => {
+                            return Err(Error::Connect {
+                                host: host.to_owned(),
+                                port,
+                                attempts: failed,
+                            });
+                        }
+                        None => {}
+                    }
+                }
+            },
+            () = next, if waiting.len() > 0 => {
+                if let Some(address) = waiting.next() {
+                    attempts.push(address, attempt(address, options.bind, limit));
+                }
+            }
+        }
+    }
+}
+
+async fn attempt(
+    address: SocketAddr,
+    bind: Option<IpAddr>,
+    limit: Duration,
+) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    if let Some(bind) = bind {
+        socket.bind(SocketAddr::new(bind, 0))?;
+    }
+    let stream = tokio::time::timeout(limit, socket.connect(address))
+        .await
+        .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// A handful of connection attempts at once.
+mod attempts {
+    use std::future::{Future, poll_fn};
+    use std::net::SocketAddr;
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    use tokio::net::TcpStream;
+
+    type Attempt<'a> = Pin<Box<dyn Future<Output = std::io::Result<TcpStream>> + 'a>>;
+
+    #[derive(Default)]
+    pub(super) struct Attempts<'a>(Vec<(SocketAddr, Attempt<'a>)>);
+
+    impl<'a> Attempts<'a> {
+        pub(super) fn push(
+            &mut self,
+            address: SocketAddr,
+            attempt: impl Future<Output = std::io::Result<TcpStream>> + 'a,
+        ) {
+            self.0.push((address, Box::pin(attempt)));
+        }
+
+        pub(super) fn is_empty(&self) -> bool {
+            self.0.is_empty()
+        }
+
+        /// The next one to end; waits forever when there is none.
+        pub(super) async fn next(&mut self) -> (SocketAddr, std::io::Result<TcpStream>) {
+            poll_fn(|context| {
+                for index in 0..self.0.len() {
+                    if let Poll::Ready(outcome) = self.0[index].1.as_mut().poll(context) {
+                        let (address, _) = self.0.swap_remove(index);
+                        return Poll::Ready((address, outcome));
+                    }
+                }
+                Poll::Pending
+            })
+            .await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connect_to_is_read_with_empty_parts_and_brackets() {
+        let redirect: ConnectTo = "mail.example:993:[::1]:1993".parse().expect("parses");
+        let options = Options { connect_to: vec![redirect], ..Options::default() };
+        assert_eq!(options.target("mail.example", 993), ("::1".into(), 1993));
+        assert_eq!(options.target("mail.example", 143), ("mail.example".into(), 143));
+        let any: ConnectTo = "::127.0.0.1:".parse().expect("parses");
+        let options = Options { connect_to: vec![any], ..Options::default() };
+        assert_eq!(options.target("any.example", 25), ("127.0.0.1".into(), 25));
+        assert!("a:b".parse::<ConnectTo>().is_err());
+        assert!("a:x:b:1".parse::<ConnectTo>().is_err());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_dead_address_does_not_keep_a_live_one_waiting() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listen");
+        let live = listener.local_addr().expect("address");
+        let closed = {
+            let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listen");
+            socket.local_addr().expect("address")
+        };
+        let (_, won) = race("test", live.port(), vec![closed, live], &Options::default())
+            .await
+            .expect("connects");
+        assert_eq!(won, live);
+        let error = race("test", closed.port(), vec![closed], &Options::default())
+            .await
+            .expect_err("refused");
+        assert!(error.to_string().contains("connection refused"), "{error}");
+    }
+}

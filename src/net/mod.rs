@@ -1,0 +1,16 @@
+//! Connections: names to addresses, addresses to sockets, sockets to [`Wire`]s, TLS on top.
+//!
+//! Nothing here knows a mail protocol. The transcript, the limits and the deadlines of every
+//! verb are kept in this one place.
+
+pub mod connect;
+pub mod deadline;
+pub mod dns;
+pub mod error;
+pub mod tls;
+pub mod transcript;
+pub mod wire;
+
+pub use connect::{Endpoint, Options, connect};
+pub use error::Error;
+pub use wire::Wire;

@@ -1,0 +1,512 @@
+//! TLS by rustls, client and server.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    ServerConfig, SignatureScheme,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::super::wire::Stream;
+use super::error::hex;
+use super::{Error, Fault, Identity, Session, Settings, Verify, Version};
+
+/// The cryptography of every rustls connection: aws-lc-rs, with X25519MLKEM768 first.
+pub fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// All certificates of a PEM file, in DER.
+///
+/// # Errors
+/// In words, when there is none or one is malformed.
+pub fn read_pem_certificates(pem: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut found = Vec::new();
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        match certificate {
+            Ok(der) => found.push(der.to_vec()),
+            Err(error) => return Err(format!("certificate {}: {error:?}", index + 1)),
+        }
+    }
+    if found.is_empty() { Err("no certificate in PEM form in it".into()) } else { Ok(found) }
+}
+
+/// SHA-256 of a certificate's SubjectPublicKeyInfo, what `--pin` compares (RFC 7469
+/// section 2.4); `None` when the certificate is malformed.
+pub fn spki_sha256(certificate: &[u8]) -> Option<[u8; 32]> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let digest = aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA256,
+        parsed.tbs_certificate.subject_pki.raw,
+    );
+    digest.as_ref().try_into().ok()
+}
+
+/// A client, ready for one host.
+pub(super) struct Client {
+    host: String,
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Client {
+    pub(super) fn new(host: &str, settings: &Settings) -> Result<Self, Error> {
+        let setting = |what: String| Error::setting(host, what);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(bare.trim_end_matches('.').to_owned())
+            .map_err(|_| setting(format!("{host:?} is no host name that TLS could verify")))?;
+        let provider = crypto_provider();
+        let versions: &[&rustls::SupportedProtocolVersion] = match settings.min {
+            Version::Tls13 => &[&rustls::version::TLS13],
+            _ => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        };
+        let verifier = Verifier::new(&settings.verify, provider.clone())
+            .map_err(|error| setting(format!("trust store: {error}")))?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(|error| setting(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = match &settings.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let (chain, key) = identity_parts(identity).map_err(&setting)?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| setting(format!("client certificate: {error}")))?
+            }
+        };
+        config.enable_sni = matches!(name, ServerName::DnsName(_));
+        Ok(Self { host: host.to_owned(), name, connector: Arc::new(config).into() })
+    }
+
+    pub(super) async fn connect(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
+        let stream = self
+            .connector
+            .connect(self.name.clone(), stream)
+            .await
+            .map_err(|error| handshake_error(&self.host, error))?;
+        let session = {
+            let (_, connection) = stream.get_ref();
+            let exporter = |out: [u8; 32]| {
+                connection.export_keying_material(out, b"EXPORTER-Channel-Binding", None).ok()
+            };
+            let chain: Vec<Vec<u8>> = connection
+                .peer_certificates()
+                .unwrap_or_default()
+                .iter()
+                .map(|certificate| certificate.to_vec())
+                .collect();
+            Session {
+                end_point: chain.first().and_then(|leaf| end_point(leaf)),
+                chain,
+                client_subject: None,
+                ..common(connection, exporter)
+            }
+        };
+        Ok((Box::new(stream), session))
+    }
+}
+
+fn common<Side>(
+    connection: &rustls::ConnectionCommon<Side>,
+    exporter: impl FnOnce([u8; 32]) -> Option<[u8; 32]>,
+) -> Session {
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => Some(Version::Tls13),
+        Some(rustls::ProtocolVersion::TLSv1_2) => Some(Version::Tls12),
+        _ => None,
+    };
+    let name = |debug: String| debug.trim_start_matches("TLS13_").to_owned();
+    Session {
+        version: version.map(|version| version.to_string()).unwrap_or_default(),
+        cipher: connection
+            .negotiated_cipher_suite()
+            .map(|suite| match suite {
+                rustls::SupportedCipherSuite::Tls13(_) => {
+                    format!("TLS_{}", name(format!("{:?}", suite.suite())))
+                }
+                rustls::SupportedCipherSuite::Tls12(_) => format!("{:?}", suite.suite()),
+            })
+            .unwrap_or_default(),
+        group: connection
+            .negotiated_key_exchange_group()
+            .map(|group| format!("{:?}", group.name())),
+        // RFC 9266 section 4.2: on TLS 1.2 only with extended master secret, which rustls
+        // does not tell.
+        exporter: (version == Some(Version::Tls13))
+            .then(|| exporter([0; 32]).map(|octets| octets.to_vec()))
+            .flatten(),
+        ..Session::default()
+    }
+}
+
+/// tls-server-end-point, RFC 5929 section 4.1: the certificate's hash by the hash of its
+/// signature algorithm, SHA-256 in place of MD5 and SHA-1. `None` where it is not defined.
+pub(super) fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    use aws_lc_rs::digest;
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let algorithm = match parsed.signature_algorithm.algorithm.to_id_string().as_str() {
+        // md5, sha1 and sha256 with RSA; ECDSA with sha1 and sha256.
+        "1.2.840.113549.1.1.4"
+        | "1.2.840.113549.1.1.5"
+        | "1.2.840.113549.1.1.11"
+        | "1.2.840.10045.4.1"
+        | "1.2.840.10045.4.3.2" => &digest::SHA256,
+        "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => &digest::SHA384,
+        "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(algorithm, certificate).as_ref().to_vec())
+}
+
+fn identity_parts(
+    identity: &Identity,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    match identity {
+        Identity::Pem { chain, key } => {
+            let chain = read_pem_certificates(chain)
+                .map_err(|error| format!("client certificate: {error}"))?
+                .into_iter()
+                .map(CertificateDer::from)
+                .collect();
+            let key = PrivateKeyDer::from_pem_slice(key)
+                .map_err(|error| format!("client key: {error:?}"))?;
+            Ok((chain, key))
+        }
+        #[cfg(feature = "native")]
+        Identity::Pkcs12 { container, password } => {
+            let (chain, key) = super::native::open_pkcs12(container, password)?;
+            let chain = chain.into_iter().map(CertificateDer::from).collect();
+            let key = PrivateKeyDer::try_from(key).map_err(|error| error.to_owned())?;
+            Ok((chain, key))
+        }
+        #[cfg(not(feature = "native"))]
+        Identity::Pkcs12 { .. } => {
+            Err("this build cannot read PKCS#12 (it lacks the feature `native`): give PEM instead"
+                .into())
+        }
+    }
+}
+
+/// Verifies as [`Verify`] says.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    trust: Trust,
+}
+
+#[derive(Debug)]
+enum Trust {
+    Chain(Arc<dyn ServerCertVerifier>),
+    /// A given root may also be the server's own self-signed certificate, which webpki does
+    /// not take for a leaf.
+    Given(Arc<WebPkiServerVerifier>, Vec<Vec<u8>>),
+    Pins(Vec<[u8; 32]>),
+    Nothing,
+}
+
+impl Verifier {
+    fn new(verify: &Verify, provider: Arc<CryptoProvider>) -> Result<Self, String> {
+        let trust = match verify {
+            Verify::System => Trust::Chain(Arc::new(
+                rustls_platform_verifier::Verifier::new(provider.clone())
+                    .map_err(|error| error.to_string())?,
+            )),
+            Verify::Roots(roots) => {
+                let mut store = RootCertStore::empty();
+                for root in roots {
+                    store
+                        .add(CertificateDer::from(root.clone()))
+                        .map_err(|error| error.to_string())?;
+                }
+                let webpki =
+                    WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone())
+                        .build()
+                        .map_err(|error| error.to_string())?;
+                Trust::Given(webpki, roots.clone())
+            }
+            Verify::Pins(pins) => Trust::Pins(pins.clone()),
+            Verify::Nothing => Trust::Nothing,
+        };
+        Ok(Self { provider, trust })
+    }
+}
+
+/// Carries a pin mismatch through rustls, which knows no such thing.
+#[derive(Debug)]
+struct Mismatch([u8; 32]);
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the key's hash is {}", hex(&self.0))
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match &self.trust {
+            Trust::Chain(verifier) => {
+                verifier.verify_server_cert(leaf, intermediates, name, ocsp, now)
+            }
+            Trust::Given(_, roots) if roots.iter().any(|root| root == leaf.as_ref()) => {
+                let parsed = ParsedCertificate::try_from(leaf)?;
+                check_time(leaf, now)?;
+                rustls::client::verify_server_name(&parsed, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            Trust::Given(verifier, _) => {
+                verifier.verify_server_cert(leaf, intermediates, name, ocsp, now)
+            }
+            Trust::Pins(pins) => {
+                let found = spki_sha256(leaf)
+                    .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+                if pins.contains(&found) {
+                    Ok(ServerCertVerified::assertion())
+                } else {
+                    Err(rustls::Error::InvalidCertificate(CertificateError::Other(
+                        rustls::OtherError(Arc::new(Mismatch(found))),
+                    )))
+                }
+            }
+            Trust::Nothing => Ok(ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn check_time(certificate: &[u8], now: UnixTime) -> Result<(), rustls::Error> {
+    let bad = |kind| rustls::Error::InvalidCertificate(kind);
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate)
+        .map_err(|_| bad(CertificateError::BadEncoding))?;
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < parsed.validity().not_before.timestamp() {
+        Err(bad(CertificateError::NotValidYet))
+    } else if now > parsed.validity().not_after.timestamp() {
+        Err(bad(CertificateError::Expired))
+    } else {
+        Ok(())
+    }
+}
+
+/// What rustls said, hidden in the I/O error of the handshake, in our words.
+fn handshake_error(host: &str, error: std::io::Error) -> super::super::Error {
+    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return match error.kind() {
+            std::io::ErrorKind::UnexpectedEof
+            | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::BrokenPipe => super::super::Error::Closed,
+            _ => super::super::Error::Io(error),
+        };
+    };
+    Error { host: host.to_owned(), fault: fault(tls) }.into()
+}
+
+fn fault(error: &rustls::Error) -> Fault {
+    use CertificateError as Bad;
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => Fault::Expired,
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => Fault::NotYetValid,
+            Bad::NotValidForName => Fault::WrongName(Vec::new()),
+            Bad::NotValidForNameContext { presented, .. } => {
+                Fault::WrongName(presented.iter().map(|name| plain_name(name)).collect())
+            }
+            // A signature that is not by the root of that name: another root of the same name.
+            Bad::UnknownIssuer | Bad::BadSignature => Fault::Untrusted,
+            Bad::Revoked => Fault::Revoked,
+            Bad::Other(other) => match other.0.downcast_ref::<Mismatch>() {
+                Some(Mismatch(found)) => Fault::PinMismatch(*found),
+                // webpki: a certificate of an authority stands where a server's should.
+                None if other.to_string().contains("CaUsedAsEndEntity") => Fault::Untrusted,
+                None => Fault::BadCertificate(other.to_string()),
+            },
+            other => Fault::BadCertificate(format!("{other:?}")),
+        },
+        rustls::Error::InvalidMessage(
+            rustls::InvalidMessage::InvalidContentType
+            | rustls::InvalidMessage::UnknownProtocolVersion,
+        ) => Fault::NotTls,
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA => Fault::ClientCertificate(format!("alert {alert:?}")),
+            AlertDescription::ProtocolVersion => {
+                Fault::Handshake("no protocol version in common".into())
+            }
+            AlertDescription::HandshakeFailure => {
+                Fault::Handshake("no cipher suite in common".into())
+            }
+            other => Fault::Handshake(format!("it sent the alert {other:?}")),
+        },
+        rustls::Error::PeerIncompatible(
+            rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => Fault::Handshake("no protocol version in common".into()),
+        other => Fault::Handshake(other.to_string()),
+    }
+}
+
+/// webpki gives names as `DnsName("a.example")` or `DNS:a.example`.
+fn plain_name(name: &str) -> String {
+    match name.split_once('"') {
+        Some((_, rest)) => rest.trim_end_matches(['"', ')']).to_owned(),
+        None => name.to_owned(),
+    }
+}
+
+/// A server's side of TLS.
+#[derive(Clone)]
+pub struct Acceptor {
+    acceptor: TlsAcceptor,
+    end_point: Option<Vec<u8>>,
+}
+
+impl Acceptor {
+    /// Takes a chain (DER, leaf first) and its key (PKCS#8 DER). With `client_roots`, a
+    /// client's certificate from one of these authorities is asked for and optional.
+    ///
+    /// # Errors
+    /// In words, when rustls does not take them.
+    pub fn new(
+        chain: Vec<Vec<u8>>,
+        key: Vec<u8>,
+        min: Version,
+        client_roots: &[Vec<u8>],
+    ) -> Result<Self, String> {
+        let provider = crypto_provider();
+        let versions: &[&rustls::SupportedProtocolVersion] = match min {
+            Version::Tls13 => &[&rustls::version::TLS13],
+            _ => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        };
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(versions)
+            .map_err(|error| error.to_string())?;
+        let builder = if client_roots.is_empty() {
+            builder.with_no_client_auth()
+        } else {
+            let mut store = RootCertStore::empty();
+            for root in client_roots {
+                store.add(CertificateDer::from(root.clone())).map_err(|error| error.to_string())?;
+            }
+            let verifier =
+                rustls::server::WebPkiClientVerifier::builder_with_provider(store.into(), provider)
+                    .allow_unauthenticated()
+                    .build()
+                    .map_err(|error| error.to_string())?;
+            builder.with_client_cert_verifier(verifier)
+        };
+        let end_point = chain.first().and_then(|leaf| end_point(leaf));
+        let key = PrivateKeyDer::Pkcs8(key.into());
+        let config = builder
+            .with_single_cert(chain.into_iter().map(CertificateDer::from).collect(), key)
+            .map_err(|error| error.to_string())?;
+        Ok(Self { acceptor: Arc::new(config).into(), end_point })
+    }
+
+    /// Does the handshake over `stream`.
+    ///
+    /// # Errors
+    /// [`super::super::Error`]; a client that went away is [`super::super::Error::Closed`].
+    pub async fn accept(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
+        let stream = self
+            .acceptor
+            .accept(stream)
+            .await
+            .map_err(|error| handshake_error("the client", error))?;
+        let session = {
+            let (_, connection) = stream.get_ref();
+            let exporter = |out: [u8; 32]| {
+                connection.export_keying_material(out, b"EXPORTER-Channel-Binding", None).ok()
+            };
+            let chain: Vec<Vec<u8>> = connection
+                .peer_certificates()
+                .unwrap_or_default()
+                .iter()
+                .map(|certificate| certificate.to_vec())
+                .collect();
+            Session {
+                end_point: self.end_point.clone(),
+                client_subject: chain.first().and_then(|leaf| common_name(leaf)),
+                chain,
+                ..common(connection, exporter)
+            }
+        };
+        Ok((Box::new(stream), session))
+    }
+}
+
+/// The name that a client's certificate gives: the first rfc822Name, else the common name.
+fn common_name(certificate: &[u8]) -> Option<String> {
+    use x509_parser::extensions::GeneralName;
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    if let Ok(Some(names)) = parsed.subject_alternative_name() {
+        for name in &names.value.general_names {
+            if let GeneralName::RFC822Name(address) = name {
+                return Some((*address).to_owned());
+            }
+        }
+    }
+    parsed
+        .subject()
+        .iter_common_name()
+        .next()
+        .and_then(|name| name.as_str().ok())
+        .map(str::to_owned)
+}

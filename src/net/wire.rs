@@ -1,0 +1,596 @@
+//! One connection: both buffers, TLS, compression, limits, deadlines, transcript.
+//!
+//! A `Wire` reads while it writes, so that a pipelined client and a pipelined server can
+//! never deadlock each other. Octets that were read stay in the buffer until they are
+//! consumed, so that a cancelled future loses nothing. Clients and servers use the same type.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::tls::{self, Acceptor, Connector};
+use super::transcript::{Direction, Event, Redactor, Transcript};
+use super::{Error, deadline};
+use crate::base::limits;
+
+/// Any transport below a `Wire`: TCP, a Unix socket, TLS, compression, memory.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin + ?Sized> Stream for T {}
+
+/// Room that is made for one read, in octets.
+const READ_OCTETS: usize = 64 * 1024;
+
+/// Octets that may be read ahead while we write. A peer that sends more without reading
+/// what we say is not spoken to any further until the caller has consumed some of it.
+const READ_AHEAD_OCTETS: usize = 64 * 1024 * 1024;
+
+/// A connection with its buffers.
+pub struct Wire {
+    stream: Box<dyn Stream>,
+    input: Input,
+    output: Vec<u8>,
+    written: usize,
+    unflushed: bool,
+    timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    session: Option<tls::Session>,
+    tap: Option<Tap>,
+    received: u64,
+    sent: u64,
+}
+
+/// Where a wire's events go.
+#[derive(Clone)]
+pub struct Tap {
+    /// Who listens.
+    pub transcript: Rc<dyn Transcript>,
+    /// What is blotted out before.
+    pub redactor: Rc<Redactor>,
+    /// The number of the connection, from 1.
+    pub connection: u32,
+    /// When the clock of the transcript started.
+    pub start: std::time::Instant,
+}
+
+/// Octets read and not yet consumed, in one piece. `octets` is initialised throughout;
+/// `start..end` is what is held.
+#[derive(Default)]
+struct Input {
+    octets: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    fn held(&self) -> &[u8] {
+        &self.octets[self.start..self.end]
+    }
+
+    /// Makes room behind `end` by moving what is held to the front, or by growing.
+    fn make_room(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.octets.len() - self.end >= READ_OCTETS / 4 {
+            return;
+        }
+        let held = self.end - self.start;
+        if self.start >= held && self.start > 0 {
+            self.octets.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, held);
+        }
+        if self.octets.len() - self.end < READ_OCTETS / 4 {
+            let wanted = (self.octets.len() * 2).max(self.end + READ_OCTETS);
+            self.octets.resize(wanted, 0);
+        }
+    }
+}
+
+impl Wire {
+    /// A connection over any stream.
+    pub fn new(stream: Box<dyn Stream>) -> Self {
+        Self {
+            stream,
+            input: Input::default(),
+            output: Vec::new(),
+            written: 0,
+            unflushed: false,
+            timeout: deadline::COMMAND,
+            timer: None,
+            session: None,
+            tap: None,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Two ends of a connection in memory, each direction holding `capacity` octets.
+    pub fn duplex(capacity: usize) -> (Self, Self) {
+        let (near, far) = tokio::io::duplex(capacity);
+        (Self::new(Box::new(near)), Self::new(Box::new(far)))
+    }
+
+    /// Sends the events of this connection to a transcript from now on.
+    pub fn set_tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
+    /// How long the peer may let us wait without any progress.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// The present deadline for progress.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What was read and not yet consumed.
+    pub fn buffered(&self) -> &[u8] {
+        self.input.held()
+    }
+
+    /// Takes `count` octets of the protocol off the front of the buffer.
+    ///
+    /// # Panics
+    /// When fewer are buffered: the caller's mistake, never the peer's.
+    pub fn consume(&mut self, count: usize) {
+        assert!(count <= self.input.held().len(), "consumed more than was read");
+        if self.tap.is_some() {
+            let from = self.input.start;
+            self.tell(Event::Octets(Direction::Received, &self.input.octets[from..from + count]));
+        }
+        self.input.start += count;
+    }
+
+    /// Takes `count` octets of message content off the front: the transcript counts them.
+    ///
+    /// # Panics
+    /// As [`Wire::consume`].
+    pub fn consume_body(&mut self, count: usize) {
+        assert!(count <= self.input.held().len(), "consumed more than was read");
+        self.input.start += count;
+        self.tell(Event::Body(Direction::Received, count as u64));
+    }
+
+    /// Takes `count` octets of a secret off the front: the transcript says only that.
+    ///
+    /// # Panics
+    /// As [`Wire::consume`].
+    pub fn consume_secret(&mut self, count: usize) {
+        assert!(count <= self.input.held().len(), "consumed more than was read");
+        self.input.start += count;
+        self.tell(Event::Secret(Direction::Received));
+    }
+
+    /// Reads at least one octet more, and writes what is queued meanwhile. Gives the number
+    /// of octets that were added to [`Wire::buffered`]. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] at the end of the stream, [`Error::Timeout`], [`Error::Io`].
+    pub async fn fill(&mut self) -> Result<usize, Error> {
+        self.arm();
+        poll_fn(|context| {
+            // A peer that closes its side may have said why before: a failed write does not
+            // keep us from reading that.
+            let wrote = self.poll_write_queued(context).unwrap_or_else(|_| {
+                self.output.clear();
+                (self.written, self.unflushed) = (0, false);
+                false
+            });
+            match self.poll_read_some(context)? {
+                Poll::Ready(count) => Poll::Ready(Ok(count)),
+                Poll::Pending => self.poll_deadline(context, wrote),
+            }
+        })
+        .await
+    }
+
+    /// Makes sure that a whole line is buffered, and gives its length with its line end
+    /// (CRLF or a bare LF). Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Wire::fill`], and [`Error::LineTooLong`] once `limit` octets hold no line end.
+    pub async fn line(&mut self, limit: usize) -> Result<usize, Error> {
+        let mut searched = 0;
+        loop {
+            let held = self.input.held();
+            if let Some(at) = memchr::memchr(b'\n', &held[searched..]) {
+                let length = searched + at + 1;
+                return if length <= limit {
+                    Ok(length)
+                } else {
+                    Err(Error::LineTooLong { limit })
+                };
+            }
+            searched = held.len();
+            if searched >= limit {
+                return Err(Error::LineTooLong { limit });
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Appends octets of the protocol to what will be written. Sends nothing yet.
+    pub fn queue(&mut self, octets: &[u8]) {
+        self.tell(Event::Octets(Direction::Sent, octets));
+        self.push(octets);
+    }
+
+    /// As [`Wire::queue`], for octets that hold a secret.
+    pub fn queue_secret(&mut self, octets: &[u8]) {
+        self.tell(Event::Secret(Direction::Sent));
+        self.push(octets);
+    }
+
+    /// As [`Wire::queue`], for message content: the transcript only counts it.
+    pub fn queue_body(&mut self, octets: &[u8]) {
+        self.tell(Event::Body(Direction::Sent, octets.len() as u64));
+        self.push(octets);
+    }
+
+    /// The output buffer itself, for encoders that write message content in place; the
+    /// transcript is told by [`Wire::queued_body`]. What stands in it must not be removed.
+    pub fn output(&mut self) -> &mut Vec<u8> {
+        self.compact_output();
+        &mut self.output
+    }
+
+    /// Tells the transcript that `count` octets of content were put into [`Wire::output`].
+    pub fn queued_body(&mut self, count: u64) {
+        self.tell(Event::Body(Direction::Sent, count));
+    }
+
+    /// Octets queued and not yet written.
+    pub fn pending(&self) -> usize {
+        self.output.len() - self.written
+    }
+
+    /// Waits until no more than the high-water mark is queued, reading meanwhile.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Wire::flush`].
+    pub async fn ease(&mut self) -> Result<(), Error> {
+        if self.pending() <= limits::OUTPUT_HIGH_WATER {
+            return Ok(());
+        }
+        self.drain_to(limits::OUTPUT_HIGH_WATER / 4).await
+    }
+
+    /// [`Wire::queue`] and [`Wire::ease`] in one. Not cancel-safe: a cancelled call may or
+    /// may not have queued.
+    ///
+    /// # Errors
+    /// As [`Wire::flush`].
+    pub async fn write(&mut self, octets: &[u8]) -> Result<(), Error> {
+        self.queue(octets);
+        self.ease().await
+    }
+
+    /// Writes all that is queued, reading meanwhile. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::Io`]. The peer's end of stream is no error here: what it
+    /// said before is still to be read, and the next `fill` tells.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        self.drain_to(0).await
+    }
+
+    async fn drain_to(&mut self, mark: usize) -> Result<(), Error> {
+        self.arm();
+        let mut reading = true;
+        poll_fn(|context| {
+            let wrote = self.poll_write_queued(context)?;
+            if self.pending() <= mark && (mark > 0 || !self.unflushed) {
+                return Poll::Ready(Ok(()));
+            }
+            let mut read = false;
+            while reading && self.input.held().len() < READ_AHEAD_OCTETS {
+                match self.poll_read_some(context) {
+                    Ok(Poll::Ready(_)) => read = true,
+                    Ok(Poll::Pending) => break,
+                    Err(_) => reading = false,
+                }
+            }
+            match self.poll_deadline(context, wrote || read) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Whether TLS protects this connection.
+    pub fn is_encrypted(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// What TLS negotiated; `None` in the clear.
+    pub fn tls(&self) -> Option<&tls::Session> {
+        self.session.as_ref()
+    }
+
+    /// Octets read and written since the beginning, below compression and above TLS.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.received, self.sent)
+    }
+
+    /// Begins TLS as a client, after the server's go-ahead or at once.
+    ///
+    /// # Errors
+    /// [`Error::PlaintextBehindTls`] when anything unread is buffered: it was not protected
+    /// and must not be taken for something that was (RFC 3207 section 6, CVE-2011-0411).
+    /// Else as [`Wire::flush`], and [`Error::Tls`]. The wire is of no use after an error.
+    pub async fn start_tls(&mut self, connector: &Connector) -> Result<(), Error> {
+        let stream = self.give_stream().await?;
+        let timeout = self.timeout.min(deadline::HANDSHAKE);
+        let (stream, session) = tokio::time::timeout(timeout, connector.connect(stream))
+            .await
+            .map_err(|_| Error::Timeout { after: timeout })??;
+        self.take_stream(stream, session);
+        Ok(())
+    }
+
+    /// Begins TLS as a server.
+    ///
+    /// # Errors
+    /// As [`Wire::start_tls`].
+    pub async fn accept_tls(&mut self, acceptor: &Acceptor) -> Result<(), Error> {
+        let stream = self.give_stream().await?;
+        let timeout = self.timeout.min(deadline::HANDSHAKE);
+        let (stream, session) = tokio::time::timeout(timeout, acceptor.accept(stream))
+            .await
+            .map_err(|_| Error::Timeout { after: timeout })??;
+        self.take_stream(stream, session);
+        Ok(())
+    }
+
+    /// Puts a layer such as COMPRESS=DEFLATE (RFC 4978) over the stream. A client's layer is
+    /// given what was read behind the OK as its first input; a server refuses such octets
+    /// before it comes here.
+    ///
+    /// # Errors
+    /// As [`Wire::flush`]: what is queued goes out below the layer first.
+    pub async fn layer(
+        &mut self,
+        over: impl FnOnce(Box<dyn Stream>, Vec<u8>) -> Box<dyn Stream>,
+    ) -> Result<(), Error> {
+        self.flush().await?;
+        let ahead = self.input.held().to_vec();
+        self.input.start = self.input.end;
+        let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
+        self.stream = over(stream, ahead);
+        Ok(())
+    }
+
+    /// Ends our side politely: writes what is queued and says goodbye (close_notify, FIN).
+    ///
+    /// # Errors
+    /// As [`Wire::flush`]. A peer that has gone already is no error.
+    pub async fn shutdown(&mut self) -> Result<(), Error> {
+        self.flush().await?;
+        self.arm();
+        let ended = poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Ready(_) => Poll::Ready(Ok(0)),
+            Poll::Pending => self.poll_deadline(context, false),
+        })
+        .await;
+        self.tell(Event::Closed);
+        ended.map(|_| ())
+    }
+
+    async fn give_stream(&mut self) -> Result<Box<dyn Stream>, Error> {
+        self.flush().await?;
+        let octets = self.input.held().len();
+        if octets > 0 {
+            return Err(Error::PlaintextBehindTls { octets });
+        }
+        Ok(std::mem::replace(&mut self.stream, Box::new(tokio::io::empty())))
+    }
+
+    fn take_stream(&mut self, stream: Box<dyn Stream>, session: tls::Session) {
+        self.stream = stream;
+        self.tell(Event::Encrypted(&session.to_string()));
+        self.session = Some(session);
+    }
+
+    fn tell(&self, event: Event<'_>) {
+        let Some(tap) = &self.tap else { return };
+        let since = tap.start.elapsed();
+        if let Event::Octets(direction, octets) = &event
+            && let Some(clean) = tap.redactor.blot(octets)
+        {
+            tap.transcript.event(tap.connection, since, &Event::Octets(*direction, &clean));
+            return;
+        }
+        tap.transcript.event(tap.connection, since, &event);
+    }
+
+    fn push(&mut self, octets: &[u8]) {
+        self.compact_output();
+        self.output.extend_from_slice(octets);
+    }
+
+    fn compact_output(&mut self) {
+        if self.written == self.output.len() {
+            self.output.clear();
+            self.written = 0;
+        } else if self.written > limits::OUTPUT_HIGH_WATER {
+            self.output.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    /// A new wait begins: the clock is set when the first poll finds nothing to do.
+    fn arm(&mut self) {
+        self.timer = None;
+    }
+
+    fn poll_deadline(
+        &mut self,
+        context: &mut Context<'_>,
+        progress: bool,
+    ) -> Poll<Result<usize, Error>> {
+        let timeout = self.timeout;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if progress {
+                    timer.as_mut().reset(Instant::now() + timeout);
+                }
+                timer
+            }
+            empty => empty.insert(Box::pin(tokio::time::sleep(timeout))),
+        };
+        match timer.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(Error::Timeout { after: timeout })),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Writes as much as the stream takes; whether anything moved.
+    fn poll_write_queued(&mut self, context: &mut Context<'_>) -> Result<bool, Error> {
+        let mut moved = false;
+        while self.written < self.output.len() {
+            let rest = &self.output[self.written..];
+            match Pin::new(&mut self.stream).poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => return Err(Error::Closed),
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    self.sent += count as u64;
+                    self.unflushed = true;
+                    moved = true;
+                }
+                Poll::Ready(Err(error)) => return Err(broken(error)),
+                Poll::Pending => return Ok(moved),
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(context) {
+                Poll::Ready(Ok(())) => {
+                    self.unflushed = false;
+                    moved = true;
+                }
+                Poll::Ready(Err(error)) => return Err(broken(error)),
+                Poll::Pending => {}
+            }
+        }
+        Ok(moved)
+    }
+
+    fn poll_read_some(&mut self, context: &mut Context<'_>) -> Result<Poll<usize>, Error> {
+        self.input.make_room();
+        let mut room = ReadBuf::new(&mut self.input.octets[self.input.end..]);
+        match Pin::new(&mut self.stream).poll_read(context, &mut room) {
+            Poll::Ready(Ok(())) => {
+                let count = room.filled().len();
+                if count == 0 {
+                    return Err(Error::Closed);
+                }
+                self.input.end += count;
+                self.received += count as u64;
+                Ok(Poll::Ready(count))
+            }
+            Poll::Ready(Err(error)) => Err(broken(error)),
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+}
+
+fn broken(error: std::io::Error) -> Error {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::NotConnected => {
+            Error::Closed
+        }
+        _ => Error::Io(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("runtime")
+            .block_on(future)
+    }
+
+    #[test]
+    fn two_pipelined_ends_never_deadlock() {
+        run(async {
+            const OCTETS: usize = 10 * 1024 * 1024;
+            async fn talk(mut wire: Wire, says: u8, hears: u8) {
+                wire.set_timeout(Duration::from_secs(20));
+                wire.queue(&vec![says; OCTETS]);
+                wire.flush().await.expect("writes");
+                while wire.buffered().len() < OCTETS {
+                    wire.fill().await.expect("reads");
+                }
+                assert!(wire.buffered().iter().all(|&byte| byte == hears));
+            }
+            let (near, far) = Wire::duplex(4096);
+            tokio::join!(talk(near, b'a', b'b'), talk(far, b'b', b'a'));
+        });
+    }
+
+    #[test]
+    fn a_cancelled_read_loses_nothing() {
+        run(async {
+            let (mut near, mut far) = Wire::duplex(64);
+            far.queue(b"* OK half");
+            far.flush().await.expect("write");
+            let cancelled = tokio::time::timeout(Duration::from_millis(20), near.line(1000)).await;
+            assert!(cancelled.is_err());
+            far.queue(b" and half\r\n");
+            far.flush().await.expect("write");
+            let length = near.line(1000).await.expect("line");
+            assert_eq!(&near.buffered()[..length], b"* OK half and half\r\n");
+        });
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused_at_the_limit() {
+        run(async {
+            let (mut near, mut far) = Wire::duplex(1 << 20);
+            far.queue(&vec![b'x'; 5000]);
+            far.flush().await.expect("write");
+            let error = near.line(4096).await.expect_err("too long");
+            assert!(matches!(error, Error::LineTooLong { limit: 4096 }), "{error}");
+        });
+    }
+
+    #[test]
+    fn silence_ends_at_the_deadline_and_the_end_of_stream_is_told() {
+        run(async {
+            let (mut near, far) = Wire::duplex(64);
+            near.set_timeout(Duration::from_millis(30));
+            assert!(near.fill().await.expect_err("silence").is_timeout());
+            drop(far);
+            assert!(near.fill().await.expect_err("end").is_closed());
+        });
+    }
+
+    #[test]
+    fn buffered_plaintext_refuses_tls() {
+        run(async {
+            let (mut near, mut far) = Wire::duplex(1024);
+            far.queue(b"220 go\r\n250 injected\r\n");
+            far.flush().await.expect("write");
+            let length = near.line(1000).await.expect("line");
+            near.consume(length);
+            let connector =
+                Connector::new("localhost", &tls::Settings::insecure()).expect("connector");
+            let error = near.start_tls(&connector).await.expect_err("refused");
+            assert!(matches!(error, Error::PlaintextBehindTls { octets: 14 }), "{error}");
+        });
+    }
+}

@@ -1,0 +1,117 @@
+//! stdout: data only, for people, for line-reading programs, or as JSON Lines.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::sanitize;
+
+/// In which form data goes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people, aligned and short.
+    Human,
+    /// One plain line an item.
+    Lines,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The data channel.
+pub struct Output {
+    to: BufWriter<Box<dyn Write>>,
+    format: Format,
+    nul: bool,
+    terminal: bool,
+}
+
+/// Writing failed; a reader that went away is told apart, for it is no failure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody reads any more.
+    #[error("output closed")]
+    Closed,
+    /// The write failed.
+    #[error("cannot write the output: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Io(error) }
+    }
+}
+
+impl Output {
+    /// stdout. Without `json`, the form follows what stdout is. `nul` ends each line by NUL.
+    pub fn stdout(json: bool, nul: bool) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let format = match (json, terminal && !nul) {
+            (true, _) => Format::Json,
+            (false, true) => Format::Human,
+            (false, false) => Format::Lines,
+        };
+        Self { to: BufWriter::new(Box::new(io::stdout())), format, nul, terminal }
+    }
+
+    /// Any writer, for tests.
+    pub fn to(writer: Box<dyn Write>, format: Format, nul: bool) -> Self {
+        Self { to: BufWriter::new(writer), format, nul, terminal: false }
+    }
+
+    /// The form in force.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether a person looks at it.
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Writes one item of text: made harmless on a terminal, ended by LF, or by NUL.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn line(&mut self, text: &str) -> Result<(), Error> {
+        if self.terminal {
+            self.to.write_all(sanitize::line(text).as_bytes())?;
+        } else {
+            self.to.write_all(text.as_bytes())?;
+        }
+        self.to.write_all(if self.nul { b"\0" } else { b"\n" })?;
+        if self.terminal {
+            self.to.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes one object as a line of JSON: untrusted text is escaped, and whole.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn json(&mut self, object: &impl Serialize) -> Result<(), Error> {
+        serde_json::to_writer(&mut self.to, object)
+            .map_err(|error| Error::from(io::Error::from(error)))?;
+        self.to.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// Writes octets as they are.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn octets(&mut self, octets: &[u8]) -> Result<(), Error> {
+        self.to.write_all(octets)?;
+        Ok(())
+    }
+
+    /// Writes out what is buffered.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.to.flush()?;
+        Ok(())
+    }
+}

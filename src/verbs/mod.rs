@@ -1,0 +1,4 @@
+//! The six verbs: mail's work itself. A verb never imports another; what two of them need
+//! moves down a floor.
+
+pub mod serve_test;
