@@ -24,12 +24,13 @@ use crate::store::{Error, Result};
 const COMPONENT_OCTETS: usize = 255;
 
 /// Names that mean something in a Maildir, and so are no folder's in the nested layout.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "cur",
     "new",
     "tmp",
     "maildirfolder",
     "subscriptions",
+    "subscriptions.lock",
     "courierimapsubscribed",
     "dovecot-keywords",
     "dovecot-uidlist",
@@ -154,6 +155,26 @@ impl Layout {
             }
         }
         Ok(found)
+    }
+
+    /// A folder's name as a line of the `subscriptions` file.
+    pub(super) fn subscription_line(self, name: &str, delimiter: char) -> String {
+        let encode = match self {
+            Layout::Nested => encode_nested,
+            Layout::Flat | Layout::MaildirPlusPlus => encode_plus_plus,
+        };
+        let levels: Vec<String> = name.split('/').map(encode).collect();
+        levels.join(delimiter.to_string().as_str())
+    }
+
+    /// The folder that a line of the `subscriptions` file names.
+    pub(super) fn subscription_name(self, line: &str, delimiter: char) -> String {
+        let decode = match self {
+            Layout::Nested => decode_nested,
+            Layout::Flat | Layout::MaildirPlusPlus => decode_plus_plus,
+        };
+        let levels: Vec<String> = line.split(delimiter).map(decode).collect();
+        canonical(&levels.join("/"))
     }
 
     fn list_plus_plus(self, root: &Path, found: &mut BTreeMap<String, Place>) -> Result<()> {
