@@ -1,3 +1,4 @@
 //! SMTP and LMTP: the syntax, the client and the server.
 
+pub mod client;
 pub mod syntax;
