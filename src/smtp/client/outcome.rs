@@ -89,9 +89,8 @@ impl RecipientOutcome {
             .iter()
             .find_map(|phrase| lower.find(phrase).map(|at| at + phrase.len()))?;
         let word = text[at..].split_ascii_whitespace().next()?;
-        let id =
-            word.trim_matches(|octet: char| matches!(octet, '<' | '>' | '(' | ')' | ',' | ';'));
-        Some(id.trim_end_matches('.').to_owned()).filter(|id| !id.is_empty())
+        let id = word.trim_end_matches('.').trim_matches(['<', '>', '(', ')', ',', ';']);
+        Some(id.to_owned()).filter(|id| !id.is_empty())
     }
 
     /// As every [`crate::store::Transport`] tells it.
