@@ -147,7 +147,8 @@ impl Layout {
         for name in names {
             for (end, _) in name.match_indices('/') {
                 let level = &name[..end];
-                if !found.contains_key(level) {
+                // A name that begins with a slash has nothing above its first level.
+                if !level.is_empty() && !found.contains_key(level) {
                     // Where a level has no directory of its own, this is where it would be.
                     let path = self.directory(root, level)?;
                     found.insert(level.to_owned(), Place { path, selectable: false });
