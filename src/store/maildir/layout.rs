@@ -140,7 +140,7 @@ impl Layout {
             Layout::MaildirPlusPlus => self.list_plus_plus(root, &mut found)?,
             Layout::Nested => {
                 let mut above = Vec::new();
-                self.list_nested(root, root, "", &mut above, &mut found)?;
+                self.list_nested(root, root, None, &mut above, &mut found)?;
             }
         }
         let names: Vec<String> = found.keys().cloned().collect();
@@ -197,7 +197,7 @@ impl Layout {
         self,
         root: &Path,
         directory: &Path,
-        above: &str,
+        above: Option<&str>,
         ancestors: &mut Vec<(u64, u64)>,
         found: &mut BTreeMap<String, Place>,
     ) -> Result<()> {
@@ -219,11 +219,14 @@ impl Layout {
                 continue;
             }
             let level = decode_nested(&file_name);
-            let name = if above.is_empty() { level } else { format!("{above}/{level}") };
+            let name = match above {
+                Some(above) => format!("{above}/{level}"),
+                None => level,
+            };
             if is_maildir(&path) {
                 self.note(root, canonical(&name), path.clone(), found);
             }
-            self.list_nested(root, &path, &name, ancestors, found)?;
+            self.list_nested(root, &path, Some(&name), ancestors, found)?;
         }
         ancestors.pop();
         Ok(())
