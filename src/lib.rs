@@ -20,6 +20,7 @@
 //! ```
 
 pub mod base;
+pub mod config;
 
 pub mod imap;
 pub mod message;
