@@ -92,8 +92,10 @@ pub fn man_page(name: &str) -> anyhow::Result<Exit> {
         stem == name || stem.strip_prefix("pillarbox-") == Some(name)
     });
     let Some((_, text)) = found else {
-        let known: Vec<&str> =
-            pages.iter().filter_map(|(file, _)| file.rsplit_once('.').map(|(stem, _)| stem)).collect();
+        let known: Vec<&str> = pages
+            .iter()
+            .filter_map(|(file, _)| file.rsplit_once('.').map(|(stem, _)| stem))
+            .collect();
         return Err(Failure::usage(format!("no manual page {name:?}"))
             .hint(format!("there are {}", known.join(", ")))
             .into());

@@ -30,8 +30,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run mail servers for tests, around a command or alone
-    ServeTest(verbs::serve_test::Args),
+    Send(verbs::send::Args),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -64,9 +63,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
     match verb {
-        Verb::ServeTest(args) => {
+        Verb::Send(args) => {
             let common = args.common.clone();
-            run(&common, async |context, out| verbs::serve_test::run(args, context, out).await)
+            run(&common, async |context, out| verbs::send::run(args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),
@@ -84,9 +83,9 @@ fn run(
     let exit = runtime.block_on(async {
         let work = verb(&context, &mut out);
         match common.deadline {
-            Some(limit) => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-                Err(crate::net::Error::Timeout { after: limit }.into())
-            }),
+            Some(limit) => tokio::time::timeout(limit, work)
+                .await
+                .unwrap_or_else(|_| Err(crate::net::Error::Timeout { after: limit }.into())),
             None => work.await,
         }
     });

@@ -77,3 +77,12 @@ impl Context {
         }
     }
 }
+
+/// The time on this machine's clock, in its own zone.
+pub fn now() -> crate::base::date::Zoned {
+    let now = jiff::Zoned::now();
+    crate::base::date::Zoned {
+        seconds: now.timestamp().as_second(),
+        offset_seconds: now.offset().seconds(),
+    }
+}

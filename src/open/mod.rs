@@ -3,14 +3,12 @@
 
 mod args;
 mod context;
-mod mail;
 mod outgoing;
 mod peer;
 mod verdict;
 
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
-pub use context::Context;
-pub use mail::{Opened, open_spool, open_store};
+pub use context::{Context, now};
 pub use outgoing::{Outgoing, smtp_error};
 pub use peer::Peer;
 pub use verdict::{Verdict, verdict};

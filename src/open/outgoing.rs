@@ -52,9 +52,8 @@ impl Outgoing {
             }
         };
         let account = account.cloned().ok_or_else(|| {
-            Failure::new(Exit::Config, "no server to send by: no account is configured").hint(
-                "give --via submission://USER@HOST, or put an account into the configuration",
-            )
+            Failure::new(Exit::Config, "no server to send by: no account is configured")
+                .hint("give --via submission://USER@HOST, or put an account into the configuration")
         })?;
         let url = account.smtp.clone().ok_or_else(|| {
             Failure::new(Exit::Config, format!("the account {} has no `smtp`", account.name))
@@ -93,8 +92,7 @@ impl Outgoing {
             (tcp, false) if is_lmtp && tcp.is_loopback() => Mode::Opportunistic,
             _ => Mode::Starttls,
         };
-        let peer =
-            Peer::new(endpoint, self.url.server(), mode, self.account.as_ref(), options)?;
+        let peer = Peer::new(endpoint, self.url.server(), mode, self.account.as_ref(), options)?;
         // Everything that can be wrong here is wrong before the server is spoken to.
         let credential = peer.credential(context)?;
         let connector: Option<Connector> = match peer.mode {

@@ -6,7 +6,7 @@ use super::args::EndpointOptions;
 use super::context::Context;
 use crate::base::location::{Auth, Server};
 use crate::config::Account;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, Origin, Surroundings, Whereabouts};
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
@@ -31,7 +31,6 @@ pub struct Peer {
     authorize_as: Option<String>,
     settings: tls::Settings,
     secrets: Credentials,
-    in_url: Option<crate::base::secret::Secret>,
 }
 
 impl Peer {
@@ -70,21 +69,28 @@ impl Peer {
             .or_else(|| account.and_then(|account| account.auth.as_deref()))
             .map(named)
             .transpose()?;
-        let user = options
-            .user
-            .clone()
-            .or_else(|| server.and_then(|server| server.user.clone()))
-            .or_else(|| match (account, server) {
-                (Some(account), Some(server)) => account.user_at(server).map(str::to_owned),
-                _ => None,
-            });
+        let user =
+            options.user.clone().or_else(|| server.and_then(|server| server.user.clone())).or_else(
+                || match (account, server) {
+                    (Some(account), Some(server)) => account.user_at(server).map(str::to_owned),
+                    _ => None,
+                },
+            );
         // A scheme with implicit TLS says when it begins; an account's `tls` is for the rest.
         let of_account = tls_keys.and_then(|keys| keys.mode).filter(|_| mode != Mode::Implicit);
-        let secrets = Credentials {
-            password_command: options.password_command.clone(),
-            password_fd: options.password_fd,
-            account_command: account.and_then(|account| account.password_command.clone()),
-        };
+        let secrets = Credentials::new(
+            Whereabouts {
+                command: options.password_command.clone(),
+                descriptor: options.password_fd,
+                url: server.and_then(|server| server.password.clone()),
+                account_command: account.and_then(|account| {
+                    Some((account.name.clone(), account.password_command.clone()?))
+                }),
+                user: user.clone().unwrap_or_default(),
+                host: endpoint.host().to_owned(),
+            },
+            Surroundings::of_process(),
+        );
         Ok(Self {
             port: match &endpoint {
                 Endpoint::Tcp { port, .. } => *port,
@@ -103,7 +109,6 @@ impl Peer {
                 .or_else(|| account.and_then(|account| account.authorize_as.clone())),
             settings: settings(account, options)?,
             secrets,
-            in_url: server.and_then(|server| server.password.clone()),
         })
     }
 
@@ -154,26 +159,22 @@ impl Peer {
         let secret = if without_secret {
             CredentialSecret::None
         } else {
-            let secret = match &self.in_url {
-                Some(secret) => {
-                    report::warning(
-                        "a password inside a URL can be seen by others: use --password-command",
-                    );
-                    secret.clone()
-                }
-                None => self.secrets.find(self.endpoint.host(), user)?.0,
-            };
+            let found = self.secrets.secret()?;
+            if found.origin == Origin::Url {
+                report::warning(
+                    "a password inside a URL can be seen by others: use --password-command",
+                );
+            }
+            let secret = found.secret;
             context.net.redactor.learn(&secret);
             match self.mechanism {
-                Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => CredentialSecret::Token(secret),
+                Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => {
+                    CredentialSecret::Token(secret)
+                }
                 _ => CredentialSecret::Password(secret),
             }
         };
-        Ok(Some(Credential {
-            user: user.clone(),
-            authorize_as: self.authorize_as.clone(),
-            secret,
-        }))
+        Ok(Some(Credential { user: user.clone(), authorize_as: self.authorize_as.clone(), secret }))
     }
 
     /// The error for a server that wants a login when nobody is known to log in.
@@ -188,19 +189,20 @@ fn settings(account: Option<&Account>, options: &EndpointOptions) -> Result<tls:
     let insecure = options.insecure || keys.insecure == Some(true);
     let pins = if options.pins.is_empty() { &keys.pins } else { &options.pins };
     let ca_file = options.ca_file.as_ref().or(keys.ca_file.as_ref());
-    let verify = if insecure {
-        report::warning("the server's certificate is not verified: anybody can be behind it");
-        Verify::Nothing
-    } else if !pins.is_empty() {
-        Verify::Pins(pins.iter().map(|pin| self::pin(pin)).collect::<Result<_>>()?)
-    } else if let Some(path) = ca_file {
-        let pem = read(path)?;
-        Verify::Roots(tls::read_pem_certificates(&pem).map_err(|error| {
-            Failure::new(Exit::Config, format!("{}: {error}", path.display()))
-        })?)
-    } else {
-        Verify::System
-    };
+    let verify =
+        if insecure {
+            report::warning("the server's certificate is not verified: anybody can be behind it");
+            Verify::Nothing
+        } else if !pins.is_empty() {
+            Verify::Pins(pins.iter().map(|pin| self::pin(pin)).collect::<Result<_>>()?)
+        } else if let Some(path) = ca_file {
+            let pem = read(path)?;
+            Verify::Roots(tls::read_pem_certificates(&pem).map_err(|error| {
+                Failure::new(Exit::Config, format!("{}: {error}", path.display()))
+            })?)
+        } else {
+            Verify::System
+        };
     let identity = match options.client_cert.as_ref().or(keys.client_cert.as_ref()) {
         None => None,
         Some(path) => {
@@ -239,7 +241,8 @@ fn pin(text: &str) -> Result<[u8; 32]> {
         Failure::usage(format!("{text:?} is no pin"))
             .hint("a pin is sha256: and the hash of the public key in hex or base64")
     };
-    let hash = text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256//")).ok_or_else(wrong)?;
+    let hash =
+        text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256//")).ok_or_else(wrong)?;
     let octets = if hash.len() == 64 && hash.bytes().all(|octet| octet.is_ascii_hexdigit()) {
         (0..32).map(|n| u8::from_str_radix(&hash[2 * n..2 * n + 2], 16).unwrap_or(0)).collect()
     } else {

@@ -5,6 +5,7 @@
 use std::error::Error as StdError;
 
 use crate::base::location;
+use crate::config::{self, credentials};
 use crate::net;
 use crate::store;
 use crate::ui::{Exit, Failure, output};
@@ -49,6 +50,15 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
         return Some(Verdict {
             hint: Some("see pillarbox-location(7) for how locations are written".into()),
             ..plain(Exit::Usage)
+        });
+    }
+    if cause.is::<config::Error>() {
+        return Some(plain(Exit::Config));
+    }
+    if cause.is::<credentials::Error>() {
+        return Some(Verdict {
+            hint: Some("see SECRETS in pillarbox-config(5) for where passwords come from".into()),
+            ..plain(Exit::NoPermission)
         });
     }
     if let Some(error) = cause.downcast_ref::<std::io::Error>() {

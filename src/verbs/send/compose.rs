@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use super::args::Args;
 use crate::message::address::{self, Mailbox};
 use crate::message::compose::{Attachment, Draft, compose, message_id};
+use crate::open;
 use crate::sasl::system_random;
 use crate::ui::{Exit, Failure};
 
@@ -24,7 +25,7 @@ pub fn message(
     let id = message_id(&random, from.domain());
     system_random(&mut random);
     let seed = crate::message::compose::base32(&random);
-    let mut draft = Draft::new(from, jiff::Zoned::now(), id, seed);
+    let mut draft = Draft::new(from, open::now(), id, seed);
     draft.to = addresses("--to", &args.to)?;
     draft.cc = addresses("--cc", &args.cc)?;
     draft.bcc = addresses("--bcc", &args.bcc)?;
@@ -50,9 +51,9 @@ pub fn message(
         draft.attachments.push(attachment(path)?);
     }
     for field in &args.header {
-        let (name, value) = field.split_once(':').ok_or_else(|| {
-            Failure::usage(format!("--header {field:?}: want `Name: value`"))
-        })?;
+        let (name, value) = field
+            .split_once(':')
+            .ok_or_else(|| Failure::usage(format!("--header {field:?}: want `Name: value`")))?;
         draft.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     compose(&draft).map_err(|error| Failure::new(Exit::Data, error.to_string()).into())
@@ -78,7 +79,8 @@ fn attachment(path: &Path) -> Result<Attachment> {
     let content_type = mime_guess::from_path(path).first().map_or_else(
         || {
             let is_text = std::str::from_utf8(&octets).is_ok() && !octets.contains(&0);
-            if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" }.to_owned()
+            if is_text { "text/plain; charset=utf-8" } else { "application/octet-stream" }
+                .to_owned()
         },
         |guess| guess.essence_str().to_owned(),
     );

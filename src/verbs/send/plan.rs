@@ -11,6 +11,7 @@ use crate::message::address::{self, Mailbox};
 use crate::message::compose::message_id;
 use crate::message::envelope::{self, Source};
 use crate::message::headers::{self, Place};
+use crate::open;
 use crate::sasl::system_random;
 use crate::store::Envelope;
 use crate::ui::{Exit, Failure};
@@ -90,13 +91,10 @@ impl Plan {
         let sender = match args.envelope_from.as_deref() {
             Some("<>" | "") => String::new(),
             Some(sender) => sender.trim_start_matches('<').trim_end_matches('>').to_owned(),
-            None => named
-                .sender
-                .or_else(|| from.map(|mailbox| mailbox.addr))
-                .ok_or_else(|| {
-                    Failure::usage("no sender: the message has no From")
-                        .hint("give --from or --envelope-from")
-                })?,
+            None => named.sender.or_else(|| from.map(|mailbox| mailbox.addr)).ok_or_else(|| {
+                Failure::usage("no sender: the message has no From")
+                    .hint("give --from or --envelope-from")
+            })?,
         };
         let sender = qualified(sender, author)?;
         Ok(Self {
@@ -167,16 +165,13 @@ fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<()> {
             }
             _ => from.addr.clone(),
         };
-        message.header = headers::insert(&message.header, Place::Last, "From", &value).map_err(data)?;
+        message.header =
+            headers::insert(&message.header, Place::Last, "From", &value).map_err(data)?;
     }
     if missing(&message.header, "Date") {
-        let now = jiff::Zoned::now();
-        let now = crate::base::date::Zoned {
-            seconds: now.timestamp().as_second(),
-            offset_seconds: now.offset().seconds(),
-        };
         message.header =
-            headers::insert(&message.header, Place::Last, "Date", &now.message()).map_err(data)?;
+            headers::insert(&message.header, Place::Last, "Date", &open::now().message())
+                .map_err(data)?;
     }
     if missing(&message.header, "Message-ID") {
         let mut random = [0u8; 20];

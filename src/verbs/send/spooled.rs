@@ -90,9 +90,8 @@ impl Spooled {
             }
         }
         if head.is_empty() {
-            return Err(Failure::new(Exit::NoInput, "no message on standard input").hint(
-                "give a whole message, or --body or --subject to have one composed",
-            ));
+            return Err(Failure::new(Exit::NoInput, "no message on standard input")
+                .hint("give a whole message, or --body or --subject to have one composed"));
         }
         let end = match headers::body_offset(&head) {
             Some(end) => end,
@@ -191,9 +190,10 @@ impl Body for Spooled {
                     buffer[..count].copy_from_slice(&from[..count]);
                     count
                 }
-                Rest::File(file) => file
-                    .read(buffer)
-                    .map_err(|error| store::Error::File { path: "the spooled message".into(), source: error })?,
+                Rest::File(file) => file.read(buffer).map_err(|error| store::Error::File {
+                    path: "the spooled message".into(),
+                    source: error,
+                })?,
             }
         };
         self.read += count as u64;
@@ -207,8 +207,10 @@ impl Body for Spooled {
     fn rewind(&mut self) -> store::Result<()> {
         self.read = 0;
         if let Rest::File(file) = &mut self.rest {
-            file.seek(SeekFrom::Start(0))
-                .map_err(|error| store::Error::File { path: "the spooled message".into(), source: error })?;
+            file.seek(SeekFrom::Start(0)).map_err(|error| store::Error::File {
+                path: "the spooled message".into(),
+                source: error,
+            })?;
         }
         Ok(())
     }
