@@ -6,7 +6,7 @@ use super::args::EndpointOptions;
 use super::context::Context;
 use crate::base::location::{Auth, Server};
 use crate::config::Account;
-use crate::config::credentials::Credentials;
+use crate::config::credentials::{Credentials, Found, Origin, Surroundings, Whereabouts};
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
@@ -31,7 +31,6 @@ pub struct Peer {
     authorize_as: Option<String>,
     settings: tls::Settings,
     secrets: Credentials,
-    in_url: Option<crate::base::secret::Secret>,
 }
 
 impl Peer {
@@ -80,10 +79,15 @@ impl Peer {
             });
         // A scheme with implicit TLS says when it begins; an account's `tls` is for the rest.
         let of_account = tls_keys.and_then(|keys| keys.mode).filter(|_| mode != Mode::Implicit);
-        let secrets = Credentials {
-            password_command: options.password_command.clone(),
-            password_fd: options.password_fd,
-            account_command: account.and_then(|account| account.password_command.clone()),
+        let secrets = Whereabouts {
+            command: options.password_command.clone(),
+            descriptor: options.password_fd,
+            url: server.and_then(|server| server.password.clone()),
+            account_command: account.and_then(|account| {
+                Some((account.name.clone(), account.password_command.clone()?))
+            }),
+            user: user.clone().unwrap_or_default(),
+            host: endpoint.host().to_owned(),
         };
         Ok(Self {
             port: match &endpoint {
@@ -102,8 +106,7 @@ impl Peer {
                 .clone()
                 .or_else(|| account.and_then(|account| account.authorize_as.clone())),
             settings: settings(account, options)?,
-            secrets,
-            in_url: server.and_then(|server| server.password.clone()),
+            secrets: Credentials::new(secrets, Surroundings::of_process()),
         })
     }
 
@@ -154,15 +157,12 @@ impl Peer {
         let secret = if without_secret {
             CredentialSecret::None
         } else {
-            let secret = match &self.in_url {
-                Some(secret) => {
-                    report::warning(
-                        "a password inside a URL can be seen by others: use --password-command",
-                    );
-                    secret.clone()
-                }
-                None => self.secrets.find(self.endpoint.host(), user)?.0,
-            };
+            let Found { secret, origin } = self.secrets.secret()?;
+            if origin == Origin::Url {
+                report::warning(
+                    "a password inside a URL can be seen by others: use --password-command",
+                );
+            }
             context.net.redactor.learn(&secret);
             match self.mechanism {
                 Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => CredentialSecret::Token(secret),
