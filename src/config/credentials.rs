@@ -72,15 +72,6 @@ impl Surroundings {
         }
     }
 
-    /// The login name that `~/.netrc` has for a host.
-    ///
-    /// # Errors
-    /// [`Error::Netrc`].
-    pub fn netrc_login(&self, host: &str) -> Result<Option<String>, Error> {
-        let netrc = self.load_netrc()?;
-        Ok(netrc.and_then(|netrc| netrc.login(host).map(str::to_owned)))
-    }
-
     fn load_netrc(&self) -> Result<Option<Netrc>, Error> {
         match &self.netrc {
             Some(path) => Ok(Netrc::load(path)?),
@@ -375,7 +366,6 @@ mod tests {
         whereabouts.account_command = None;
         assert_eq!(seek(&whereabouts, &surroundings), found("five", Origin::Environment));
         surroundings.password = None;
-        assert_eq!(surroundings.netrc_login("h.example").expect("it").as_deref(), Some("ann"));
         assert_eq!(seek(&whereabouts, &surroundings), found("six", Origin::Netrc(netrc)));
         whereabouts.user = "ann\u{1b}".into();
         whereabouts.host = "other".into();

@@ -116,29 +116,22 @@ impl Netrc {
         Ok(Self { path: path.to_owned(), is_exposed: false, entries })
     }
 
-    /// The login name of a host; `None` where the file has none.
-    pub fn login(&self, host: &str) -> Option<&str> {
-        self.entry(host, None)?.login.as_deref()
-    }
-
     /// The password of a user at a host; `None` where the file has none. An entry without a
     /// login is every user's.
     ///
     /// # Errors
     /// [`Error::Exposed`] where it has one that others could have read or changed.
     pub fn password(&self, host: &str, user: &str) -> Result<Option<Secret>, Error> {
-        match self.entry(host, Some(user)).and_then(|entry| entry.password.clone()) {
+        match self.entry(host, user).and_then(|entry| entry.password.clone()) {
             Some(_) if self.is_exposed => Err(Error::Exposed { path: self.path.clone() }),
             password => Ok(password),
         }
     }
 
     /// The first entry of the host that fits the user, else the default one.
-    fn entry(&self, host: &str, user: Option<&str>) -> Option<&Entry> {
-        let is_users = |entry: &&Entry| match (&entry.login, user) {
-            (Some(login), Some(user)) => login == user,
-            _ => true,
-        };
+    fn entry(&self, host: &str, user: &str) -> Option<&Entry> {
+        let is_users =
+            |entry: &&Entry| entry.login.as_ref().is_none_or(|login| login.as_str() == user);
         let is_hosts =
             |entry: &&Entry| entry.host.as_ref().is_some_and(|h| h.eq_ignore_ascii_case(host));
         let mut of_host = self.entries.iter().filter(is_hosts).filter(is_users);
@@ -274,9 +267,6 @@ mod tests {
         ] {
             assert_eq!(password(&netrc, host, user).as_deref(), want, "{user} at {host}");
         }
-        assert_eq!(netrc.login("imap.example.org"), Some("ann"));
-        assert_eq!(netrc.login("pop.example.org"), None);
-        assert_eq!(netrc.login("x"), Some("guest"));
         assert!(!format!("{netrc:?}").contains("#1"));
     }
 
@@ -311,7 +301,6 @@ mod tests {
             let netrc = load(mode);
             assert!(matches!(netrc.password("h", "ann"), Err(Error::Exposed { .. })), "{mode:o}");
             assert!(matches!(netrc.password("h", "bob"), Ok(None)), "{mode:o}");
-            assert_eq!(netrc.login("h"), Some("ann"));
         }
         std::fs::remove_file(&path).expect("removal");
     }
