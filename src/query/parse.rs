@@ -387,7 +387,7 @@ impl<'a> Parser<'a> {
         let number = |text: &str| match text {
             "*" => Some(u32::MAX),
             _ if text.bytes().all(|octet| octet.is_ascii_digit()) => {
-                text.parse().ok().filter(|number| *number > 0)
+                text.parse::<u32>().ok().filter(|number| *number > 0)
             }
             _ => None,
         };

@@ -53,7 +53,8 @@ impl std::str::FromStr for Section {
         let mut rest = text;
         while rest.starts_with(|c: char| c.is_ascii_digit()) {
             let (number, after) = rest.split_once('.').unwrap_or((rest, ""));
-            let number = number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+            let number =
+                number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
             path.push(number);
             rest = after;
             if path.len() > NESTING * 2 || (rest.is_empty() && text.ends_with('.')) {
