@@ -245,20 +245,12 @@ impl<'a> Item<'a> {
             return Err(Fail::Bad { offset: start, expected: "fetch-att" });
         }
         if is("PREVIEW") {
-            let lazy = cursor.peek()? == b' ' && {
-                let rest = cursor.rest();
-                if rest.len() < 2 {
-                    return Err(Fail::More);
-                }
-                rest[1] == b'('
-            };
+            // What follows in parentheses may also be the modifiers of FETCH.
+            let mut ahead = cursor.clone();
+            let lazy = ahead.eat(b' ')? && ahead.eat(b'(')? && ahead.eat_word("LAZY")?;
             if lazy {
-                cursor.sp()?;
-                cursor.expect(b'(', "(")?;
-                if !cursor.eat_word("LAZY")? {
-                    return cursor.bad("LAZY");
-                }
-                cursor.expect(b')', ")")?;
+                ahead.expect(b')', ")")?;
+                cursor.set_at(ahead.at());
             }
             return Ok(Item::Preview { lazy });
         }
