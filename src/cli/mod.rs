@@ -30,7 +30,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Send(verbs::send::Args),
+    Send(Box<verbs::send::Args>),
+    Fetch(Box<verbs::fetch::Args>),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -65,7 +66,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
     match verb {
         Verb::Send(args) => {
             let common = args.common.clone();
-            run(&common, async |context, out| verbs::send::run(args, context, out).await)
+            run(&common, async |context, out| verbs::send::run(*args, context, out).await)
+        }
+        Verb::Fetch(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::fetch::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

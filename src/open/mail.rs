@@ -1,20 +1,23 @@
 //! A location with mail in it becomes a store or a spool.
 
-use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use super::args::EndpointOptions;
 use super::context::Context;
 use super::peer::Peer;
-use crate::base::location::{Location, MaildirFile, PopReference, PopUrl, Reference, expand_home};
+use crate::base::location::{
+    Location, MaildirFile, MboxReference, PopReference, PopUrl, Reference, expand_home,
+};
 use crate::config::Account;
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
 use crate::pop;
-use crate::sasl::Mechanism;
+use crate::store::eml::Eml;
+use crate::store::line_ends::LineEnds;
 use crate::store::maildir::{self, Maildir};
+use crate::store::mbox::{self, Mbox};
 use crate::store::{self, Id, Spool, Status, Store};
 use crate::ui::{Exit, Failure};
 
@@ -31,6 +34,10 @@ pub struct Opened {
 pub enum Mail {
     /// A Maildir.
     Maildir(Box<Maildir>),
+    /// An mbox, and its path.
+    Mbox(Box<Mbox>, PathBuf),
+    /// A folder of .eml files or one such file, and its path.
+    Eml(Eml, PathBuf),
     /// A POP3 maildrop, and the URL that its references are made of.
     Pop(Box<pop::spool::Maildrop>, PopUrl),
 }
@@ -40,6 +47,8 @@ impl Opened {
     pub fn spool(&mut self) -> &mut dyn Spool {
         match &mut self.mail {
             Mail::Maildir(maildir) => maildir.as_mut(),
+            Mail::Mbox(mbox, _) => mbox.as_mut(),
+            Mail::Eml(eml, _) => eml,
             Mail::Pop(maildrop, _) => maildrop.as_mut(),
         }
     }
@@ -48,7 +57,8 @@ impl Opened {
     pub fn store(&mut self) -> Option<&mut dyn Store> {
         match &mut self.mail {
             Mail::Maildir(maildir) => Some(maildir.as_mut()),
-            Mail::Pop(..) => None,
+            Mail::Mbox(mbox, _) => Some(mbox.as_mut()),
+            Mail::Eml(..) | Mail::Pop(..) => None,
         }
     }
 
@@ -56,7 +66,8 @@ impl Opened {
     pub fn into_store(self) -> Option<Box<dyn Store>> {
         match self.mail {
             Mail::Maildir(maildir) => Some(maildir),
-            Mail::Pop(..) => None,
+            Mail::Mbox(mbox, _) => Some(mbox),
+            Mail::Eml(..) | Mail::Pop(..) => None,
         }
     }
 
@@ -89,6 +100,18 @@ impl Opened {
                 let path = maildir.file(id).ok().flatten()?;
                 MaildirFile::new(path).map(Reference::MaildirFile)
             }
+            Mail::Mbox(_, path) => {
+                let mut parts = id.0.split(';');
+                let offset = parts.next()?.strip_prefix("offset=")?.parse().ok()?;
+                let digest = parts.next().and_then(|part| part.strip_prefix("digest="));
+                Some(Reference::Mbox(MboxReference {
+                    path: path.clone(),
+                    offset,
+                    digest: digest.map(str::to_owned),
+                }))
+            }
+            Mail::Eml(_, path) if path.is_dir() => Some(Reference::Eml(path.join(&id.0))),
+            Mail::Eml(_, path) => Some(Reference::Eml(path.clone())),
             Mail::Pop(_, url) => Some(Reference::Pop(PopReference {
                 implicit_tls: url.implicit_tls,
                 server: url.server.clone(),
@@ -127,6 +150,8 @@ pub async fn open_mail(
         }
         Location::Pop(url) => pop(url, account, options, context).await,
         Location::Maildir(path) => maildir(path, create),
+        Location::Mbox(path) => mbox(path, create),
+        Location::Eml(path) => eml(path, create),
         Location::Path(path) => of_path(path, create),
         Location::Smtp(_) => {
             Err(Failure::usage(format!("{location}: mail is sent there, not kept")).into())
@@ -147,11 +172,8 @@ async fn of_account(
 ) -> Result<Opened> {
     match (&account.pop, folder) {
         (Some(url), None) => pop(url, Some(account), options, context).await,
-        _ => Err(Failure::new(
-            Exit::Config,
-            format!("the account {} has no `imap`", account.name),
-        )
-        .into()),
+        _ => Err(Failure::new(Exit::Config, format!("the account {} has no `imap`", account.name))
+            .into()),
     }
 }
 
@@ -208,12 +230,12 @@ fn in_session(peer: &Peer) -> Result<Option<Connector>> {
     }
 }
 
-fn home() -> Option<std::path::PathBuf> {
+fn home() -> Option<PathBuf> {
     etcetera::home_dir().ok()
 }
 
 /// A path on the command line, with its tilde.
-pub fn local_path(path: &Path) -> std::path::PathBuf {
+pub fn local_path(path: &Path) -> PathBuf {
     expand_home(path, home().as_deref())
 }
 
@@ -224,20 +246,49 @@ fn maildir(path: &Path, create: Create) -> Result<Opened> {
     Ok(Opened { mail: Mail::Maildir(Box::new(maildir)), folder: None })
 }
 
-/// A path is what it holds.
+fn mbox(path: &Path, create: Create) -> Result<Opened> {
+    let path = local_path(path);
+    let options = mbox::Options {
+        create: create == Create::Yes,
+        line_ends: LineEnds::Lf,
+        ..Default::default()
+    };
+    let mbox = Mbox::open(&path, options, store::system_clock())?;
+    Ok(Opened { mail: Mail::Mbox(Box::new(mbox), path), folder: None })
+}
+
+fn eml(path: &Path, create: Create) -> Result<Opened> {
+    let path = local_path(path);
+    if create == Create::Yes && !path.exists() {
+        std::fs::create_dir_all(&path).map_err(|error| store::Error::file(&path, error))?;
+    }
+    Ok(Opened { mail: Mail::Eml(Eml::open(&path)?, path), folder: None })
+}
+
+/// A path is what it holds: a folder with `cur` in it, or with such folders in it, is a
+/// Maildir; any other folder holds .eml files; a file that begins with `From ` is an mbox, and
+/// any other is one message.
 fn of_path(path: &Path, create: Create) -> Result<Opened> {
+    use std::io::Read as _;
     let found = local_path(path);
     if found.is_dir() {
-        return maildir(path, create);
+        let detected = maildir::Layout::detect(&found);
+        return match detected.map_err(|error| store::Error::file(&found, error))? {
+            Some(_) => maildir(path, create),
+            None => eml(path, create),
+        };
     }
     if found.exists() {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("{}: neither a Maildir nor an mbox", found.display()),
-        )
-        .into());
+        let mut start = [0; 5];
+        let is_mbox = std::fs::File::open(&found)
+            .and_then(|mut file| file.read(&mut start))
+            .map_err(|error| store::Error::file(&found, error))
+            .map(|count| count == 0 || start[..count] == *b"From ")?;
+        return if is_mbox { mbox(path, create) } else { eml(path, create) };
     }
     Err(Failure::new(Exit::NoInput, format!("{}: no such file or folder", found.display()))
-        .hint("a path is recognised by what it holds; say maildir:PATH or mbox:PATH to have one made")
+        .hint(
+            "a path is recognised by what it holds; say maildir:PATH or mbox:PATH to have one made",
+        )
         .into())
 }

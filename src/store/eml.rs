@@ -16,7 +16,7 @@ use rustix::fs::AtFlags;
 use super::durable::{
     Durability, SINGLE_FLUSHES, create_folder, create_new, flush_files, flush_folder, rename_new,
 };
-use super::local::{CHUNK_OCTETS, push_file, received, system_time};
+use super::local::{push_file, received, system_time};
 use super::{Deleted, Error, Id, Listed, Meta, Result, Sink, Spool, What};
 
 /// Longest name that is made for a file, in octets, without ending and number: short enough

@@ -97,6 +97,12 @@ impl Mbox {
         Ok(Self { path, options, clock, index: None })
     }
 
+    /// As [`Mbox::appender`], with line ends of the caller's choice.
+    pub fn appender_with(&self, line_ends: LineEnds) -> Appender {
+        let options = Options { line_ends, ..self.options };
+        Appender::new(self.path.clone(), options, self.clock.clone())
+    }
+
     /// Gathers messages to be appended in one go.
     pub fn appender(&self) -> Appender {
         Appender::new(self.path.clone(), self.options, self.clock.clone())

@@ -5,11 +5,13 @@ use async_trait::async_trait;
 
 use super::args::Args;
 use super::plan::{self, Errand, Wanted};
-use super::targets::{All, AsJson, AsMbox, IntoMaildir, OutputWriter, Raw, Target};
+use super::targets::{
+    All, AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, OutputWriter, Raw, Target,
+};
 use crate::base::location::Location;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::store::line_ends::LineEnds;
-use crate::store::{self, Id, Meta, Sink, What, mbox};
+use crate::store::{self, Id, Meta, Sink, What, eml, mbox};
 use crate::ui::{Exit, Failure, Format, Output, Progress, report};
 
 /// Fetches.
@@ -48,8 +50,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         let several = total > 1;
         let references = names(source, ids, &args, out);
         let targets = targets(&args, &errand.what, several, references, context, out).await?;
-        let mut counted =
-            Counted { targets, progress: &mut progress, messages: 0, begun: false };
+        let mut counted = Counted { targets, progress: &mut progress, messages: 0, begun: false };
         let read = source.spool().read(ids, &errand.what, &mut counted).await;
         // What is whole is made stable, whatever became of the rest.
         let committed = counted.targets.commit().await;
@@ -80,9 +81,7 @@ fn names(
     if !args.to.is_empty() || out.format() != Format::Json {
         return std::collections::HashMap::new();
     }
-    ids.iter()
-        .filter_map(|id| Some((id.clone(), source.reference(id)?.to_string())))
-        .collect()
+    ids.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect()
 }
 
 async fn targets<'o>(
@@ -113,7 +112,7 @@ async fn targets<'o>(
                     Box::new(AsJson::new(out, Box::new(name), is_headers))
                 }
                 (_, true) => {
-                    let clock = mbox::system_clock();
+                    let clock = store::system_clock();
                     Box::new(AsMbox(mbox::Writer::new(OutputWriter(out), LineEnds::Lf, clock)))
                 }
                 (_, false) => Box::new(Raw(out)),
@@ -135,13 +134,14 @@ async fn local_target<'o>(
             .hint("sync copies between servers, and send hands messages over")
             .into());
     }
-    let opened =
-        open::open_mail(location, &Default::default(), Create::Yes, context).await?;
+    let opened = open::open_mail(location, &Default::default(), Create::Yes, context).await?;
     let line_ends = if args.crlf { LineEnds::AsIs } else { LineEnds::Lf };
     match opened.mail {
         Mail::Maildir(maildir) => {
             Ok(Box::new(IntoMaildir(maildir.writer_with("INBOX", line_ends)?)))
         }
+        Mail::Mbox(mbox, _) => Ok(Box::new(IntoMbox(mbox.appender_with(line_ends)))),
+        Mail::Eml(_, path) => Ok(Box::new(IntoEml(eml::Writer::new(&path, Default::default())?))),
         Mail::Pop(..) => Err(Failure::usage(format!("{location}: is no target of fetch")).into()),
     }
 }
