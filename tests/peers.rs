@@ -19,12 +19,17 @@ const LONG: Duration = Duration::from_secs(180);
 /// Runs a script of `tests/peers` inside `serve-test -- CMD`, which must not say a word more.
 fn inside_serve_test(program: &str, script: &str) {
     let home = Home::new();
-    let arguments: Vec<OsString> = ["serve-test", "--user", "alice:secret", "--user", "bob:secret"]
-        .into_iter()
-        .map(OsString::from)
-        .chain(["--".into(), program.into(), peer_file(script).into()])
-        .collect();
-    let run = home.pillarbox(&arguments).env("PYTHONDONTWRITEBYTECODE", "1").within(LONG).run();
+    let arguments = support::args![
+        "serve-test",
+        "--user",
+        "alice:secret",
+        "--user",
+        "bob:secret",
+        "--",
+        program,
+        peer_file(script),
+    ];
+    let run = home.pillarbox(arguments).env("PYTHONDONTWRITEBYTECODE", "1").within(LONG).run();
     complete(run);
 }
 
