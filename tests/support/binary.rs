@@ -61,7 +61,7 @@ impl Home {
     /// Any other program in the same clean surroundings.
     pub fn command<S: AsRef<OsStr>>(&self, program: &str, arguments: &[S]) -> Invocation {
         let mut command = Command::new(program);
-        command.args(arguments.iter().map(AsRef::as_ref));
+        command.args(arguments);
         command.current_dir(self.path());
         command.env_clear();
         let root = self.scratch.path();
