@@ -20,10 +20,12 @@
 //! ```
 
 pub mod base;
-
+pub mod cli;
+pub mod config;
 pub mod imap;
 pub mod message;
 pub mod net;
+pub mod open;
 pub mod pop;
 pub mod query;
 pub mod sasl;

@@ -6,4 +6,5 @@ pub mod dot;
 pub mod limits;
 pub mod location;
 pub mod mailbox_name;
+pub mod nearest;
 pub mod secret;

@@ -124,6 +124,8 @@ pub struct Options {
     pub connect_to: Vec<ConnectTo>,
     /// The DNS server to ask instead of the system.
     pub resolver: Option<SocketAddr>,
+    /// Trust anchors in a file of DNSKEY records; answers are validated by DNSSEC then.
+    pub trust_anchor: Option<PathBuf>,
     /// The local address to speak from.
     pub bind: Option<IpAddr>,
     /// Who listens to what is said.
@@ -142,6 +144,7 @@ impl Default for Options {
             timeout: None,
             connect_to: Vec::new(),
             resolver: None,
+            trust_anchor: None,
             bind: None,
             transcript: None,
             redactor: Rc::default(),
@@ -251,14 +254,14 @@ async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAd
         .ok()
         .filter(|name| !name.is_empty())
         .ok_or_else(|| Error::Setting(format!("{host:?} is no host name")))?;
-    let found: Vec<SocketAddr> = match options.resolver {
-        Some(_) => Resolver::new(options.resolver)?
+    let found: Vec<SocketAddr> = match (options.resolver, &options.trust_anchor) {
+        (Some(_), _) | (_, Some(_)) => Resolver::new(options)?
             .addresses(&name)
             .await?
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
             .collect(),
-        None => tokio::net::lookup_host((name.as_str(), port))
+        (None, None) => tokio::net::lookup_host((name.as_str(), port))
             .await
             .map_err(|error| system_lookup(&name, &error))?
             .collect(),

@@ -3,14 +3,16 @@
 //! Addresses come from the operating system (`/etc/hosts`, nsswitch and all) unless a
 //! resolver was named; every other record comes from the named resolver or the system's.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::dnssec::TrustAnchors;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver as Hickory, TokioResolver};
 
-use super::Error;
+use super::{Error, Options};
 
 /// Asks DNS.
 pub struct Resolver {
@@ -31,13 +33,14 @@ pub enum Answer<T> {
 }
 
 impl Resolver {
-    /// Asks the server at `address`, or the system's where there is none.
+    /// Asks the server that the options name, or the system's where they name none; with
+    /// trust anchors, an answer that does not validate counts as none at all.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the system's configuration cannot be read.
-    pub fn new(address: Option<SocketAddr>) -> Result<Self, Error> {
+    /// [`Error::Setting`] when the system's configuration or the anchors cannot be read.
+    pub fn new(options: &Options) -> Result<Self, Error> {
         let setting = |error: String| Error::Setting(format!("resolver: {error}"));
-        let builder = match address {
+        let builder = match options.resolver {
             Some(address) => {
                 let mut server = NameServerConfig::udp_and_tcp(address.ip());
                 for connection in &mut server.connections {
@@ -48,13 +51,21 @@ impl Resolver {
             }
             None => Hickory::builder_tokio().map_err(|error| setting(error.to_string()))?,
         };
-        let builder = builder.with_options({
-            let mut options = ResolverOpts::default();
-            options.attempts = 2;
-            options.timeout = std::time::Duration::from_secs(5);
-            options.edns0 = true;
-            options
+        let mut builder = builder.with_options({
+            let mut opts = ResolverOpts::default();
+            opts.attempts = 2;
+            opts.timeout = options.deadline(std::time::Duration::from_secs(5));
+            opts.edns0 = true;
+            opts
         });
+        if let Some(path) = &options.trust_anchor {
+            let anchors = TrustAnchors::from_file(path)
+                .map_err(|error| setting(format!("{}: {error}", path.display())))?;
+            if anchors.is_empty() {
+                return Err(setting(format!("{}: no DNSKEY record in it", path.display())));
+            }
+            builder = builder.with_trust_anchor(Arc::new(anchors));
+        }
         let hickory = builder.build().map_err(|error| setting(error.to_string()))?;
         Ok(Self { hickory })
     }

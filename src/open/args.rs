@@ -211,9 +211,17 @@ enum Kind {
 /// Name, kind, help.
 const TABLE: &[(&str, Kind, &str)] = &[
     ("user", Kind::Text("NAME"), "Log in as NAME"),
-    ("auth", Kind::Text("MECHANISM"), "Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)"),
+    (
+        "auth",
+        Kind::Text("MECHANISM"),
+        "Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)",
+    ),
     ("authorize-as", Kind::Text("NAME"), "Act for this user after logging in as --user"),
-    ("password-command", Kind::Text("COMMAND"), "Run COMMAND by the shell; the first line it prints is the password"),
+    (
+        "password-command",
+        Kind::Text("COMMAND"),
+        "Run COMMAND by the shell; the first line it prints is the password",
+    ),
     ("password-fd", Kind::Number, "Read the password from this file descriptor"),
     ("tls", Kind::Mode, "When TLS begins (default: by the URL's scheme, and always)"),
     ("tls-min", Kind::Version, "Oldest TLS version to accept"),
@@ -221,7 +229,11 @@ const TABLE: &[(&str, Kind, &str)] = &[
     ("ca-file", Kind::File, "Trust the certificates in FILE (PEM) instead of the system's"),
     ("client-cert", Kind::File, "Show this certificate to the server (PEM or PKCS#12)"),
     ("client-key", Kind::File, "The key of --client-cert (PEM)"),
-    ("pin", Kind::Many("sha256:HASH"), "Trust only a server with this public key (SHA-256 in hex or base64)"),
+    (
+        "pin",
+        Kind::Many("sha256:HASH"),
+        "Trust only a server with this public key (SHA-256 in hex or base64)",
+    ),
     ("insecure", Kind::Switch, "Do not verify the server's certificate"),
     ("allow-cleartext-password", Kind::Switch, "Let a password cross a connection without TLS"),
 ];
@@ -287,6 +299,5 @@ impl<S: Side> clap::Args for Endpoint<S> {
 
 fn choices<T: ValueEnum + Clone + Send + Sync + 'static>() -> impl TypedValueParser<Value = T> {
     let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-    PossibleValuesParser::new(names)
-        .try_map(|name| T::from_str(&name, true))
+    PossibleValuesParser::new(names).try_map(|name| T::from_str(&name, true))
 }

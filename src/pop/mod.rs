@@ -1,3 +1,5 @@
-//! POP3: the syntax, the client, the spool and the server.
+//! POP3: the syntax, the client and the spool.
 
+pub mod client;
+pub mod spool;
 pub mod syntax;

@@ -23,11 +23,7 @@ impl AnonymousClient {
     /// # Errors
     /// When the trace is too long or the "trace" profile (RFC 4505 section 3) forbids it.
     pub(super) fn new(credential: &Credential) -> Result<Self, Error> {
-        let trace = if credential.user.contains('@') {
-            ""
-        } else {
-            credential.user.as_str()
-        };
+        let trace = if credential.user.contains('@') { "" } else { credential.user.as_str() };
         if !is_trace(trace) {
             return Err(Error::Unencodable {
                 mechanism: Mechanism::Anonymous,
@@ -35,9 +31,7 @@ impl AnonymousClient {
                 problem: "is no trace by RFC 4505 section 3",
             });
         }
-        Ok(Self {
-            trace: trace.to_owned(),
-        })
+        Ok(Self { trace: trace.to_owned() })
     }
 }
 
@@ -83,10 +77,9 @@ impl Server for AnonymousServer {
         };
         self.over = true;
         match std::str::from_utf8(trace) {
-            Ok(trace) if is_trace(trace) => Step::Done {
-                user: IDENTITY.to_owned(),
-                additional: None,
-            },
+            Ok(trace) if is_trace(trace) => {
+                Step::Done { user: IDENTITY.to_owned(), additional: None }
+            }
             _ => verify::failed("expected at most 255 characters of trace, in UTF-8"),
         }
     }
@@ -148,13 +141,7 @@ mod tests {
 
     #[test]
     fn the_trace_profile_is_kept_on_both_sides() {
-        for bad in [
-            "a\tb",
-            "\u{e000}",
-            "\u{5d0}1",
-            "\u{5d0}a\u{5d0}",
-            "\u{202e}x",
-        ] {
+        for bad in ["a\tb", "\u{e000}", "\u{5d0}1", "\u{5d0}a\u{5d0}", "\u{202e}x"] {
             assert!(trace(bad).is_err(), "{bad:?}");
             let step = AnonymousServer::new().step(Some(bad.as_bytes()));
             assert!(matches!(step, Step::Failed { .. }), "{bad:?}");

@@ -37,14 +37,7 @@ pub fn client(
     channel: &Channel,
     allow_cleartext: bool,
 ) -> Result<Box<dyn Client>, Error> {
-    client_with(
-        offered,
-        forced,
-        credential,
-        channel,
-        allow_cleartext,
-        &mut system_random,
-    )
+    client_with(offered, forced, credential, channel, allow_cleartext, &mut system_random)
 }
 
 /// As [`client`], with another source of randomness, which fills what it is given.
@@ -61,10 +54,7 @@ pub fn client_with(
 ) -> Result<Box<dyn Client>, Error> {
     let mechanism = match forced {
         Some(forced) if !offered.contains(&forced) => {
-            return Err(Error::NotOffered {
-                forced,
-                offered: names(offered),
-            });
+            return Err(Error::NotOffered { forced, offered: names(offered) });
         }
         Some(forced) => {
             fits(forced, credential, channel, allow_cleartext)?;
@@ -121,10 +111,9 @@ pub fn server(
     match mechanism {
         Mechanism::Plain => Box::new(PlainServer::new(secrets)),
         Mechanism::Login => Box::new(LoginServer::new(secrets)),
-        Mechanism::CramMd5 => Box::new(CramMd5Server::new(
-            secrets,
-            timestamp(&channel.host, random),
-        )),
+        Mechanism::CramMd5 => {
+            Box::new(CramMd5Server::new(secrets, timestamp(&channel.host, random)))
+        }
         Mechanism::ScramSha1
         | Mechanism::ScramSha1Plus
         | Mechanism::ScramSha256
@@ -151,10 +140,8 @@ fn choose(
     channel: &Channel,
     allow_cleartext: bool,
 ) -> Result<Mechanism, Error> {
-    let mut nearest = Error::NoCommonMechanism {
-        offered: names(offered),
-        credential: credential.secret.kind(),
-    };
+    let mut nearest =
+        Error::NoCommonMechanism { offered: names(offered), credential: credential.secret.kind() };
     for mechanism in Mechanism::ALL {
         if !offered.contains(&mechanism) || !is_automatic(mechanism, &credential.secret) {
             continue;
@@ -259,11 +246,7 @@ fn timestamp(host: &str, random: &mut dyn FnMut(&mut [u8])) -> String {
     random(&mut left);
     random(&mut right);
     let host = if host.is_empty() { "localhost" } else { host };
-    format!(
-        "<{}.{}@{host}>",
-        u64::from_be_bytes(left),
-        u64::from_be_bytes(right)
-    )
+    format!("<{}.{}@{host}>", u64::from_be_bytes(left), u64::from_be_bytes(right))
 }
 
 fn names(offered: &[Mechanism]) -> String {
@@ -300,18 +283,11 @@ mod tests {
     }
 
     fn secretless() -> Credential {
-        Credential {
-            user: String::new(),
-            authorize_as: None,
-            secret: CredentialSecret::None,
-        }
+        Credential { user: String::new(), authorize_as: None, secret: CredentialSecret::None }
     }
 
     fn bound() -> Channel {
-        Channel {
-            bindings: vec![binding(ChannelBindingKind::TlsExporter)],
-            ..channel(true)
-        }
+        Channel { bindings: vec![binding(ChannelBindingKind::TlsExporter)], ..channel(true) }
     }
 
     #[test]
@@ -319,11 +295,7 @@ mod tests {
         let ann = password("ann", "pencil");
         for (at, strongest) in PASSWORD_MECHANISMS.into_iter().enumerate() {
             let mut offered = PASSWORD_MECHANISMS[at..].to_vec();
-            offered.extend([
-                Mechanism::OAuthBearer,
-                Mechanism::External,
-                Mechanism::Anonymous,
-            ]);
+            offered.extend([Mechanism::OAuthBearer, Mechanism::External, Mechanism::Anonymous]);
             offered.reverse();
             assert_eq!(chosen(&offered, &ann, &bound(), false), Ok(strongest));
         }
@@ -338,23 +310,12 @@ mod tests {
     fn the_credential_decides() {
         let all = Mechanism::ALL;
         let ann = token("ann", "token");
+        assert_eq!(chosen(&all, &ann, &bound(), false), Ok(Mechanism::OAuthBearer));
         assert_eq!(
-            chosen(&all, &ann, &bound(), false),
-            Ok(Mechanism::OAuthBearer)
-        );
-        assert_eq!(
-            chosen(
-                &[Mechanism::Plain, Mechanism::XOauth2],
-                &ann,
-                &bound(),
-                false
-            ),
+            chosen(&[Mechanism::Plain, Mechanism::XOauth2], &ann, &bound(), false),
             Ok(Mechanism::XOauth2)
         );
-        assert_eq!(
-            chosen(&all, &secretless(), &bound(), false),
-            Ok(Mechanism::External)
-        );
+        assert_eq!(chosen(&all, &secretless(), &bound(), false), Ok(Mechanism::External));
         let error = chosen(&[Mechanism::Plain], &ann, &bound(), false).expect_err("a token");
         assert_eq!(
             error.to_string(),
@@ -378,12 +339,9 @@ mod tests {
         assert!(message.contains("--allow-cleartext-password"), "{message}");
         assert_eq!(chosen(&offered, &ann, &open, true), Ok(Mechanism::Plain));
 
-        for mechanism in [
-            Mechanism::Plain,
-            Mechanism::Login,
-            Mechanism::OAuthBearer,
-            Mechanism::XOauth2,
-        ] {
+        for mechanism in
+            [Mechanism::Plain, Mechanism::Login, Mechanism::OAuthBearer, Mechanism::XOauth2]
+        {
             let credential = if matches!(mechanism, Mechanism::Plain | Mechanism::Login) {
                 ann.clone()
             } else {
@@ -394,10 +352,7 @@ mod tests {
             assert!(client(&[mechanism], Some(mechanism), &credential, &open, true).is_ok());
         }
         // What hides the password goes through, CRAM-MD5 where there is nothing better.
-        assert_eq!(
-            chosen(&PASSWORD_MECHANISMS, &ann, &open, false),
-            Ok(Mechanism::ScramSha256)
-        );
+        assert_eq!(chosen(&PASSWORD_MECHANISMS, &ann, &open, false), Ok(Mechanism::ScramSha256));
         assert_eq!(
             chosen(&[Mechanism::Plain, Mechanism::CramMd5], &ann, &open, false),
             Ok(Mechanism::CramMd5)
@@ -447,10 +402,7 @@ mod tests {
             Err(Error::NoAuthorizationIdentity { .. })
         ));
         admin.authorize_as = Some("admin".to_owned());
-        assert_eq!(
-            chosen(&offered, &admin, &bound(), false),
-            Ok(Mechanism::Login)
-        );
+        assert_eq!(chosen(&offered, &admin, &bound(), false), Ok(Mechanism::Login));
     }
 
     #[test]

@@ -20,10 +20,9 @@ impl CramMd5Client {
     /// # Errors
     /// When user or password are empty.
     pub(super) fn new(credential: &Credential, password: &Secret) -> Result<Self, Error> {
-        for (what, empty) in [
-            ("user name", credential.user.is_empty()),
-            ("password", password.is_empty()),
-        ] {
+        for (what, empty) in
+            [("user name", credential.user.is_empty()), ("password", password.is_empty())]
+        {
             if empty {
                 return Err(Error::Unencodable {
                     mechanism: Mechanism::CramMd5,
@@ -32,11 +31,7 @@ impl CramMd5Client {
                 });
             }
         }
-        Ok(Self {
-            user: credential.user.clone(),
-            password: password.clone(),
-            answered: false,
-        })
+        Ok(Self { user: credential.user.clone(), password: password.clone(), answered: false })
     }
 }
 
@@ -62,13 +57,7 @@ impl Client for CramMd5Client {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        if self.answered {
-            Ok(())
-        } else {
-            Err(Error::Unproven {
-                mechanism: Mechanism::CramMd5,
-            })
-        }
+        if self.answered { Ok(()) } else { Err(Error::Unproven { mechanism: Mechanism::CramMd5 }) }
     }
 }
 
@@ -88,11 +77,7 @@ enum State {
 impl CramMd5Server {
     /// `timestamp` is the challenge, `<unique@host>`, and must never repeat.
     pub(super) fn new(secrets: Rc<dyn Secrets>, timestamp: String) -> Self {
-        Self {
-            secrets,
-            timestamp,
-            state: State::Start,
-        }
+        Self { secrets, timestamp, state: State::Start }
     }
 
     fn check(&self, response: &[u8]) -> Option<Step> {
@@ -135,10 +120,7 @@ mod tests {
 
     fn challenged() -> CramMd5Server {
         let mut server = CramMd5Server::new(Rc::new(Users::default()), TIMESTAMP.to_owned());
-        assert_eq!(
-            server.step(None),
-            Step::Challenge(TIMESTAMP.as_bytes().to_vec())
-        );
+        assert_eq!(server.step(None), Step::Challenge(TIMESTAMP.as_bytes().to_vec()));
         server
     }
 

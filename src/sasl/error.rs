@@ -140,10 +140,7 @@ impl Error {
 
     /// Whether the server broke the mechanism's rules.
     pub fn is_protocol(&self) -> bool {
-        matches!(
-            self,
-            Error::Protocol { .. } | Error::TooManyIterations { .. }
-        )
+        matches!(self, Error::Protocol { .. } | Error::TooManyIterations { .. })
     }
 
     /// Whether we kept a secret back because the connection is not encrypted.

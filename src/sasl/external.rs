@@ -25,9 +25,7 @@ impl ExternalClient {
                 problem: "has a NUL",
             });
         }
-        Ok(Self {
-            identity: identity.to_owned(),
-        })
+        Ok(Self { identity: identity.to_owned() })
     }
 }
 
@@ -60,10 +58,7 @@ pub(super) struct ExternalServer {
 
 impl ExternalServer {
     pub(super) fn new(secrets: Rc<dyn Secrets>) -> Self {
-        Self {
-            secrets,
-            over: false,
-        }
+        Self { secrets, over: false }
     }
 }
 
@@ -95,10 +90,7 @@ mod tests {
     use super::*;
 
     fn server() -> ExternalServer {
-        ExternalServer::new(Rc::new(Users {
-            certificate: Some("tim"),
-            ..Users::default()
-        }))
+        ExternalServer::new(Rc::new(Users { certificate: Some("tim"), ..Users::default() }))
     }
 
     fn response(user: &str, authorize_as: Option<&str>) -> Vec<u8> {

@@ -50,28 +50,19 @@ mod tests {
     #[test]
     fn the_md5_test_suite() {
         assert_eq!(digest_hex(b"", b""), "d41d8cd98f00b204e9800998ecf8427e");
-        assert_eq!(
-            digest_hex(b"message ", b"digest"),
-            "f96b697d7cb7938d525a2f31aaf161d0"
-        );
+        assert_eq!(digest_hex(b"message ", b"digest"), "f96b697d7cb7938d525a2f31aaf161d0");
     }
 
     /// RFC 2104 appendix, and RFC 2202 section 2, test case 6: a key longer than a block.
     #[test]
     fn the_hmac_md5_test_vectors() {
-        assert_eq!(
-            hmac_hex(&[0x0b; 16], b"Hi There"),
-            "9294727a3638bb1c13f48ef8158bfc9d"
-        );
+        assert_eq!(hmac_hex(&[0x0b; 16], b"Hi There"), "9294727a3638bb1c13f48ef8158bfc9d");
         assert_eq!(
             hmac_hex(b"Jefe", b"what do ya want for nothing?"),
             "750c783e6ab0b503eaa86e310a5db738"
         );
         assert_eq!(
-            hmac_hex(
-                &[0xaa; 80],
-                b"Test Using Larger Than Block-Size Key - Hash Key First"
-            ),
+            hmac_hex(&[0xaa; 80], b"Test Using Larger Than Block-Size Key - Hash Key First"),
             "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd"
         );
     }

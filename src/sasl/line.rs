@@ -12,11 +12,7 @@ pub fn encode(octets: &[u8]) -> String {
 /// An initial response as the argument of the command: base64, or `=` when it is empty
 /// (RFC 4954 section 4, RFC 4959 section 3, RFC 5034 section 4).
 pub fn encode_initial(octets: &[u8]) -> String {
-    if octets.is_empty() {
-        "=".to_owned()
-    } else {
-        encode(octets)
-    }
+    if octets.is_empty() { "=".to_owned() } else { encode(octets) }
 }
 
 /// The octets of a base64 challenge or response, line end and blanks already removed; `None`
@@ -28,11 +24,7 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
 /// The octets of an initial response as it stood in the command, where `=` is empty; `None`
 /// when it is not base64.
 pub fn decode_initial(text: &[u8]) -> Option<Vec<u8>> {
-    if text == b"=" {
-        Some(Vec::new())
-    } else {
-        decode(text)
-    }
+    if text == b"=" { Some(Vec::new()) } else { decode(text) }
 }
 
 #[cfg(test)]

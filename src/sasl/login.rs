@@ -21,10 +21,9 @@ impl LoginClient {
     /// # Errors
     /// When user or password are empty: some servers take an empty line for a cancellation.
     pub(super) fn new(credential: &Credential, password: &Secret) -> Result<Self, Error> {
-        for (what, empty) in [
-            ("user name", credential.user.is_empty()),
-            ("password", password.is_empty()),
-        ] {
+        for (what, empty) in
+            [("user name", credential.user.is_empty()), ("password", password.is_empty())]
+        {
             if empty {
                 return Err(Error::Unencodable {
                     mechanism: Mechanism::Login,
@@ -33,11 +32,7 @@ impl LoginClient {
                 });
             }
         }
-        Ok(Self {
-            user: credential.user.clone(),
-            password: password.clone(),
-            answered: 0,
-        })
+        Ok(Self { user: credential.user.clone(), password: password.clone(), answered: 0 })
     }
 }
 
@@ -85,10 +80,7 @@ enum State {
 
 impl LoginServer {
     pub(super) fn new(secrets: Rc<dyn Secrets>) -> Self {
-        Self {
-            secrets,
-            state: State::Start,
-        }
+        Self { secrets, state: State::Start }
     }
 
     fn opened(&self, user: &[u8], password: &[u8]) -> Option<String> {
@@ -110,9 +102,7 @@ impl Server for LoginServer {
             }
             // Outlook and others give the user name as the initial response.
             (State::Start | State::User, Some(user)) => {
-                self.state = State::Password {
-                    user: user.to_vec(),
-                };
+                self.state = State::Password { user: user.to_vec() };
                 Step::Challenge(b"Password:".to_vec())
             }
             (State::Password { user }, Some(password)) => match self.opened(&user, password) {
@@ -148,28 +138,19 @@ mod tests {
     fn the_server_prompts_and_takes_an_initial_user_name() {
         let mut prompted = server();
         assert_eq!(prompted.step(None), Step::Challenge(b"Username:".to_vec()));
-        assert_eq!(
-            prompted.step(Some(b"tim")),
-            Step::Challenge(b"Password:".to_vec())
-        );
+        assert_eq!(prompted.step(Some(b"tim")), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(prompted.step(Some(b"tanstaaftanstaaf")), done("tim"));
         assert_eq!(prompted.step(Some(b"again")), verify::over());
 
         let mut initial = server();
-        assert_eq!(
-            initial.step(Some(b"tim")),
-            Step::Challenge(b"Password:".to_vec())
-        );
+        assert_eq!(initial.step(Some(b"tim")), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(initial.step(Some(b"wrong")), verify::invalid());
     }
 
     #[test]
     fn an_unknown_user_is_asked_for_the_password_too() {
         let mut server = server();
-        assert_eq!(
-            server.step(Some(b"tom\xff")),
-            Step::Challenge(b"Password:".to_vec())
-        );
+        assert_eq!(server.step(Some(b"tom\xff")), Step::Challenge(b"Password:".to_vec()));
         assert_eq!(server.step(Some(b"x")), verify::invalid());
     }
 }

@@ -105,9 +105,7 @@ impl Mechanism {
 
     /// The mechanism of that name, in any case; `None` for one that we do not speak.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 
     /// Whether the secret itself crosses the connection: such a mechanism needs encryption.
@@ -130,10 +128,7 @@ impl Mechanism {
 
     /// Whether it can carry an authorization identity beside the authentication identity.
     pub fn carries_authorization_identity(self) -> bool {
-        !matches!(
-            self,
-            Mechanism::Login | Mechanism::CramMd5 | Mechanism::Anonymous
-        )
+        !matches!(self, Mechanism::Login | Mechanism::CramMd5 | Mechanism::Anonymous)
     }
 }
 
@@ -220,9 +215,7 @@ pub struct ChannelBinding {
 
 impl fmt::Debug for ChannelBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelBinding")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("ChannelBinding").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 

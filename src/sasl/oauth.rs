@@ -42,11 +42,7 @@ impl TokenClient {
         port: u16,
     ) -> Result<Self, Error> {
         let identity = credential.other_identity().unwrap_or(&credential.user);
-        let unencodable = |what, problem| Error::Unencodable {
-            mechanism,
-            what,
-            problem,
-        };
+        let unencodable = |what, problem| Error::Unencodable { mechanism, what, problem };
         if identity.is_empty() {
             return Err(unencodable("user name", "is empty"));
         }
@@ -113,11 +109,7 @@ impl Client for TokenClient {
             });
         }
         self.refusal = Some(refusal(self.mechanism, challenge, &self.token));
-        Ok(if self.mechanism == Mechanism::OAuthBearer {
-            vec![KVSEP]
-        } else {
-            Vec::new()
-        })
+        Ok(if self.mechanism == Mechanism::OAuthBearer { vec![KVSEP] } else { Vec::new() })
     }
 
     fn finish(&mut self) -> Result<(), Error> {
@@ -151,10 +143,7 @@ fn refusal(mechanism: Mechanism, challenge: &[u8], token: &Secret) -> Error {
         _ => {
             // Redacted before it is escaped or cut, so that no part of a token stays.
             let words = match std::str::from_utf8(challenge) {
-                Ok(text) => redacted(text.to_owned())
-                    .as_bytes()
-                    .escape_ascii()
-                    .to_string(),
+                Ok(text) => redacted(text.to_owned()).as_bytes().escape_ascii().to_string(),
                 Err(_) => redacted(challenge.escape_ascii().to_string()),
             };
             return Error::Token {
@@ -197,11 +186,7 @@ enum State {
 
 impl TokenServer {
     pub(super) fn new(mechanism: Mechanism, secrets: Rc<dyn Secrets>) -> Self {
-        Self {
-            mechanism,
-            secrets,
-            state: State::Start,
-        }
+        Self { mechanism, secrets, state: State::Start }
     }
 
     fn refuse(&mut self, status: &str) -> Step {
@@ -267,9 +252,7 @@ fn xoauth2(message: &[u8]) -> Option<(String, &[u8])> {
 /// scheme's case does not matter (section 4).
 fn token_among(pairs: &[u8]) -> Option<&[u8]> {
     let pairs = pairs.strip_suffix(&[KVSEP, KVSEP])?;
-    let auth = pairs
-        .split(|&octet| octet == KVSEP)
-        .find_map(|pair| pair.strip_prefix(b"auth="))?;
+    let auth = pairs.split(|&octet| octet == KVSEP).find_map(|pair| pair.strip_prefix(b"auth="))?;
     let (scheme, token) = auth.split_at_checked(7)?;
     (scheme.eq_ignore_ascii_case(b"bearer ") && !token.is_empty()).then_some(token)
 }
@@ -301,10 +284,7 @@ mod tests {
     fn server(mechanism: Mechanism) -> TokenServer {
         TokenServer::new(
             mechanism,
-            Rc::new(Users {
-                token: Some((USER, TOKEN)),
-                ..Users::default()
-            }),
+            Rc::new(Users { token: Some((USER, TOKEN)), ..Users::default() }),
         )
     }
 
@@ -385,10 +365,7 @@ mod tests {
     fn xoauth2_has_its_own_form_and_its_own_answer() {
         let mut client = client(Mechanism::XOauth2, 993);
         let message = initial(&mut client);
-        assert_eq!(
-            message,
-            format!("user={USER}\x01auth=Bearer {TOKEN}\x01\x01").into_bytes()
-        );
+        assert_eq!(message, format!("user={USER}\x01auth=Bearer {TOKEN}\x01\x01").into_bytes());
         assert_eq!(server(Mechanism::XOauth2).step(Some(&message)), done(USER));
 
         let expired =
@@ -397,11 +374,7 @@ mod tests {
             panic!("the error comes as a challenge");
         };
         assert_eq!(client.step(&challenge), Ok(Vec::new()));
-        assert!(
-            client
-                .refusal()
-                .is_some_and(|error| error.is_expired_token())
-        );
+        assert!(client.refusal().is_some_and(|error| error.is_expired_token()));
     }
 
     #[test]
@@ -442,11 +415,7 @@ mod tests {
         let long = format!("{}{TOKEN}", "x".repeat(REFUSAL_OCTETS - 10));
         let json = format!("{{\"status\":\"bad {TOKEN}\",\"scope\":\"{TOKEN}\"}}");
         for challenge in [format!("bad token {TOKEN}"), json, long] {
-            let error = refusal(
-                Mechanism::XOauth2,
-                challenge.as_bytes(),
-                &Secret::new(TOKEN),
-            );
+            let error = refusal(Mechanism::XOauth2, challenge.as_bytes(), &Secret::new(TOKEN));
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains(&TOKEN[..8]), "{shown}");
         }

@@ -22,10 +22,9 @@ impl PlainClient {
         if authorize_as.contains('\0') {
             return Err(unencodable("identity to act as", "has a NUL"));
         }
-        for (what, octets) in [
-            ("user name", credential.user.as_bytes()),
-            ("password", password.expose()),
-        ] {
+        for (what, octets) in
+            [("user name", credential.user.as_bytes()), ("password", password.expose())]
+        {
             if octets.is_empty() {
                 return Err(unencodable(what, "is empty"));
             }
@@ -70,11 +69,7 @@ impl Client for PlainClient {
 }
 
 fn unencodable(what: &'static str, problem: &'static str) -> Error {
-    Error::Unencodable {
-        mechanism: Mechanism::Plain,
-        what,
-        problem,
-    }
+    Error::Unencodable { mechanism: Mechanism::Plain, what, problem }
 }
 
 /// The server side.
@@ -85,10 +80,7 @@ pub(super) struct PlainServer {
 
 impl PlainServer {
     pub(super) fn new(secrets: Rc<dyn Secrets>) -> Self {
-        Self {
-            secrets,
-            over: false,
-        }
+        Self { secrets, over: false }
     }
 }
 
@@ -159,10 +151,8 @@ mod tests {
 
         let refused = verify::failed("not authorized to act as the requested identity");
         assert_eq!(server().step(Some(&message)), refused);
-        let mut admin = PlainServer::new(Rc::new(Users {
-            admin: Some("Kurt"),
-            ..Users::default()
-        }));
+        let mut admin =
+            PlainServer::new(Rc::new(Users { admin: Some("Kurt"), ..Users::default() }));
         assert_eq!(admin.step(Some(&message)), done("Ursel"));
     }
 
@@ -174,24 +164,15 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_anyone_takes_anyone() {
-        let mut server = PlainServer::new(Rc::new(Users {
-            any: true,
-            ..Users::default()
-        }));
+        let mut server = PlainServer::new(Rc::new(Users { any: true, ..Users::default() }));
         assert_eq!(server.step(Some(b"\0nobody\0x")), done("nobody"));
     }
 
     #[test]
     fn malformed_messages_are_refused() {
-        for message in [
-            &b""[..],
-            b"tim",
-            b"\0tim",
-            b"\0tim\0",
-            b"\0\0secret",
-            b"\0tim\0a\0b",
-            b"\0\xff\0a",
-        ] {
+        for message in
+            [&b""[..], b"tim", b"\0tim", b"\0tim\0", b"\0\0secret", b"\0tim\0a\0b", b"\0\xff\0a"]
+        {
             let step = server().step(Some(message));
             assert!(
                 matches!(&step, Step::Failed { reason } if reason.starts_with("expected")),
@@ -205,10 +186,7 @@ mod tests {
     fn a_nul_or_nothing_is_not_sent() {
         for (user, secret) in [("tim", "a\0b"), ("t\0im", "a"), ("", "a"), ("tim", "")] {
             let made = PlainClient::new(&password(user, secret), &Secret::new(secret));
-            assert!(
-                matches!(made, Err(Error::Unencodable { .. })),
-                "{user:?} {secret:?}"
-            );
+            assert!(matches!(made, Err(Error::Unencodable { .. })), "{user:?} {secret:?}");
         }
     }
 

@@ -16,10 +16,7 @@ pub(super) fn password(mechanism: Mechanism, secret: &Secret) -> Result<Secret, 
         .and_then(|text| saslprep(text).ok())
         .filter(|prepared| !prepared.is_empty())
         .map(|prepared| Secret::new(prepared.into_owned()))
-        .ok_or(Error::Unprepared {
-            mechanism,
-            what: "password",
-        })
+        .ok_or(Error::Unprepared { mechanism, what: "password" })
 }
 
 /// A user name, prepared as RFC 5802 section 5.1 has it.
@@ -30,25 +27,13 @@ pub(super) fn password(mechanism: Mechanism, secret: &Secret) -> Result<Secret, 
 /// # Errors
 /// When it has a forbidden character, or nothing is left of it.
 pub(super) fn user(mechanism: Mechanism, name: &str) -> Result<String, Error> {
-    let assigned: String = name
-        .chars()
-        .filter(|&c| !tables::unassigned_code_point(c))
-        .collect();
+    let assigned: String = name.chars().filter(|&c| !tables::unassigned_code_point(c)).collect();
     let all_assigned = assigned.len() == name.len();
     saslprep(&assigned)
         .ok()
-        .map(|prepared| {
-            if all_assigned {
-                prepared.into_owned()
-            } else {
-                name.to_owned()
-            }
-        })
+        .map(|prepared| if all_assigned { prepared.into_owned() } else { name.to_owned() })
         .filter(|prepared| !prepared.is_empty())
-        .ok_or(Error::Unprepared {
-            mechanism,
-            what: "user name",
-        })
+        .ok_or(Error::Unprepared { mechanism, what: "user name" })
 }
 
 #[cfg(test)]
@@ -73,11 +58,7 @@ mod tests {
         ] {
             assert_eq!(user_name(input).as_deref(), output, "{input:?}");
             let prepared = password(Mechanism::ScramSha256, &Secret::new(input)).ok();
-            assert_eq!(
-                prepared.as_ref().and_then(Secret::expose_str),
-                output,
-                "{input:?}"
-            );
+            assert_eq!(prepared.as_ref().and_then(Secret::expose_str), output, "{input:?}");
         }
     }
 

@@ -32,8 +32,7 @@ impl Secrets for Users {
     }
 
     fn token_is_valid(&self, user: &str, token: &[u8]) -> bool {
-        self.token
-            .is_some_and(|(owner, valid)| owner == user && valid.as_bytes() == token)
+        self.token.is_some_and(|(owner, valid)| owner == user && valid.as_bytes() == token)
     }
 
     fn external_identity(&self) -> Option<String> {
@@ -51,10 +50,7 @@ impl Secrets for Users {
 
 /// A success without additional data.
 pub(super) fn done(user: &str) -> Step {
-    Step::Done {
-        user: user.to_owned(),
-        additional: None,
-    }
+    Step::Done { user: user.to_owned(), additional: None }
 }
 
 /// A user with a password.
@@ -77,27 +73,16 @@ pub(super) fn token(user: &str, token: &str) -> Credential {
 
 /// A channel binding of some kind.
 pub(super) fn binding(kind: ChannelBindingKind) -> ChannelBinding {
-    ChannelBinding {
-        kind,
-        data: b"both ends know this".to_vec(),
-    }
+    ChannelBinding { kind, data: b"both ends know this".to_vec() }
 }
 
 /// A connection without channel binding.
 pub(super) fn channel(encrypted: bool) -> Channel {
-    Channel {
-        encrypted,
-        bindings: Vec::new(),
-        host: "mail.example.org".to_owned(),
-        port: 993,
-    }
+    Channel { encrypted, bindings: Vec::new(), host: "mail.example.org".to_owned(), port: 993 }
 }
 
 fn bound(kinds: &[ChannelBindingKind]) -> Channel {
-    Channel {
-        bindings: kinds.iter().map(|kind| binding(*kind)).collect(),
-        ..channel(true)
-    }
+    Channel { bindings: kinds.iter().map(|kind| binding(*kind)).collect(), ..channel(true) }
 }
 
 /// How a login ended that did not succeed.
@@ -180,10 +165,7 @@ fn credential(mechanism: Mechanism) -> Credential {
 }
 
 fn tls() -> Channel {
-    bound(&[
-        ChannelBindingKind::TlsExporter,
-        ChannelBindingKind::TlsServerEndPoint,
-    ])
+    bound(&[ChannelBindingKind::TlsExporter, ChannelBindingKind::TlsServerEndPoint])
 }
 
 #[test]
@@ -202,16 +184,8 @@ fn names_are_read_in_any_case() {
 fn every_mechanism_meets_itself() {
     for mechanism in Mechanism::ALL {
         // A server of a mechanism without -PLUS has no bindings to offer.
-        let channel = if mechanism.is_channel_bound() {
-            tls()
-        } else {
-            channel(true)
-        };
-        let identity = if mechanism == Mechanism::Anonymous {
-            "anonymous"
-        } else {
-            "user"
-        };
+        let channel = if mechanism.is_channel_bound() { tls() } else { channel(true) };
+        let identity = if mechanism == Mechanism::Anonymous { "anonymous" } else { "user" };
         assert_eq!(
             login(mechanism, &credential(mechanism), users, &channel, &channel),
             Ok(identity.to_owned()),
@@ -230,11 +204,7 @@ fn a_wrong_secret_is_refused_by_every_mechanism() {
             Mechanism::OAuthBearer | Mechanism::XOauth2 => token("user", "stale"),
             _ => password("user", "pen"),
         };
-        let channel = if mechanism.is_channel_bound() {
-            tls()
-        } else {
-            channel(true)
-        };
+        let channel = if mechanism.is_channel_bound() { tls() } else { channel(true) };
         match login(mechanism, &wrong, users, &channel, &channel) {
             Err(End::Server(reason, refusal)) => {
                 assert_eq!(reason, "invalid credentials", "{mechanism}");
@@ -249,12 +219,9 @@ fn a_wrong_secret_is_refused_by_every_mechanism() {
 
 #[test]
 fn administrators_act_as_others_where_the_mechanism_can_say_so() {
-    for mechanism in [
-        Mechanism::Plain,
-        Mechanism::ScramSha1,
-        Mechanism::ScramSha256,
-        Mechanism::External,
-    ] {
+    for mechanism in
+        [Mechanism::Plain, Mechanism::ScramSha1, Mechanism::ScramSha256, Mechanism::External]
+    {
         let mut admin = password("user", "pencil");
         admin.authorize_as = Some("a,n=n".to_owned());
         let open = channel(true);
@@ -264,10 +231,7 @@ fn administrators_act_as_others_where_the_mechanism_can_say_so() {
             "{mechanism}"
         );
         fn nobody_special() -> Users {
-            Users {
-                admin: None,
-                ..users()
-            }
+            Users { admin: None, ..users() }
         }
         let refused = login(mechanism, &admin, nobody_special, &open, &open);
         assert!(
@@ -281,11 +245,7 @@ fn administrators_act_as_others_where_the_mechanism_can_say_so() {
 fn what_saslprep_makes_equal_is_equal() {
     // User and password are stored as "IX" and "I<soft hyphen>X", and typed the other way round.
     let typed = password("I\u{AD}X", "\u{2168}");
-    for mechanism in [
-        Mechanism::Plain,
-        Mechanism::ScramSha1,
-        Mechanism::ScramSha256,
-    ] {
+    for mechanism in [Mechanism::Plain, Mechanism::ScramSha1, Mechanism::ScramSha256] {
         let met = login(mechanism, &typed, users, &channel(true), &channel(true));
         assert_eq!(met, Ok("IX".to_owned()), "{mechanism}");
     }
@@ -327,16 +287,10 @@ fn the_next_binding_is_tried_by_forcing_the_mechanism() {
     let user = credential(mechanism);
     assert_eq!(
         login(mechanism, &user, users, &near, &far),
-        Err(End::Server(
-            "unsupported-channel-binding-type".to_owned(),
-            None
-        ))
+        Err(End::Server("unsupported-channel-binding-type".to_owned(), None))
     );
     near.bindings.remove(0);
-    assert_eq!(
-        login(mechanism, &user, users, &near, &far),
-        Ok("user".to_owned())
-    );
+    assert_eq!(login(mechanism, &user, users, &near, &far), Ok("user".to_owned()));
     near.bindings.remove(0);
     assert_eq!(
         login(mechanism, &user, users, &near, &far),
@@ -352,13 +306,7 @@ fn no_secret_in_what_is_shown() {
         shown.push(format!("{credential:?}"));
         let channel = tls();
         shown.push(format!("{channel:?}"));
-        let open = super::client(
-            &[mechanism],
-            None,
-            &credential,
-            &self::channel(false),
-            false,
-        );
+        let open = super::client(&[mechanism], None, &credential, &self::channel(false), false);
         if let Err(error) = open {
             shown.push(format!("{error} {error:?}"));
         }
@@ -373,11 +321,9 @@ fn no_secret_in_what_is_shown() {
             .and_then(|first| first.rsplit_once("r="))
             .map_or("", |(_, nonce)| nonce);
         let server_first = format!("r={nonce}x,s=QSXCR+Q6sek8bf92,i=4096");
-        for challenge in [
-            server_first.as_bytes(),
-            b"the token t0ken is bad, and so is the password",
-            b"v=QQ==",
-        ] {
+        for challenge in
+            [server_first.as_bytes(), b"the token t0ken is bad, and so is the password", b"v=QQ=="]
+        {
             if let Err(error) = client.step(challenge) {
                 shown.push(format!("{error} {error:?}"));
             }

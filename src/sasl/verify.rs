@@ -56,22 +56,14 @@ pub(super) fn admit(
         Some(other) if other != user && !secrets.may_act_as(user, other) => {
             failed("not authorized to act as the requested identity")
         }
-        Some(other) => Step::Done {
-            user: other.to_owned(),
-            additional,
-        },
-        None => Step::Done {
-            user: user.to_owned(),
-            additional,
-        },
+        Some(other) => Step::Done { user: other.to_owned(), additional },
+        None => Step::Done { user: user.to_owned(), additional },
     }
 }
 
 /// A refusal.
 pub(super) fn failed(reason: &str) -> Step {
-    Step::Failed {
-        reason: reason.to_owned(),
-    }
+    Step::Failed { reason: reason.to_owned() }
 }
 
 /// The refusal for a wrong secret and for an unknown user alike.

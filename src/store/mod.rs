@@ -11,6 +11,11 @@
 
 use async_trait::async_trait;
 
+pub mod durable;
+pub mod line_ends;
+mod local;
+pub mod lock;
+pub mod maildir;
 pub mod memory;
 pub mod part;
 pub mod pattern;

@@ -48,14 +48,19 @@ fn locate(message: &[u8], section: &str) -> Result<Range<usize>> {
 /// The offset behind the header block and the empty line that ends it; the whole length
 /// where no empty line is.
 pub fn header_end(message: &[u8]) -> usize {
+    find_header_end(message).unwrap_or(message.len())
+}
+
+/// The offset behind the first empty line; `None` where there is none.
+pub fn find_header_end(message: &[u8]) -> Option<usize> {
     let mut start = 0;
     for newline in memchr::memchr_iter(b'\n', message) {
         if matches!(&message[start..newline], b"" | b"\r") {
-            return newline + 1;
+            return Some(newline + 1);
         }
         start = newline + 1;
     }
-    message.len()
+    None
 }
 
 /// The header fields with one of these names, whole and in their order, and the empty line

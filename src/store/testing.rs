@@ -62,7 +62,7 @@ impl Source for Given {
 impl Body for Given {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let rest = &self.messages[self.next - 1].1[self.read..];
-        let taken = rest.len().min(buffer.len()).min(7);
+        let taken = rest.len().min(buffer.len()).min(1_009);
         buffer[..taken].copy_from_slice(&rest[..taken]);
         self.read += taken;
         Ok(taken)
@@ -141,4 +141,31 @@ impl Drop for Dir {
         // A leftover in the temporary folder is no reason to fail a test.
         drop(std::fs::remove_dir_all(&self.0));
     }
+}
+
+/// Real messages with their paths, at most 300 of at most 256 KiB: the folder named by
+/// `PILLARBOX_CORPUS`, else the one beside the repository; a printed skip when there is none.
+pub fn corpus(test: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let named = std::env::var_os("PILLARBOX_CORPUS").map(PathBuf::from);
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let mut folders = vec![named.unwrap_or_else(beside)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if found.len() < 300
+                && let Ok(octets) = std::fs::read(&path)
+                && octets.len() <= 256 * 1024
+            {
+                found.push((path, octets));
+            }
+        }
+    }
+    if found.is_empty() {
+        println!("skipped: no corpus for {test} (set PILLARBOX_CORPUS)");
+    }
+    found
 }

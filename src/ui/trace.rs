@@ -129,3 +129,15 @@ impl Transcript for All {
         }
     }
 }
+
+/// A new file that only its owner can read; an old one of that name is emptied.
+///
+/// # Errors
+/// As opening a file.
+pub fn private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

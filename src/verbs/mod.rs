@@ -1,4 +1,5 @@
 //! The six verbs: mail's work itself. A verb never imports another; what two of them need
 //! moves down a floor.
 
+pub mod send;
 pub mod serve_test;

@@ -115,11 +115,8 @@ impl ScramClient {
                 asked: first.iterations,
                 limit: MAX_ITERATIONS,
             })?;
-        let without_proof = format!(
-            "c={},r={}",
-            crate::sasl::encode(self.binding.expose()),
-            first.nonce
-        );
+        let without_proof =
+            format!("c={},r={}", crate::sasl::encode(self.binding.expose()), first.nonce);
         let signed = auth_message(&self.first_bare, message, &without_proof);
         let keys = self.hash.keys(&self.password, &first.salt, iterations);
         let signature = self.hash.hmac(keys.stored.expose(), signed.as_bytes());
@@ -138,17 +135,12 @@ impl ScramClient {
                 self.state = State::Proven;
                 Ok(Vec::new())
             }
-            ServerFinal::Verifier(_) => Err(Error::ServerSignature {
-                mechanism: self.mechanism,
-            }),
+            ServerFinal::Verifier(_) => Err(Error::ServerSignature { mechanism: self.mechanism }),
         }
     }
 
     fn refused(&self, reason: &str) -> Error {
-        Error::Refused {
-            mechanism: self.mechanism,
-            reason: reason.to_owned(),
-        }
+        Error::Refused { mechanism: self.mechanism, reason: reason.to_owned() }
     }
 
     fn broken(&self, fault: Fault, expected: &'static str) -> Error {
@@ -159,10 +151,7 @@ impl ScramClient {
     }
 
     fn expected(&self, expected: &'static str) -> Error {
-        Error::Protocol {
-            mechanism: self.mechanism,
-            expected,
-        }
+        Error::Protocol { mechanism: self.mechanism, expected }
     }
 }
 
@@ -172,9 +161,7 @@ impl Client for ScramClient {
     }
 
     fn initial(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(Some(
-            format!("{}{}", self.header, self.first_bare).into_bytes(),
-        ))
+        Ok(Some(format!("{}{}", self.header, self.first_bare).into_bytes()))
     }
 
     fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Error> {
@@ -194,9 +181,7 @@ impl Client for ScramClient {
     fn finish(&mut self) -> Result<(), Error> {
         match self.state {
             State::Proven => Ok(()),
-            _ => Err(Error::Unproven {
-                mechanism: self.mechanism,
-            }),
+            _ => Err(Error::Unproven { mechanism: self.mechanism }),
         }
     }
 }
@@ -255,21 +240,16 @@ mod tests {
     /// RFC 7677 section 3.
     #[test]
     fn the_example_of_rfc_7677() {
-        let mut client = client(
-            Mechanism::ScramSha256,
-            "rOprNGfwEbeRWgbNEkqO",
-            Binding::Unsupported,
-        );
+        let mut client =
+            client(Mechanism::ScramSha256, "rOprNGfwEbeRWgbNEkqO", Binding::Unsupported);
         assert_eq!(initial(&mut client), "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
                      s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         assert_eq!(
             client.step(first.as_bytes()).map(text),
-            Ok(
-                "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+            Ok("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
                 p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
-                    .to_owned()
-            )
+                .to_owned())
         );
         let last = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
         assert_eq!(client.step(last.as_bytes()), Ok(Vec::new()));
@@ -280,9 +260,8 @@ mod tests {
     fn a_tampered_server_signature_is_an_impostor() {
         let mut client = sha1();
         client.step(SERVER_FIRST.as_bytes()).expect("a proof");
-        let error = client
-            .step(b"v=rmF9pqV8S7suAoZWja4dJRkFsKU=")
-            .expect_err("the last digit differs");
+        let error =
+            client.step(b"v=rmF9pqV8S7suAoZWja4dJRkFsKU=").expect_err("the last digit differs");
         assert!(matches!(error, Error::ServerSignature { .. }));
         assert!(error.is_impostor() && error.is_auth());
         assert!(client.finish().expect_err("unproven").is_impostor());
@@ -304,10 +283,7 @@ mod tests {
         };
         let mut plus = client(Mechanism::ScramSha1Plus, NONCE, Binding::Used(&binding));
         assert!(initial(&mut plus).starts_with("p=tls-exporter,,n=user,"));
-        let last = plus
-            .step(SERVER_FIRST.as_bytes())
-            .map(text)
-            .expect("a proof");
+        let last = plus.step(SERVER_FIRST.as_bytes()).map(text).expect("a proof");
         let bound = crate::sasl::encode(b"p=tls-exporter,,\x00\xffbinding");
         assert!(last.starts_with(&format!("c={bound},r=")), "{last}");
 
@@ -361,23 +337,16 @@ mod tests {
     fn refusals_and_nonsense_are_told_apart() {
         let mut early = sha1();
         let error = early.step(b"e=unknown-user").expect_err("refused");
-        assert_eq!(
-            error.to_string(),
-            "the server refused SCRAM-SHA-1: unknown-user"
-        );
+        assert_eq!(error.to_string(), "the server refused SCRAM-SHA-1: unknown-user");
         assert!(error.is_auth() && !error.is_protocol());
 
         let mut late = sha1();
         late.step(SERVER_FIRST.as_bytes()).expect("a proof");
-        let error = late
-            .step(b"e=unsupported-channel-binding-type")
-            .expect_err("refused");
+        let error = late.step(b"e=unsupported-channel-binding-type").expect_err("refused");
         assert!(error.is_unsupported_binding());
 
         let mut downgraded = sha1();
-        let error = downgraded
-            .step(b"e=server-does-support-channel-binding")
-            .expect_err("refused");
+        let error = downgraded.step(b"e=server-does-support-channel-binding").expect_err("refused");
         assert!(error.is_impostor());
 
         for nonsense in [&b""[..], b"\xff", b"e", b"v=QQ==", b"m=x,r=a,s=QQ==,i=1"] {
@@ -391,11 +360,7 @@ mod tests {
 
     #[test]
     fn what_saslprep_refuses_is_not_sent() {
-        for (user, secret) in [
-            ("", "pencil"),
-            ("us\u{7}er", "pencil"),
-            ("user", "pen\u{7}cil"),
-        ] {
+        for (user, secret) in [("", "pencil"), ("us\u{7}er", "pencil"), ("user", "pen\u{7}cil")] {
             let made = ScramClient::new(
                 Mechanism::ScramSha256,
                 &password(user, secret),

@@ -57,9 +57,7 @@ impl Hash {
             Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => hmac::HMAC_SHA256,
         };
-        hmac::sign(&hmac::Key::new(algorithm, key), octets)
-            .as_ref()
-            .to_vec()
+        hmac::sign(&hmac::Key::new(algorithm, key), octets).as_ref().to_vec()
     }
 
     /// `Hi(str, salt, i)`, which is PBKDF2 with one block of output.

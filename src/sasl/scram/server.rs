@@ -58,13 +58,7 @@ impl ScramServer {
         bindings: Vec<ChannelBinding>,
         fresh: Fresh,
     ) -> Self {
-        Self {
-            mechanism,
-            secrets,
-            bindings,
-            fresh,
-            state: State::Start,
-        }
+        Self { mechanism, secrets, bindings, fresh, state: State::Start }
     }
 
     /// # Errors
@@ -74,10 +68,8 @@ impl ScramServer {
         let first = syntax::client_first(message).map_err(refused)?;
         let data = self.binding_data(first.flag)?;
         let nonce = format!("{}{}", first.nonce, self.fresh.nonce);
-        let server_first = format!(
-            "r={nonce},s={},i={SERVER_ITERATIONS}",
-            crate::sasl::encode(&self.fresh.salt)
-        );
+        let server_first =
+            format!("r={nonce},s={},i={SERVER_ITERATIONS}", crate::sasl::encode(&self.fresh.salt));
         let stored = verify::stored(self.mechanism, &*self.secrets, &first.user);
         let known = stored.is_some();
         let (user, password) = stored.unwrap_or_else(|| (first.user, self.fresh.decoy.clone()));
@@ -136,11 +128,8 @@ impl ScramServer {
         if !verify::same(&last.binding, &challenged.binding) {
             return verify::failed("channel-bindings-dont-match");
         }
-        let signed = auth_message(
-            &challenged.first_bare,
-            &challenged.server_first,
-            last.without_proof,
-        );
+        let signed =
+            auth_message(&challenged.first_bare, &challenged.server_first, last.without_proof);
         let hash = Hash::of(self.mechanism);
         let keys = hash.keys(&challenged.password, &self.fresh.salt, SERVER_ITERATIONS);
         let signature = hash.hmac(keys.stored.expose(), signed.as_bytes());
@@ -222,12 +211,7 @@ mod tests {
     }
 
     fn sha1(mechanism: Mechanism, bindings: Vec<ChannelBinding>) -> ScramServer {
-        server(
-            mechanism,
-            "3rfcNHYJY1ZVvWVs7j",
-            "QSXCR+Q6sek8bf92",
-            bindings,
-        )
+        server(mechanism, "3rfcNHYJY1ZVvWVs7j", "QSXCR+Q6sek8bf92", bindings)
     }
 
     fn reason(step: Step) -> String {
@@ -242,10 +226,7 @@ mod tests {
     fn the_example_of_rfc_5802() {
         let mut server = sha1(Mechanism::ScramSha1, Vec::new());
         assert_eq!(server.step(None), Step::Challenge(Vec::new()));
-        assert_eq!(
-            server.step(Some(FIRST)),
-            Step::Challenge(SERVER_FIRST.to_vec())
-        );
+        assert_eq!(server.step(Some(FIRST)), Step::Challenge(SERVER_FIRST.to_vec()));
         assert_eq!(
             server.step(Some(FINAL)),
             Step::Done {
@@ -306,12 +287,7 @@ mod tests {
 
     #[test]
     fn a_replayed_nonce_is_refused() {
-        let mut server = server(
-            Mechanism::ScramSha1,
-            "another",
-            "QSXCR+Q6sek8bf92",
-            Vec::new(),
-        );
+        let mut server = server(Mechanism::ScramSha1, "another", "QSXCR+Q6sek8bf92", Vec::new());
         server.step(Some(FIRST));
         assert!(reason(server.step(Some(FINAL))).starts_with("other-error"));
     }
@@ -344,16 +320,8 @@ mod tests {
         for (mechanism, header, refusal) in [
             (Mechanism::ScramSha1Plus, "n,,", "channel-bindings-dont"),
             (Mechanism::ScramSha1Plus, "y,,", "channel-bindings-dont"),
-            (
-                Mechanism::ScramSha1Plus,
-                "p=tls-exporter,,",
-                "unsupported-channel-binding-type",
-            ),
-            (
-                Mechanism::ScramSha1,
-                "p=tls-server-end-point,,",
-                "channel-binding-not-supported",
-            ),
+            (Mechanism::ScramSha1Plus, "p=tls-exporter,,", "unsupported-channel-binding-type"),
+            (Mechanism::ScramSha1, "p=tls-server-end-point,,", "channel-binding-not-supported"),
         ] {
             let message = format!("{header}n=user,r=abc");
             let step = sha1(mechanism, bindings.clone()).step(Some(message.as_bytes()));

@@ -35,9 +35,7 @@ pub(in crate::sasl) fn gs2_header(header: &str) -> Option<(Flag<'_>, Option<Stri
 /// `cb-name = 1*(ALPHA / DIGIT / "." / "-")`
 fn is_cb_name(name: &str) -> bool {
     !name.is_empty()
-        && name
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || octet == b'.' || octet == b'-')
+        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'.' || octet == b'-')
 }
 
 /// Writes a name as `saslname`: `=` as `=3D`, `,` as `=2C`. The name has no NUL.
@@ -78,7 +76,7 @@ pub(super) enum Fault {
 
 /// Splits `attr-val *("," attr-val)` and checks that it begins with the attributes `names`; what
 /// follows them are optional extensions, to be ignored (RFC 5802 section 5.1).
-fn attributes<'a, const N: usize>(text: &'a str, names: [u8; N]) -> Result<[&'a str; N], Fault> {
+fn attributes<const N: usize>(text: &str, names: [u8; N]) -> Result<[&str; N], Fault> {
     let mut values = [""; N];
     let mut found = 0;
     for attribute in text.split(',') {
@@ -100,11 +98,7 @@ fn attributes<'a, const N: usize>(text: &'a str, names: [u8; N]) -> Result<[&'a 
             return Err(Fault::Encoding);
         }
     }
-    if found == N {
-        Ok(values)
-    } else {
-        Err(Fault::Encoding)
-    }
+    if found == N { Ok(values) } else { Err(Fault::Encoding) }
 }
 
 /// `1*printable`: `%x21-2B / %x2D-7E`
@@ -191,12 +185,7 @@ pub(super) struct ClientFinal<'a> {
 pub(super) fn client_final(message: &str) -> Result<ClientFinal<'_>, Fault> {
     let (without_proof, proof) = message.rsplit_once(",p=").ok_or(Fault::Encoding)?;
     let [binding, nonce] = attributes(without_proof, *b"cr")?;
-    Ok(ClientFinal {
-        binding: base64(binding)?,
-        nonce,
-        without_proof,
-        proof: base64(proof)?,
-    })
+    Ok(ClientFinal { binding: base64(binding)?, nonce, without_proof, proof: base64(proof)? })
 }
 
 /// server-final-message: what the server says in the end.
@@ -280,10 +269,7 @@ mod tests {
     #[test]
     fn server_first_messages() {
         let first = server_first("r=abcdef,s=QSXCR+Q6sek8bf92,i=4096,z=z").expect("well-formed");
-        assert_eq!(
-            (first.nonce, first.salt.len(), first.iterations),
-            ("abcdef", 12, 4096)
-        );
+        assert_eq!((first.nonce, first.salt.len(), first.iterations), ("abcdef", 12, 4096));
         let huge = server_first("r=a,s=QQ==,i=99999999999999999999999").expect("well-formed");
         assert_eq!(huge.iterations, u64::MAX);
         for bad in [
@@ -309,22 +295,11 @@ mod tests {
         assert_eq!(last.binding, b"n,,");
         assert_eq!(last.without_proof, "c=biws,r=abc,x=y");
         assert_eq!(last.proof, b"A");
-        for bad in [
-            "",
-            "c=biws,r=abc",
-            "r=abc,c=biws,p=QQ==",
-            "c=b,r=abc,p=QQ==",
-        ] {
+        for bad in ["", "c=biws,r=abc", "r=abc,c=biws,p=QQ==", "c=b,r=abc,p=QQ=="] {
             assert_eq!(client_final(bad), Err(Fault::Encoding), "{bad:?}");
         }
-        assert_eq!(
-            server_final("v=QQ==,x=y"),
-            Ok(ServerFinal::Verifier(b"A".to_vec()))
-        );
-        assert_eq!(
-            server_final("e=invalid-proof"),
-            Ok(ServerFinal::Error("invalid-proof"))
-        );
+        assert_eq!(server_final("v=QQ==,x=y"), Ok(ServerFinal::Verifier(b"A".to_vec())));
+        assert_eq!(server_final("e=invalid-proof"), Ok(ServerFinal::Error("invalid-proof")));
         assert_eq!(server_final("x=y"), Err(Fault::Encoding));
     }
 

@@ -124,8 +124,7 @@ impl Keywords {
         }
         let _lock = lock(folder)?;
         // Another program may have given letters since.
-        let extra = std::mem::take(&mut self.extra);
-        *self = Self { extra, ..Self::load(folder)? };
+        *self = Self::load(folder)?;
         let mut changed = false;
         for keyword in missing {
             if self.letter(keyword).is_some() {

@@ -24,12 +24,13 @@ use crate::store::{Error, Result};
 const COMPONENT_OCTETS: usize = 255;
 
 /// Names that mean something in a Maildir, and so are no folder's in the nested layout.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "cur",
     "new",
     "tmp",
     "maildirfolder",
     "subscriptions",
+    "subscriptions.lock",
     "courierimapsubscribed",
     "dovecot-keywords",
     "dovecot-uidlist",
@@ -139,14 +140,15 @@ impl Layout {
             Layout::MaildirPlusPlus => self.list_plus_plus(root, &mut found)?,
             Layout::Nested => {
                 let mut above = Vec::new();
-                self.list_nested(root, root, "", &mut above, &mut found)?;
+                self.list_nested(root, root, None, &mut above, &mut found)?;
             }
         }
         let names: Vec<String> = found.keys().cloned().collect();
         for name in names {
             for (end, _) in name.match_indices('/') {
                 let level = &name[..end];
-                if !found.contains_key(level) {
+                // A name that begins with a slash has nothing above its first level.
+                if !level.is_empty() && !found.contains_key(level) {
                     // Where a level has no directory of its own, this is where it would be.
                     let path = self.directory(root, level)?;
                     found.insert(level.to_owned(), Place { path, selectable: false });
@@ -154,6 +156,26 @@ impl Layout {
             }
         }
         Ok(found)
+    }
+
+    /// A folder's name as a line of the `subscriptions` file.
+    pub(super) fn subscription_line(self, name: &str, delimiter: char) -> String {
+        let encode = match self {
+            Layout::Nested => encode_nested,
+            Layout::Flat | Layout::MaildirPlusPlus => encode_plus_plus,
+        };
+        let levels: Vec<String> = name.split('/').map(encode).collect();
+        levels.join(delimiter.to_string().as_str())
+    }
+
+    /// The folder that a line of the `subscriptions` file names.
+    pub(super) fn subscription_name(self, line: &str, delimiter: char) -> String {
+        let decode = match self {
+            Layout::Nested => decode_nested,
+            Layout::Flat | Layout::MaildirPlusPlus => decode_plus_plus,
+        };
+        let levels: Vec<String> = line.split(delimiter).map(decode).collect();
+        canonical(&levels.join("/"))
     }
 
     fn list_plus_plus(self, root: &Path, found: &mut BTreeMap<String, Place>) -> Result<()> {
@@ -175,7 +197,7 @@ impl Layout {
         self,
         root: &Path,
         directory: &Path,
-        above: &str,
+        above: Option<&str>,
         ancestors: &mut Vec<(u64, u64)>,
         found: &mut BTreeMap<String, Place>,
     ) -> Result<()> {
@@ -197,11 +219,14 @@ impl Layout {
                 continue;
             }
             let level = decode_nested(&file_name);
-            let name = if above.is_empty() { level } else { format!("{above}/{level}") };
+            let name = match above {
+                Some(above) => format!("{above}/{level}"),
+                None => level,
+            };
             if is_maildir(&path) {
                 self.note(root, canonical(&name), path.clone(), found);
             }
-            self.list_nested(root, &path, &name, ancestors, found)?;
+            self.list_nested(root, &path, Some(&name), ancestors, found)?;
         }
         ancestors.pop();
         Ok(())

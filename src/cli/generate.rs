@@ -1,0 +1,105 @@
+//! Man pages and completions, made from the same definitions that parse the command line.
+
+use std::io::Write as _;
+
+use clap::CommandFactory as _;
+
+use super::{Cli, pages};
+use crate::ui::{Exit, Failure};
+
+/// The shells that completions are made for.
+pub const SHELLS: [clap_complete::Shell; 5] = [
+    clap_complete::Shell::Bash,
+    clap_complete::Shell::Zsh,
+    clap_complete::Shell::Fish,
+    clap_complete::Shell::PowerShell,
+    clap_complete::Shell::Elvish,
+];
+
+/// The completions of a shell, as text.
+pub fn completions_of(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pillarbox", &mut text);
+    text
+}
+
+/// The name of the file that a shell's completions stand in.
+pub fn completions_file(shell: clap_complete::Shell) -> &'static str {
+    match shell {
+        clap_complete::Shell::Bash => "pillarbox.bash",
+        clap_complete::Shell::Zsh => "_pillarbox",
+        clap_complete::Shell::Fish => "pillarbox.fish",
+        clap_complete::Shell::PowerShell => "_pillarbox.ps1",
+        _ => "pillarbox.elv",
+    }
+}
+
+/// Prints a shell's completions.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
+    std::io::stdout().write_all(&completions_of(shell)).map_err(crate::ui::output::Error::from)?;
+    Ok(Exit::Ok)
+}
+
+/// Every manual page: file name and roff text. One for the program, one for each verb and
+/// noun, and those that `pages` has for formats and languages.
+///
+/// # Errors
+/// When a page cannot be rendered: our bug.
+pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
+    let mut command = Cli::command();
+    command.build();
+    let mut all = vec![("pillarbox.1".to_owned(), main_page(&command)?)];
+    for verb in command.get_subcommands() {
+        let name = format!("pillarbox-{}", verb.get_name());
+        let verb = verb.clone().name(name.clone()).display_name(name.clone());
+        let mut page = Vec::new();
+        clap_mangen::Man::new(verb).source(SOURCE).manual(MANUAL).render(&mut page)?;
+        all.push((format!("{name}.1"), page));
+    }
+    for page in pages::ALL {
+        all.push((page.file_name(), page.roff()));
+    }
+    Ok(all)
+}
+
+/// The page of the program itself: its verbs, and what is common to all of them.
+fn main_page(command: &clap::Command) -> std::io::Result<Vec<u8>> {
+    let man = clap_mangen::Man::new(command.clone()).source(SOURCE).manual(MANUAL);
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_subcommands_section(&mut page)?;
+    page.extend_from_slice(&pages::common());
+    Ok(page)
+}
+
+const SOURCE: &str = concat!("pillarbox ", env!("CARGO_PKG_VERSION"));
+const MANUAL: &str = "Pillarbox Manual";
+
+/// Prints a page as roff, for `man -l -` and for packagers.
+///
+/// # Errors
+/// An unknown page (64), or stdout that cannot be written.
+pub fn man_page(name: &str) -> anyhow::Result<Exit> {
+    let pages = man_pages()?;
+    let found = pages.iter().find(|(file, _)| {
+        let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);
+        stem == name || stem.strip_prefix("pillarbox-") == Some(name)
+    });
+    let Some((_, text)) = found else {
+        let known: Vec<&str> = pages
+            .iter()
+            .filter_map(|(file, _)| file.rsplit_once('.').map(|(stem, _)| stem))
+            .collect();
+        return Err(Failure::usage(format!("no manual page {name:?}"))
+            .hint(format!("there are {}", known.join(", ")))
+            .into());
+    };
+    std::io::stdout().write_all(text).map_err(crate::ui::output::Error::from)?;
+    Ok(Exit::Ok)
+}

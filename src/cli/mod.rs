@@ -1,0 +1,132 @@
+//! The command line collected: verbs and nouns, dispatch, exit codes.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::open::{self, Context};
+use crate::ui::{Exit, Output, report};
+use crate::verbs;
+
+pub mod generate;
+mod pages;
+
+/// Mail utilities for the shell: send, fetch, search, sync, probe, and a test server.
+#[derive(Parser)]
+#[command(
+    name = "pillarbox",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Send(verbs::send::Args),
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page
+    Man {
+        /// The page: `pillarbox`, or a verb or noun such as `send`
+        #[arg(default_value = "pillarbox")]
+        page: String,
+    },
+}
+
+/// Runs the program on these arguments (the first is its own name).
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage(&error),
+    };
+    let name = matches.subcommand_name().unwrap_or_default().to_owned();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    match dispatch(cli.verb) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) => failed(&name, &error),
+    }
+}
+
+fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Send(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::send::run(args, context, out).await)
+        }
+        Verb::Completions { shell } => generate::completions(shell),
+        Verb::Man { page } => generate::man_page(&page),
+    }
+}
+
+/// Sets the world up for a verb and runs it on a runtime of its own.
+fn run(
+    common: &open::Common,
+    verb: impl AsyncFnOnce(&Context, &mut Output) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let context = Context::new(common)?;
+    let mut out = Output::stdout(common.json, common.nul);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let exit = runtime.block_on(async {
+        let work = verb(&context, &mut out);
+        match common.deadline {
+            Some(limit) => tokio::time::timeout(limit, work)
+                .await
+                .unwrap_or_else(|_| Err(crate::net::Error::Timeout { after: limit }.into())),
+            None => work.await,
+        }
+    });
+    // A lookup that hangs in getaddrinfo must not keep the program.
+    runtime.shutdown_background();
+    let exit = exit?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// clap's own answer: help and version are no errors, all else is usage.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind as Kind;
+    // Nothing can be done about a stderr or stdout that is gone.
+    let _ = error.print();
+    match error.kind() {
+        Kind::DisplayHelp | Kind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(usage_code(std::env::args_os().nth(1).as_deref()).code()),
+    }
+}
+
+/// The exit code of a usage error, which two verbs have for themselves.
+fn usage_code(verb: Option<&std::ffi::OsStr>) -> Exit {
+    match verb.and_then(std::ffi::OsStr::to_str) {
+        Some("search") => Exit::Two,
+        Some("probe") => Exit::Three,
+        _ => Exit::Usage,
+    }
+}
+
+fn failed(verb: &str, error: &anyhow::Error) -> ExitCode {
+    let verdict = open::verdict(error);
+    if verdict.output_closed {
+        return ExitCode::SUCCESS;
+    }
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    report::error(&causes, verdict.hint.as_deref());
+    let exit = match verb {
+        "search" => Exit::Two,
+        "probe" => Exit::Three,
+        _ => verdict.exit,
+    };
+    ExitCode::from(exit.code())
+}

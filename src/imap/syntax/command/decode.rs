@@ -1,0 +1,500 @@
+//! Commands from octets, strictly.
+
+use std::borrow::Cow;
+
+use super::super::date::DateTime;
+use super::super::fetch::Item;
+use super::super::flag::Flags;
+use super::super::mailbox::{Mailbox, StatusItem};
+use super::super::response::{parse_entry, parse_id};
+use super::super::search::{Search, Sort, ThreadBy};
+use super::super::set::SequenceSet;
+use super::super::token::{Cursor, Fail, Manner, Parse, TAG, all_of};
+use super::super::{ModSeq, UidValidity};
+use super::{
+    Action, AppendKind, AppendMessage, Command, Depth, List, ListReturn, SelectParameter,
+    StoreValue, Tagged, Word,
+};
+use crate::base::decode;
+use crate::base::secret::Secret;
+
+/// Decodes the command at the start of `octets`, the octets of streamed literals left out.
+///
+/// # Errors
+/// What is not a command; [`tag`] still tells whom to answer.
+pub fn decode(octets: &[u8]) -> decode::Result<Tagged<'_>> {
+    let mut cursor = Cursor::new(octets, Manner::Strict);
+    let parsed = parse(&mut cursor);
+    cursor.outcome(parsed)
+}
+
+/// The tag at the start of a command that could not be decoded.
+pub fn tag(octets: &[u8]) -> Option<&[u8]> {
+    let end = octets.iter().position(|c| matches!(c, b' ' | b'\r' | b'\n'))?;
+    all_of(&octets[..end], TAG).then(|| &octets[..end])
+}
+
+/// Whether a line, its end included, is the DONE that ends IDLE.
+pub fn is_done(line: &[u8]) -> bool {
+    line.strip_suffix(b"\r\n").is_some_and(|line| line.eq_ignore_ascii_case(b"DONE"))
+}
+
+fn parse<'a>(cursor: &mut Cursor<'a>) -> Parse<Tagged<'a>> {
+    let tag = Cow::Borrowed(cursor.run(TAG, "tag")?);
+    cursor.sp()?;
+    let mut start = cursor.at();
+    let mut name = cursor.word()?;
+    let uid = name.eq_ignore_ascii_case(b"UID");
+    if uid {
+        cursor.sp()?;
+        start = cursor.at();
+        name = cursor.word()?;
+    }
+    let command = if uid { parse_uid(name, cursor)? } else { parse_plain(name, cursor)? };
+    let Some(command) = command else {
+        return Err(Fail::Bad { offset: start, expected: "command" });
+    };
+    cursor.crlf()?;
+    Ok(Tagged { tag, command })
+}
+
+/// Commands that `UID` may stand before; the name is taken, the SP behind it is not.
+fn parse_uid<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command<'a>>> {
+    if name.eq_ignore_ascii_case(b"EXPUNGE") {
+        cursor.sp()?;
+        return SequenceSet::parse(cursor).map(|set| Some(Command::UidExpunge(set)));
+    }
+    parse_numbered(name, true, cursor)
+}
+
+fn parse_numbered<'a>(
+    name: &[u8],
+    uid: bool,
+    cursor: &mut Cursor<'a>,
+) -> Parse<Option<Command<'a>>> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    let known = ["COPY", "MOVE", "FETCH", "STORE", "SEARCH", "SORT", "THREAD"];
+    if !known.into_iter().any(is) {
+        return Ok(None);
+    }
+    cursor.sp()?;
+    if is("SEARCH") {
+        return Ok(Some(Command::Search(uid, Search::parse(cursor)?)));
+    }
+    if is("SORT") {
+        return Ok(Some(Command::Sort(uid, Sort::parse(cursor)?)));
+    }
+    if is("THREAD") {
+        return Ok(Some(Command::Thread(uid, ThreadBy::parse(cursor)?)));
+    }
+    let set = SequenceSet::parse(cursor)?;
+    cursor.sp()?;
+    Ok(Some(if is("COPY") {
+        Command::Copy { uid, set, mailbox: Mailbox::parse(cursor)? }
+    } else if is("MOVE") {
+        Command::Move { uid, set, mailbox: Mailbox::parse(cursor)? }
+    } else if is("FETCH") {
+        parse_fetch(uid, set, cursor)?
+    } else {
+        parse_store(uid, set, cursor)?
+    }))
+}
+
+fn parse_fetch<'a>(uid: bool, set: SequenceSet, cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let fast = || vec![Item::Flags, Item::InternalDate, Item::Size];
+    let items = if cursor.peek()? == b'(' {
+        cursor.list1(Item::parse)?
+    } else if cursor.eat_word("FAST")? {
+        fast()
+    } else if cursor.eat_word("ALL")? {
+        [fast(), vec![Item::Envelope]].concat()
+    } else if cursor.eat_word("FULL")? {
+        [fast(), vec![Item::Envelope, Item::BodyNonExtensible]].concat()
+    } else {
+        vec![Item::parse(cursor)?]
+    };
+    let (mut changed_since, mut vanished) = (None, false);
+    if cursor.eat(b' ')? {
+        cursor.list1(|cursor| {
+            if cursor.eat_word("CHANGEDSINCE")? {
+                cursor.sp()?;
+                changed_since = Some(ModSeq(cursor.number()?));
+            } else if cursor.eat_word("VANISHED")? {
+                vanished = true;
+            } else {
+                return cursor.bad("fetch-modifier");
+            }
+            Ok(())
+        })?;
+    }
+    Ok(Command::Fetch { uid, set, items, changed_since, vanished })
+}
+
+fn parse_store<'a>(uid: bool, set: SequenceSet, cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let mut unchanged_since = None;
+    if cursor.peek()? == b'(' {
+        cursor.list1(|cursor| {
+            if !cursor.eat_word("UNCHANGEDSINCE")? {
+                return cursor.bad("store-modifier");
+            }
+            cursor.sp()?;
+            unchanged_since = Some(ModSeq(cursor.number()?));
+            Ok(())
+        })?;
+        cursor.sp()?;
+    }
+    let action = match cursor.peek()? {
+        b'+' => Action::Add,
+        b'-' => Action::Remove,
+        _ => Action::Replace,
+    };
+    if action != Action::Replace {
+        cursor.bump();
+    }
+    let start = cursor.at();
+    let name = cursor.word()?;
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    let silent = is("FLAGS.SILENT") || is("X-GM-LABELS.SILENT");
+    let labels = is("X-GM-LABELS") || is("X-GM-LABELS.SILENT");
+    if !silent && !labels && !is("FLAGS") {
+        return Err(Fail::Bad { offset: start, expected: "FLAGS" });
+    }
+    cursor.sp()?;
+    let value = if labels {
+        StoreValue::GmLabels(cursor.list(Cursor::astring)?)
+    } else if cursor.peek()? == b'(' {
+        StoreValue::Flags(Flags::parse(cursor)?)
+    } else {
+        StoreValue::Flags(Flags::parse_bare(cursor)?)
+    };
+    Ok(Command::Store { uid, set, unchanged_since, action, silent, value })
+}
+
+/// Commands without `UID`; the name is taken, the SP behind it is not.
+fn parse_plain<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command<'a>>> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    if let Some((_, word)) = Word::ALL.iter().find(|(known, _)| is(known)) {
+        return Ok(Some(Command::Word(*word)));
+    }
+    if let Some(command) = parse_numbered(name, false, cursor)? {
+        return Ok(Some(command));
+    }
+    let known = [
+        "APPEND",
+        "AUTHENTICATE",
+        "COMPRESS",
+        "CREATE",
+        "DELETE",
+        "DELETEACL",
+        "ENABLE",
+        "EXAMINE",
+        "GETACL",
+        "GETMETADATA",
+        "GETQUOTA",
+        "GETQUOTAROOT",
+        "ID",
+        "LIST",
+        "LISTRIGHTS",
+        "LOGIN",
+        "LSUB",
+        "MYRIGHTS",
+        "RENAME",
+        "SELECT",
+        "SETACL",
+        "SETMETADATA",
+        "SETQUOTA",
+        "STATUS",
+        "SUBSCRIBE",
+        "UNSUBSCRIBE",
+    ];
+    if !known.into_iter().any(is) {
+        return Ok(None);
+    }
+    cursor.sp()?;
+    Ok(Some(if is("APPEND") {
+        parse_append(cursor)?
+    } else if is("AUTHENTICATE") {
+        let mechanism = Cow::Borrowed(cursor.atom()?);
+        let mut initial = None;
+        if cursor.eat(b' ')? {
+            let start = cursor.at();
+            while matches!(cursor.peek()?, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=')
+            {
+                cursor.bump();
+            }
+            if cursor.at() == start {
+                return cursor.bad("base64");
+            }
+            initial = Some(Secret::new(cursor.since(start)));
+        }
+        Command::Authenticate { mechanism, initial }
+    } else if is("COMPRESS") {
+        Command::Compress(Cow::Borrowed(cursor.atom()?))
+    } else if is("ENABLE") {
+        let mut names = vec![Cow::Borrowed(cursor.atom()?)];
+        while cursor.eat(b' ')? {
+            names.push(Cow::Borrowed(cursor.atom()?));
+        }
+        Command::Enable(names)
+    } else if is("GETQUOTA") {
+        Command::GetQuota(cursor.astring()?)
+    } else if is("ID") {
+        Command::Id(parse_id(cursor)?)
+    } else if is("LIST") {
+        parse_list(cursor)?
+    } else if is("LOGIN") {
+        let user = cursor.astring()?;
+        cursor.sp()?;
+        Command::Login { user, password: Secret::new(&*cursor.astring()?) }
+    } else if is("SETQUOTA") {
+        let root = cursor.astring()?;
+        cursor.sp()?;
+        let limits = cursor.list(|cursor| {
+            let name = Cow::Borrowed(cursor.atom()?);
+            cursor.sp()?;
+            Ok((name, cursor.number()?))
+        })?;
+        Command::SetQuota(root, limits)
+    } else if is("GETMETADATA") {
+        parse_get_metadata(cursor)?
+    } else {
+        parse_of_mailbox(name, cursor)?
+    }))
+}
+
+/// Commands whose first argument is a mailbox; the SP before it is taken.
+fn parse_of_mailbox<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    let mailbox = Mailbox::parse(cursor)?;
+    let simple = if is("DELETE") {
+        Command::Delete
+    } else if is("GETACL") {
+        Command::GetAcl
+    } else if is("GETQUOTAROOT") {
+        Command::GetQuotaRoot
+    } else if is("MYRIGHTS") {
+        Command::MyRights
+    } else if is("SUBSCRIBE") {
+        Command::Subscribe
+    } else if is("UNSUBSCRIBE") {
+        Command::Unsubscribe
+    } else {
+        return parse_behind_mailbox(name, mailbox, cursor);
+    };
+    Ok(simple(mailbox))
+}
+
+fn parse_behind_mailbox<'a>(
+    name: &[u8],
+    mailbox: Mailbox<'a>,
+    cursor: &mut Cursor<'a>,
+) -> Parse<Command<'a>> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    if is("SELECT") || is("EXAMINE") {
+        let mut parameters = Vec::new();
+        if cursor.eat(b' ')? {
+            parameters = cursor.list1(SelectParameter::parse)?;
+        }
+        return Ok(Command::Select { mailbox, read_only: is("EXAMINE"), parameters });
+    }
+    if is("CREATE") {
+        let mut special_use = Vec::new();
+        if cursor.eat(b' ')? {
+            cursor.expect(b'(', "(")?;
+            if !cursor.eat_word("USE")? {
+                return cursor.bad("USE");
+            }
+            cursor.sp()?;
+            special_use = cursor.list1(parse_use)?;
+            cursor.expect(b')', ")")?;
+        }
+        return Ok(Command::Create { mailbox, special_use });
+    }
+    cursor.sp()?;
+    Ok(if is("RENAME") {
+        Command::Rename { from: mailbox, to: Mailbox::parse(cursor)? }
+    } else if is("LSUB") {
+        Command::Lsub(mailbox, cursor.list_mailbox()?)
+    } else if is("STATUS") {
+        let items = cursor.list1(|cursor| cursor.atom().map(StatusItem::from_atom))?;
+        Command::Status(mailbox, items)
+    } else if is("DELETEACL") {
+        Command::DeleteAcl(mailbox, cursor.astring()?)
+    } else if is("LISTRIGHTS") {
+        Command::ListRights(mailbox, cursor.astring()?)
+    } else if is("SETACL") {
+        let identifier = cursor.astring()?;
+        cursor.sp()?;
+        Command::SetAcl(mailbox, identifier, cursor.astring()?)
+    } else {
+        Command::SetMetadata(mailbox, cursor.list1(parse_entry)?)
+    })
+}
+
+/// `"\" atom`
+fn parse_use<'a>(cursor: &mut Cursor<'a>) -> Parse<Cow<'a, [u8]>> {
+    let start = cursor.at();
+    cursor.expect(b'\\', "use-attr")?;
+    cursor.atom()?;
+    Ok(Cow::Borrowed(cursor.since(start)))
+}
+
+/// `append = "APPEND" SP mailbox 1*append-message` (RFC 3502)
+fn parse_append<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let mailbox = Mailbox::parse(cursor)?;
+    let mut messages = Vec::new();
+    cursor.sp()?;
+    loop {
+        let mut flags = None;
+        if cursor.peek()? == b'(' {
+            flags = Some(Flags::parse(cursor)?);
+            cursor.sp()?;
+        }
+        let mut date = None;
+        if cursor.peek()? == b'"' {
+            date = Some(DateTime::parse(cursor)?);
+            cursor.sp()?;
+        }
+        let utf8 = cursor.eat_word("UTF8")?;
+        if utf8 {
+            cursor.sp()?;
+            cursor.expect(b'(', "(")?;
+        }
+        let start = cursor.at();
+        let (octets, binary) = cursor.literal_octets()?;
+        let kind = match (utf8, binary) {
+            (true, true) => AppendKind::Utf8,
+            (true, false) => return Err(Fail::Bad { offset: start, expected: "literal8" }),
+            (false, true) => AppendKind::Literal8,
+            (false, false) => AppendKind::Literal,
+        };
+        if utf8 {
+            cursor.expect(b')', ")")?;
+        }
+        messages.push(AppendMessage { flags, date, kind, octets });
+        if !cursor.eat(b' ')? {
+            return Ok(Command::Append { mailbox, messages });
+        }
+    }
+}
+
+fn parse_list<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let mut select = None;
+    if cursor.peek()? == b'(' {
+        select = Some(cursor.list(|cursor| cursor.atom().map(Cow::Borrowed))?);
+        cursor.sp()?;
+    }
+    let reference = Mailbox::parse(cursor)?;
+    cursor.sp()?;
+    let patterns = match cursor.peek()? {
+        b'(' => cursor.list1(Cursor::list_mailbox)?,
+        _ => vec![cursor.list_mailbox()?],
+    };
+    let mut returns = None;
+    if cursor.eat(b' ')? {
+        if !cursor.eat_word("RETURN")? {
+            return cursor.bad("RETURN");
+        }
+        cursor.sp()?;
+        returns = Some(cursor.list(ListReturn::parse)?);
+    }
+    Ok(Command::List(List { select, reference, patterns, returns }))
+}
+
+/// What an option or parameter that we do not know has for a value: a list behind an SP.
+fn parse_value_list<'a>(cursor: &mut Cursor<'a>) -> Parse<Option<Cow<'a, [u8]>>> {
+    if cursor.peek()? != b' ' {
+        return Ok(None);
+    }
+    match cursor.rest().get(1) {
+        None => Err(Fail::More),
+        Some(b'(') => {
+            cursor.sp()?;
+            cursor.raw_value().map(|value| Some(Cow::Borrowed(value)))
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+impl<'a> ListReturn<'a> {
+    fn parse(cursor: &mut Cursor<'a>) -> Parse<ListReturn<'a>> {
+        let name = cursor.atom()?;
+        if name.eq_ignore_ascii_case(b"STATUS") {
+            cursor.sp()?;
+            let items = cursor.list1(|cursor| cursor.atom().map(StatusItem::from_atom))?;
+            return Ok(ListReturn::Status(items));
+        }
+        Ok(match parse_value_list(cursor)? {
+            None => ListReturn::Word(Cow::Borrowed(name)),
+            Some(value) => ListReturn::Other(Cow::Borrowed(name), value),
+        })
+    }
+}
+
+impl<'a> SelectParameter<'a> {
+    fn parse(cursor: &mut Cursor<'a>) -> Parse<SelectParameter<'a>> {
+        let name = cursor.atom()?;
+        if name.eq_ignore_ascii_case(b"CONDSTORE") {
+            return Ok(SelectParameter::CondStore);
+        }
+        if !name.eq_ignore_ascii_case(b"QRESYNC") {
+            let value = parse_value_list(cursor)?;
+            return Ok(SelectParameter::Other(Cow::Borrowed(name), value));
+        }
+        cursor.sp()?;
+        cursor.expect(b'(', "(")?;
+        let validity = UidValidity(cursor.nz_number()?);
+        cursor.sp()?;
+        let modseq = ModSeq(cursor.number()?);
+        let (mut known, mut matched) = (None, None);
+        if cursor.eat(b' ')? {
+            if cursor.peek()? != b'(' {
+                known = Some(SequenceSet::parse(cursor)?);
+            }
+            if known.is_none() || cursor.eat(b' ')? {
+                cursor.expect(b'(', "(")?;
+                let numbers = SequenceSet::parse(cursor)?;
+                cursor.sp()?;
+                matched = Some((numbers, SequenceSet::parse(cursor)?));
+                cursor.expect(b')', ")")?;
+            }
+        }
+        cursor.expect(b')', ")")?;
+        Ok(SelectParameter::Qresync { validity, modseq, known, matched })
+    }
+}
+
+/// `getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries`
+fn parse_get_metadata<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let (mut depth, mut max_size) = (None, None);
+    if cursor.peek()? == b'(' {
+        cursor.list1(|cursor| {
+            if cursor.eat_word("MAXSIZE")? {
+                cursor.sp()?;
+                max_size = Some(cursor.number()?);
+            } else if cursor.eat_word("DEPTH")? {
+                cursor.sp()?;
+                depth = Some(if cursor.eat_word("0")? {
+                    Depth::Zero
+                } else if cursor.eat_word("1")? {
+                    Depth::One
+                } else if cursor.eat_word("infinity")? {
+                    Depth::Infinity
+                } else {
+                    return cursor.bad("0, 1 or infinity");
+                });
+            } else {
+                return cursor.bad("getmetadata-option");
+            }
+            Ok(())
+        })?;
+        cursor.sp()?;
+    }
+    let mailbox = Mailbox::parse(cursor)?;
+    cursor.sp()?;
+    let entries = match cursor.peek()? {
+        b'(' => cursor.list1(Cursor::astring)?,
+        _ => vec![cursor.astring()?],
+    };
+    Ok(Command::GetMetadata { depth, max_size, mailbox, entries })
+}

@@ -1,0 +1,417 @@
+//! What search and lists want to know of a message, decoded, and found only when asked for:
+//! first the header, then the parts, then the text of the bodies.
+//!
+//! Nothing here refuses a message; what cannot be decoded is shown with replacement
+//! characters. Text inside attachments that are no text (PDF, office documents) is not
+//! looked for.
+
+use std::cell::OnceCell;
+
+use jiff::Timestamp;
+
+use super::structure::{self, Kind, Part, Structure};
+use super::{charset, headers, html, transfer, words};
+use crate::base::date::Zoned;
+
+/// Messages that are themselves in a transfer encoding are looked into this deep.
+const ENCODED_MESSAGES: usize = 3;
+
+/// Most octets of decoded text kept of one message; text beyond it is not searched.
+pub const TEXT_OCTETS: usize = 256 * 1024 * 1024;
+
+/// A header block, decoded field by field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Header {
+    fields: Vec<(String, String)>,
+}
+
+impl Header {
+    /// Decodes every field of a message or header block. Lines that are no fields are left
+    /// out.
+    pub fn new(message: &[u8]) -> Header {
+        let fields = headers::fields(message)
+            .filter(|field| !field.name.is_empty())
+            .map(|field| {
+                (String::from_utf8_lossy(field.name).into_owned(), words::decode(field.value))
+            })
+            .collect();
+        Header { fields }
+    }
+
+    /// The fields in their order: name as written, value decoded.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The decoded values of every field of this name, in any case.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields()
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The decoded value of the first field of this name; `None` when there is none.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.fields().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The decoded subject; `None` when there is no such field.
+    pub fn subject(&self) -> Option<&str> {
+        self.value("Subject")
+    }
+
+    /// When the message says that it was sent (Date); `None` when it does not say so in a
+    /// way that can be read.
+    pub fn date(&self) -> Option<Timestamp> {
+        self.values("Date").find_map(|value| {
+            match Zoned::parse_message(value.as_bytes()) {
+                Ok(date) => Timestamp::from_second(date.seconds).ok(),
+                // ISO 8601 is no mail date, but it is met.
+                Err(_) => value.trim().parse().ok(),
+            }
+        })
+    }
+
+    /// The Message-ID without angle brackets; `None` when there is none.
+    pub fn message_id(&self) -> Option<String> {
+        self.value("Message-ID").and_then(|value| {
+            message_ids(value).into_iter().next().or_else(|| {
+                let bare = value.trim();
+                (!bare.is_empty()).then(|| bare.to_owned())
+            })
+        })
+    }
+
+    /// The ids that this message answers, oldest first: those of References, or else the
+    /// first of In-Reply-To (RFC 5256, REFERENCES threading, step 1).
+    pub fn references(&self) -> Vec<String> {
+        let references: Vec<String> = self.values("References").flat_map(message_ids).collect();
+        if !references.is_empty() {
+            return references;
+        }
+        self.values("In-Reply-To").flat_map(message_ids).take(1).collect()
+    }
+
+    /// The identifier between the angle brackets of List-Id, else the whole value
+    /// (RFC 2919); `None` when there is no such field.
+    pub fn list_id(&self) -> Option<&str> {
+        let value = self.value("List-Id")?;
+        let inner = value.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+        Some(inner.map_or(value, |(id, _)| id).trim())
+    }
+}
+
+/// The message ids in a value, without their angle brackets.
+pub fn message_ids(value: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut rest = value;
+    while let Some((_, after)) = rest.split_once('<') {
+        let Some((id, following)) = after.split_once('>') else { break };
+        // Folding inside an id is an obsolete form; blanks are no part of it.
+        let id: String = id.chars().filter(|c| !c.is_whitespace()).collect();
+        if !id.is_empty() {
+            out.push(id);
+        }
+        rest = following;
+    }
+    out
+}
+
+/// What one part says of itself. A server's BODYSTRUCTURE gives the same facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartFacts {
+    /// The media type in lower case, `text/plain`.
+    pub content_type: String,
+    /// The charset parameter; `None` when there is none.
+    pub charset: Option<String>,
+    /// The file name, decoded; `None` when the part has none.
+    pub file_name: Option<String>,
+    /// Whether the disposition is `attachment`.
+    pub attachment: bool,
+    /// The `smime-type` parameter in lower case (RFC 8551 section 3.2.2).
+    pub smime_type: Option<String>,
+    /// Whether the part has parts, or a message, in it.
+    pub container: bool,
+}
+
+impl PartFacts {
+    fn of(part: &Part) -> PartFacts {
+        PartFacts {
+            content_type: part.content_type.essence(),
+            charset: part.content_type.parameter("charset").filter(|name| !name.is_empty()),
+            file_name: part.file_name(),
+            attachment: part.is_attachment(),
+            smime_type: part.content_type.parameter("smime-type").map(|kind| kind.to_lowercase()),
+            container: part.kind != Kind::Leaf,
+        }
+    }
+}
+
+/// A message in memory (or mapped there) and what has been found out of it so far. It is
+/// for one thread.
+#[derive(Debug)]
+pub struct Facts<'m> {
+    message: &'m [u8],
+    header: OnceCell<Header>,
+    structure: OnceCell<Structure>,
+    parts: OnceCell<Vec<PartFacts>>,
+    texts: OnceCell<Vec<String>>,
+}
+
+impl<'m> Facts<'m> {
+    /// Knows nothing yet.
+    pub fn new(message: &'m [u8]) -> Facts<'m> {
+        Facts {
+            message,
+            header: OnceCell::new(),
+            structure: OnceCell::new(),
+            parts: OnceCell::new(),
+            texts: OnceCell::new(),
+        }
+    }
+
+    /// The message as given.
+    pub fn message(&self) -> &'m [u8] {
+        self.message
+    }
+
+    /// The decoded header.
+    pub fn header(&self) -> &Header {
+        self.header.get_or_init(|| Header::new(self.message))
+    }
+
+    /// The MIME tree.
+    pub fn structure(&self) -> &Structure {
+        self.structure.get_or_init(|| structure::parse(self.message))
+    }
+
+    /// What each part says of itself, the message itself first.
+    pub fn parts(&self) -> &[PartFacts] {
+        self.parts.get_or_init(|| self.structure().parts().iter().map(PartFacts::of).collect())
+    }
+
+    /// The text of the bodies: one string for each text part, HTML reduced to its text, and
+    /// one for the header of each message inside the message.
+    pub fn texts(&self) -> &[String] {
+        self.texts.get_or_init(|| {
+            let mut texts = Texts { out: Vec::new(), left: TEXT_OCTETS };
+            texts.collect(self.message, self.structure(), 0);
+            texts.out
+        })
+    }
+
+    /// The text that a reader sees first: of the first text part that is no attachment,
+    /// plain text before HTML. Empty when there is none.
+    pub fn readable_text(&self) -> String {
+        let structure = self.structure();
+        let shown = || {
+            let parts = structure.parts().iter();
+            parts.filter(|part| part.kind == Kind::Leaf && !part.is_attachment())
+        };
+        shown()
+            .find(|part| part.content_type.is("text", "plain"))
+            .or_else(|| shown().find(|part| part.content_type.is_kind("text")))
+            .map(|part| part_text(self.message, part))
+            .unwrap_or_default()
+    }
+}
+
+/// The octets of a part's body without their transfer encoding.
+pub fn part_octets<'m>(message: &'m [u8], part: &Part) -> std::borrow::Cow<'m, [u8]> {
+    transfer::decode(encoding(part), message.get(part.body.clone()).unwrap_or_default())
+}
+
+/// The text of a part as a reader sees it: transfer encoding and charset undone, HTML
+/// reduced to its text.
+pub fn part_text(message: &[u8], part: &Part) -> String {
+    let octets = part_octets(message, part);
+    let label = part.content_type.parameter("charset").unwrap_or_default();
+    let text = charset::decode(label.as_bytes(), &octets);
+    if part.content_type.is("text", "html") || part.content_type.is("application", "xhtml+xml") {
+        html::to_text(&text)
+    } else {
+        text
+    }
+}
+
+fn encoding(part: &Part) -> transfer::Encoding {
+    part.encoding.as_deref().map_or(transfer::Encoding::Identity, transfer::Encoding::from_value)
+}
+
+struct Texts {
+    out: Vec<String>,
+    left: usize,
+}
+
+impl Texts {
+    fn push(&mut self, text: String) {
+        self.left = self.left.saturating_sub(text.len());
+        self.out.push(text);
+    }
+
+    fn collect(&mut self, message: &[u8], structure: &Structure, depth: usize) {
+        let mut encoded_until = 0;
+        for (id, part) in structure.parts().iter().enumerate() {
+            // The tree saw a transfer encoding where a message should be: the parts in it
+            // are not what they seem.
+            if id < encoded_until || self.left == 0 {
+                continue;
+            }
+            if id > 0 && structure.is_message(id) {
+                let header = Header::new(&message[part.header.clone()]);
+                let lines: Vec<String> =
+                    header.fields().map(|(name, value)| format!("{name}: {value}")).collect();
+                self.push(lines.join("\n"));
+            }
+            match part.kind {
+                Kind::Leaf if part.content_type.is_kind("text") => {
+                    self.push(part_text(message, part));
+                }
+                Kind::Message(_)
+                    if encoding(part) != transfer::Encoding::Identity
+                        && depth < ENCODED_MESSAGES =>
+                {
+                    encoded_until = subtree_end(structure, id);
+                    let decoded = part_octets(message, part);
+                    self.collect_nested(&decoded, depth + 1);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn collect_nested(&mut self, message: &[u8], depth: usize) {
+        let header = Header::new(message);
+        let lines: Vec<String> =
+            header.fields().map(|(name, value)| format!("{name}: {value}")).collect();
+        self.push(lines.join("\n"));
+        self.collect(message, &structure::parse(message), depth);
+    }
+}
+
+/// The first part that is not inside the part `id`: parts stand before their children.
+fn subtree_end(structure: &Structure, id: usize) -> usize {
+    let inside = &structure.part(id).body;
+    let later = structure.parts().iter().skip(id + 1);
+    id + 1
+        + later
+            .take_while(|part| part.body.end <= inside.end && part.header.start < inside.end)
+            .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &[u8] = b"From: =?utf-8?Q?J=C3=B8rn?= <j@x.org>\r\n\
+To: ann@x.org\r\n\
+Subject: =?iso-8859-1?Q?Gr=FC=DFe?=\r\n\
+\x20 from here\r\n\
+Date: Fri, 21 Nov 1997 09:55:06 -0600\r\n\
+Message-ID: <one@x.org>\r\n\
+In-Reply-To: <zero@x.org> (said Ann)\r\n\
+List-Id: The List <list.x.org>\r\n\
+Content-Type: multipart/mixed; boundary=b\r\n\
+\r\n\
+--b\r\n\
+Content-Type: text/plain; charset=iso-8859-1\r\n\
+Content-Transfer-Encoding: quoted-printable\r\n\
+\r\n\
+caf=E9 au =\r\n\
+lait\r\n\
+--b\r\n\
+Content-Type: text/html; charset=utf-8\r\n\
+Content-Transfer-Encoding: base64\r\n\
+\r\n\
+PHA+b25lPHRkPnR3bzwvdGQ+PHRkPsO8PC90ZD4=\r\n\
+--b\r\n\
+Content-Type: message/rfc822\r\n\
+\r\n\
+Subject: inside\r\n\
+\r\n\
+inner text\r\n\
+--b\r\n\
+Content-Type: application/pdf; name=\"=?utf-8?Q?=C3=BC.pdf?=\"\r\n\
+Content-Disposition: attachment\r\n\
+Content-Transfer-Encoding: base64\r\n\
+\r\n\
+AAAA\r\n\
+--b--\r\n";
+
+    #[test]
+    fn header_facts() {
+        let facts = Facts::new(MESSAGE);
+        let header = facts.header();
+        assert_eq!(header.value("from"), Some("Jørn <j@x.org>"));
+        assert_eq!(header.subject(), Some("Grüße from here"));
+        assert_eq!(header.date().unwrap().to_string(), "1997-11-21T15:55:06Z");
+        assert_eq!(header.message_id().as_deref(), Some("one@x.org"));
+        assert_eq!(header.references(), ["zero@x.org"]);
+        assert_eq!(header.list_id(), Some("list.x.org"));
+        assert_eq!(header.value("x-none"), None);
+        let iso = Header::new(b"Date: 2006-01-02T15:04:05+01:00\n");
+        assert_eq!(iso.date().unwrap().to_string(), "2006-01-02T14:04:05Z");
+        assert_eq!(Header::new(b"Date: yesterday\n").date(), None);
+        assert_eq!(message_ids("<a@b> junk <c@\n d><> <open"), ["a@b", "c@d"]);
+    }
+
+    #[test]
+    fn part_facts() {
+        let facts = Facts::new(MESSAGE);
+        let types: Vec<&str> = facts.parts().iter().map(|p| p.content_type.as_str()).collect();
+        assert_eq!(
+            types,
+            [
+                "multipart/mixed",
+                "text/plain",
+                "text/html",
+                "message/rfc822",
+                "text/plain",
+                "application/pdf"
+            ]
+        );
+        let pdf = &facts.parts()[5];
+        assert_eq!(pdf.file_name.as_deref(), Some("ü.pdf"));
+        assert!(pdf.attachment && !pdf.container && facts.parts()[0].container);
+        assert_eq!(facts.parts()[1].charset.as_deref(), Some("iso-8859-1"));
+    }
+
+    #[test]
+    fn body_texts() {
+        let facts = Facts::new(MESSAGE);
+        assert_eq!(facts.texts(), ["café au lait", "one two ü", "Subject: inside", "inner text"]);
+        assert_eq!(facts.readable_text(), "café au lait");
+    }
+
+    #[test]
+    fn a_message_in_base64_is_looked_into() {
+        // "Subject: deep\n\nhidden words"
+        let message = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogZGVlcAoKaGlkZGVuIHdvcmRz\n";
+        assert_eq!(Facts::new(message).texts(), ["Subject: deep", "hidden words"]);
+    }
+
+    #[test]
+    fn empty_and_headless_messages() {
+        let facts = Facts::new(b"");
+        assert_eq!(facts.header(), &Header::default());
+        assert_eq!(facts.texts(), [""]);
+        assert_eq!(Facts::new(b"\njust text").texts(), ["just text"]);
+    }
+
+    #[test]
+    fn real_messages_have_facts() {
+        let mut with_text = 0;
+        let messages = crate::message::corpus("facts");
+        for (path, octets) in &messages {
+            eprintln!("{}", path.display());
+            let facts = Facts::new(octets);
+            facts.header().date();
+            facts.header().message_id();
+            facts.header().references();
+            facts.parts();
+            facts.readable_text();
+            with_text += usize::from(facts.texts().iter().any(|text| !text.trim().is_empty()));
+        }
+        assert!(with_text * 2 >= messages.len(), "{with_text} of {}", messages.len());
+    }
+}

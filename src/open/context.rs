@@ -1,0 +1,88 @@
+//! What a run of the program shares: configuration, network options, how much to say.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::args::Common;
+use crate::config::Config;
+use crate::net;
+use crate::net::transcript::{Redactor, Transcript};
+use crate::ui::progress::Show;
+use crate::ui::{Exit, Failure, report, trace};
+
+/// Shared by all that a run does.
+pub struct Context {
+    /// What the configuration files say.
+    pub config: Config,
+    /// How connections are made.
+    pub net: net::Options,
+    /// How progress is shown.
+    pub progress: Show,
+    /// Say nothing but errors.
+    pub quiet: bool,
+    /// How often `-v` was given.
+    pub verbose: u8,
+}
+
+impl Context {
+    /// Reads the configuration and sets up what the common options ask for.
+    ///
+    /// # Errors
+    /// A configuration with mistakes (78), a trace file that cannot be made (73).
+    pub fn new(common: &Common) -> Result<Self> {
+        let config = Config::load(common.config.as_deref())?;
+        let redactor = Rc::new(Redactor::default());
+        let mut listeners: Vec<Rc<dyn Transcript>> = Vec::new();
+        if common.verbose > 0 {
+            listeners.push(Rc::new(trace::Printed::client()));
+        }
+        if let Some(path) = &common.trace {
+            let file = crate::ui::trace::private_file(path).map_err(|error| {
+                let message = format!("cannot make {}: {error}", path.display());
+                Failure::new(Exit::CantCreate, message)
+            })?;
+            listeners.push(Rc::new(trace::Traced::new(Box::new(file))));
+        }
+        let transcript: Option<Rc<dyn Transcript>> = match listeners.len() {
+            0 => None,
+            1 => listeners.pop(),
+            _ => Some(Rc::new(trace::All(listeners))),
+        };
+        Ok(Self {
+            config,
+            net: net::Options {
+                timeout: common.timeout,
+                connect_to: common.connect_to.clone(),
+                resolver: common.resolver,
+                trust_anchor: common.trust_anchor.clone(),
+                bind: common.bind,
+                transcript,
+                redactor,
+                connections: Rc::new(Cell::new(0)),
+                start: Instant::now(),
+            },
+            progress: if common.quiet { Show::None } else { common.progress },
+            quiet: common.quiet,
+            verbose: common.verbose,
+        })
+    }
+
+    /// Tells what goes on inside, under `-vv`.
+    pub fn debug(&self, text: impl FnOnce() -> String) {
+        if self.verbose > 1 {
+            report::note(&format!("debug: {}", text()));
+        }
+    }
+}
+
+/// The time on this machine's clock, in its own zone.
+pub fn now() -> crate::base::date::Zoned {
+    let now = jiff::Zoned::now();
+    crate::base::date::Zoned {
+        seconds: now.timestamp().as_second(),
+        offset_seconds: now.offset().seconds(),
+    }
+}

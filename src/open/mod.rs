@@ -1,0 +1,14 @@
+//! The only place where configuration, credentials, TLS policy and protocol meet: a location
+//! becomes a connected store, spool or transport.
+
+mod args;
+mod context;
+mod outgoing;
+mod peer;
+mod verdict;
+
+pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
+pub use context::{Context, now};
+pub use outgoing::{Outgoing, smtp_error};
+pub use peer::Peer;
+pub use verdict::{Verdict, verdict};

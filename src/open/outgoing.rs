@@ -1,0 +1,132 @@
+//! The way out for mail: an account's server, or the one that a URL names.
+
+use anyhow::Result;
+
+use super::args::EndpointOptions;
+use super::context::Context;
+use super::peer::Peer;
+use crate::base::location::{Location, SmtpEndpoint, SmtpScheme, SmtpUrl};
+use crate::config::Account;
+use crate::message::address::{self, Mailbox};
+use crate::net::Endpoint;
+use crate::net::tls::{Connector, Mode};
+use crate::smtp::client::{self, Client, Login, Options, StartTls};
+use crate::store;
+use crate::ui::{Exit, Failure};
+
+/// Where a message is handed over.
+pub struct Outgoing {
+    url: SmtpUrl,
+    account: Option<Account>,
+}
+
+/// An SMTP client's error, as every store's error is told.
+pub fn smtp_error(error: client::Error) -> store::Error {
+    store::Error::Peer(Box::new(error))
+}
+
+impl Outgoing {
+    /// Finds the way: `via` where it is given, else the account that writes from `from`, else
+    /// the default account.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none, or the location takes no mail.
+    pub fn new(via: Option<&str>, from: Option<&str>, context: &Context) -> Result<Self> {
+        let location = via.map(Location::parse).transpose()?;
+        if let Some(Location::Smtp(url)) = &location {
+            let account = context.config.account_of(&Location::Smtp(url.clone()))?.cloned();
+            return Ok(Self { url: url.clone(), account });
+        }
+        let account = match &location {
+            Some(location @ Location::Account { .. }) => context.config.account_of(location)?,
+            Some(other) => {
+                return Err(Failure::usage(format!("{other} takes no mail"))
+                    .hint("--via wants an account, or a submissions://, submission://, smtp:// or lmtp:// URL")
+                    .into());
+            }
+            None => {
+                let by_author = from
+                    .and_then(|from| address::mailbox(from.as_bytes()).ok())
+                    .and_then(|from| context.config.account_of_address(&from.addr));
+                by_author.or_else(|| context.config.default_account())
+            }
+        };
+        let account = account.cloned().ok_or_else(|| {
+            Failure::new(Exit::Config, "no server to send by: no account is configured")
+                .hint("give --via submission://USER@HOST, or put an account into the configuration")
+        })?;
+        let url = account.smtp.clone().ok_or_else(|| {
+            Failure::new(Exit::Config, format!("the account {} has no `smtp`", account.name))
+        })?;
+        Ok(Self { url, account: Some(account) })
+    }
+
+    /// Who writes by this way, where the configuration tells.
+    pub fn author(&self) -> Option<Mailbox> {
+        let account = self.account.as_ref()?;
+        let addr = account.emails.first()?.clone();
+        Some(Mailbox { name: account.full_name.clone(), addr })
+    }
+
+    /// Opens a session: TLS as the location asks, logged in where a user is known.
+    ///
+    /// # Errors
+    /// Network, TLS, login and protocol errors.
+    pub async fn open(
+        &self,
+        options: &EndpointOptions,
+        ehlo: Option<&str>,
+        context: &Context,
+    ) -> Result<Client> {
+        let is_lmtp = self.url.scheme == SmtpScheme::Lmtp;
+        let endpoint = match &self.url.endpoint {
+            SmtpEndpoint::Tcp(server) => {
+                let port = server.port.unwrap_or(self.url.scheme.default_port());
+                Endpoint::tcp(server.host.clone(), port)
+            }
+            SmtpEndpoint::Unix(path) => Endpoint::Unix(path.clone()),
+        };
+        let mode = match (&endpoint, self.url.scheme.implicit_tls()) {
+            (Endpoint::Unix(_), _) => Mode::None,
+            (_, true) => Mode::Implicit,
+            (tcp, false) if is_lmtp && tcp.is_loopback() => Mode::Opportunistic,
+            _ => Mode::Starttls,
+        };
+        let peer = Peer::new(endpoint, self.url.server(), mode, self.account.as_ref(), options)?;
+        // Everything that can be wrong here is wrong before the server is spoken to.
+        let credential = peer.credential(context)?;
+        let connector: Option<Connector> = match peer.mode {
+            Mode::Starttls | Mode::Opportunistic => Some(peer.connector()?),
+            Mode::Implicit | Mode::None => None,
+        };
+        let wire = peer.connect(context).await?;
+        let starttls = match (&connector, peer.mode) {
+            (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+            (Some(connector), _) => StartTls::Required(connector),
+            (None, _) => StartTls::Never,
+        };
+        let client_options = Options {
+            name: ehlo.map_or_else(own_name, str::to_owned),
+            is_lmtp,
+            starttls,
+            login: credential.as_ref().map(|credential| Login {
+                credential,
+                mechanism: peer.mechanism,
+                allow_cleartext: peer.allow_cleartext,
+                host: peer.endpoint.host(),
+                port: peer.port,
+            }),
+            timeout: context.net.timeout,
+            ..Options::default()
+        };
+        Ok(Client::open(wire, &client_options).await.map_err(smtp_error)?)
+    }
+}
+
+/// This machine's name where it is one that EHLO can say (RFC 5321 section 4.1.1.1).
+fn own_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let is_domain = name.contains('.')
+        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'));
+    if is_domain { name } else { "localhost".into() }
+}

@@ -1,0 +1,267 @@
+//! One server: where it is, how TLS is spoken with it, and who logs in.
+
+use anyhow::Result;
+
+use super::args::EndpointOptions;
+use super::context::Context;
+use crate::base::location::{Auth, Server};
+use crate::config::Account;
+use crate::config::credentials::{Credentials, Origin, Surroundings, Whereabouts};
+use crate::net::tls::{self, Connector, Mode, Verify};
+use crate::net::{self, Endpoint};
+use crate::sasl::{Credential, CredentialSecret, Mechanism};
+use crate::ui::{Exit, Failure, report};
+
+/// A server, and all that is needed to open a session with it.
+pub struct Peer {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// Its port, 0 for a Unix socket.
+    pub port: u16,
+    /// When TLS begins.
+    pub mode: Mode,
+    /// The only mechanism to use.
+    pub mechanism: Option<Mechanism>,
+    /// Passwords may cross in the clear.
+    pub allow_cleartext: bool,
+    /// APOP and nothing else (POP3).
+    pub apop: bool,
+    /// The login name; `None`: nobody logs in.
+    pub user: Option<String>,
+    authorize_as: Option<String>,
+    settings: tls::Settings,
+    secrets: Credentials,
+}
+
+impl Peer {
+    /// A server of a URL. `mode` is what its scheme asks for. Options come before the URL,
+    /// the URL before the account.
+    ///
+    /// # Errors
+    /// [`Failure`] for options that cannot be followed, a file that cannot be read.
+    pub fn new(
+        endpoint: Endpoint,
+        server: Option<&Server>,
+        mode: Mode,
+        account: Option<&Account>,
+        options: &EndpointOptions,
+    ) -> Result<Self> {
+        let tls_keys = account.map(|account| &account.tls);
+        let named = |name: &str| -> Result<Mechanism> {
+            Mechanism::from_name(name).ok_or_else(|| {
+                let known: Vec<&str> = Mechanism::ALL.iter().map(|known| known.name()).collect();
+                Failure::usage(format!("{name:?} is no SASL mechanism that pillarbox speaks"))
+                    .hint(format!("it speaks {}", known.join(", ")))
+                    .into()
+            })
+        };
+        let in_url = server.and_then(|server| match &server.auth {
+            Some(Auth::Mechanism(name)) => Some(name.as_str()),
+            Some(Auth::Any | Auth::Extension(_)) | None => None,
+        });
+        let apop = server.is_some_and(|server| {
+            matches!(&server.auth, Some(Auth::Extension(name)) if name.eq_ignore_ascii_case("APOP"))
+        });
+        let mechanism = options
+            .auth
+            .as_deref()
+            .or(in_url)
+            .or_else(|| account.and_then(|account| account.auth.as_deref()))
+            .map(named)
+            .transpose()?;
+        let user =
+            options.user.clone().or_else(|| server.and_then(|server| server.user.clone())).or_else(
+                || match (account, server) {
+                    (Some(account), Some(server)) => account.user_at(server).map(str::to_owned),
+                    _ => None,
+                },
+            );
+        // A scheme with implicit TLS says when it begins; an account's `tls` is for the rest.
+        let of_account = tls_keys.and_then(|keys| keys.mode).filter(|_| mode != Mode::Implicit);
+        let secrets = Credentials::new(
+            Whereabouts {
+                command: options.password_command.clone(),
+                descriptor: options.password_fd,
+                url: server.and_then(|server| server.password.clone()),
+                account_command: account.and_then(|account| {
+                    Some((account.name.clone(), account.password_command.clone()?))
+                }),
+                user: user.clone().unwrap_or_default(),
+                host: endpoint.host().to_owned(),
+            },
+            Surroundings::of_process(),
+        );
+        Ok(Self {
+            port: match &endpoint {
+                Endpoint::Tcp { port, .. } => *port,
+                Endpoint::Unix(_) => 0,
+            },
+            endpoint,
+            mode: options.tls.or(of_account).unwrap_or(mode),
+            mechanism,
+            allow_cleartext: options.allow_cleartext_password
+                || account.and_then(|account| account.allow_cleartext_password) == Some(true),
+            user,
+            apop,
+            authorize_as: options
+                .authorize_as
+                .clone()
+                .or_else(|| account.and_then(|account| account.authorize_as.clone())),
+            settings: settings(account, options)?,
+            secrets,
+        })
+    }
+
+    /// TLS with this server.
+    ///
+    /// # Errors
+    /// Settings that the backend cannot follow.
+    pub fn connector(&self) -> Result<Connector> {
+        Connector::new(self.endpoint.host(), &self.settings)
+            .map_err(|error| net::Error::from(error).into())
+    }
+
+    /// Connects, with TLS when it begins at once.
+    ///
+    /// # Errors
+    /// Network and TLS errors.
+    pub async fn connect(&self, context: &Context) -> Result<net::Wire> {
+        let mut connected = net::connect(&self.endpoint, &context.net).await?;
+        context.debug(|| {
+            format!(
+                "{}: lookup {:.1} ms, connect {:.1} ms",
+                self.endpoint,
+                connected.timings.lookup.as_secs_f64() * 1e3,
+                connected.timings.connect.as_secs_f64() * 1e3
+            )
+        });
+        if self.mode == Mode::Implicit {
+            connected.wire.start_tls(&self.connector()?).await?;
+        }
+        Ok(connected.wire)
+    }
+
+    /// Who logs in, with the secret; `None` when no user is known. The secret is looked for
+    /// now, and blotted out of every transcript from now on.
+    ///
+    /// # Errors
+    /// A secret that cannot be had: 77 or what the source says.
+    pub fn credential(&self, context: &Context) -> Result<Option<Credential>> {
+        let without_secret =
+            matches!(self.mechanism, Some(Mechanism::External | Mechanism::Anonymous));
+        let Some(user) = &self.user else {
+            return Ok(without_secret.then(|| Credential {
+                user: String::new(),
+                authorize_as: self.authorize_as.clone(),
+                secret: CredentialSecret::None,
+            }));
+        };
+        let secret = if without_secret {
+            CredentialSecret::None
+        } else {
+            let found = self.secrets.secret()?;
+            if found.origin == Origin::Url {
+                report::warning(
+                    "a password inside a URL can be seen by others: use --password-command",
+                );
+            }
+            let secret = found.secret;
+            context.net.redactor.learn(&secret);
+            match self.mechanism {
+                Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => {
+                    CredentialSecret::Token(secret)
+                }
+                _ => CredentialSecret::Password(secret),
+            }
+        };
+        Ok(Some(Credential { user: user.clone(), authorize_as: self.authorize_as.clone(), secret }))
+    }
+
+    /// The error for a server that wants a login when nobody is known to log in.
+    pub fn no_user(&self) -> Failure {
+        Failure::new(Exit::NoPermission, format!("no user name for {}", self.endpoint))
+            .hint("put it into the URL (imaps://USER@host/), or give --user")
+    }
+}
+
+fn settings(account: Option<&Account>, options: &EndpointOptions) -> Result<tls::Settings> {
+    let keys = account.map(|account| account.tls.clone()).unwrap_or_default();
+    let insecure = options.insecure || keys.insecure == Some(true);
+    let pins = if options.pins.is_empty() { &keys.pins } else { &options.pins };
+    let ca_file = options.ca_file.as_ref().or(keys.ca_file.as_ref());
+    let verify =
+        if insecure {
+            report::warning("the server's certificate is not verified: anybody can be behind it");
+            Verify::Nothing
+        } else if !pins.is_empty() {
+            Verify::Pins(pins.iter().map(|pin| self::pin(pin)).collect::<Result<_>>()?)
+        } else if let Some(path) = ca_file {
+            let pem = read(path)?;
+            Verify::Roots(tls::read_pem_certificates(&pem).map_err(|error| {
+                Failure::new(Exit::Config, format!("{}: {error}", path.display()))
+            })?)
+        } else {
+            Verify::System
+        };
+    let identity = match options.client_cert.as_ref().or(keys.client_cert.as_ref()) {
+        None => None,
+        Some(path) => {
+            let certificate = read(path)?;
+            let is_pem = memchr::memmem::find(&certificate, b"-----BEGIN").is_some();
+            Some(if is_pem {
+                let key = match options.client_key.as_ref().or(keys.client_key.as_ref()) {
+                    Some(path) => read(path)?,
+                    None => certificate.clone(),
+                };
+                tls::Identity::Pem { chain: certificate, key }
+            } else {
+                let password = std::env::var("PILLARBOX_CLIENT_CERT_PASSWORD").unwrap_or_default();
+                tls::Identity::Pkcs12 { container: certificate, password }
+            })
+        }
+    };
+    Ok(tls::Settings {
+        backend: options.tls_backend.or(keys.backend).unwrap_or_default(),
+        min: options.tls_min.or(keys.min).unwrap_or(tls::Version::Tls12),
+        verify,
+        identity,
+    })
+}
+
+fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Failure::new(Exit::NoInput, format!("cannot read {}: {error}", path.display())).into()
+    })
+}
+
+/// `sha256:` and 32 octets in hex or base64.
+fn pin(text: &str) -> Result<[u8; 32]> {
+    use base64::Engine as _;
+    let wrong = || {
+        Failure::usage(format!("{text:?} is no pin"))
+            .hint("a pin is sha256: and the hash of the public key in hex or base64")
+    };
+    let hash =
+        text.strip_prefix("sha256:").or_else(|| text.strip_prefix("sha256//")).ok_or_else(wrong)?;
+    let octets = if hash.len() == 64 && hash.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        (0..32).map(|n| u8::from_str_radix(&hash[2 * n..2 * n + 2], 16).unwrap_or(0)).collect()
+    } else {
+        base64::engine::general_purpose::STANDARD.decode(hash).map_err(|_| wrong())?
+    };
+    octets.try_into().map_err(|_| wrong().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_read_in_hex_and_in_base64() {
+        let hex = format!("sha256:{}", "0f".repeat(32));
+        assert_eq!(pin(&hex).expect("hex"), [0x0f; 32]);
+        let base64 = "sha256:Dw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8PDw8=";
+        assert_eq!(pin(base64).expect("base64"), [0x0f; 32]);
+        assert!(pin("0f").is_err());
+        assert!(pin("sha256:0f").is_err());
+    }
+}

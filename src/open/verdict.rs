@@ -1,0 +1,160 @@
+//! What an error means for the exit code, and what to tell the user to do about it.
+//!
+//! Errors of every floor below are asked by type and method, never by their text.
+
+use std::error::Error as StdError;
+
+use crate::base::location;
+use crate::config::{self, credentials};
+use crate::net;
+use crate::store;
+use crate::ui::{Exit, Failure, output};
+
+/// How the program ends, and what to say beyond the causes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The exit code.
+    pub exit: Exit,
+    /// One line of advice.
+    pub hint: Option<String>,
+    /// Nobody reads our output any more, which is no error.
+    pub output_closed: bool,
+}
+
+/// Looks through the causes of `error` from the outermost to the innermost; the first that
+/// has a meaning decides.
+pub fn verdict(error: &anyhow::Error) -> Verdict {
+    error.chain().find_map(of_cause).unwrap_or(Verdict {
+        exit: Exit::Software,
+        hint: None,
+        output_closed: false,
+    })
+}
+
+fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
+    let plain = |exit| Verdict { exit, hint: None, output_closed: false };
+    if let Some(failure) = cause.downcast_ref::<Failure>() {
+        return Some(Verdict { hint: failure.hint.clone(), ..plain(failure.exit) });
+    }
+    if let Some(error) = cause.downcast_ref::<output::Error>() {
+        let output_closed = matches!(error, output::Error::Closed);
+        return Some(Verdict { output_closed, ..plain(Exit::Io) });
+    }
+    if let Some(error) = cause.downcast_ref::<store::Error>() {
+        return of_store(error);
+    }
+    if let Some(error) = cause.downcast_ref::<net::Error>() {
+        return Some(of_network(error));
+    }
+    if cause.is::<location::Error>() {
+        return Some(Verdict {
+            hint: Some("see pillarbox-location(7) for how locations are written".into()),
+            ..plain(Exit::Usage)
+        });
+    }
+    if cause.is::<config::Error>() {
+        return Some(plain(Exit::Config));
+    }
+    if cause.is::<credentials::Error>() {
+        return Some(Verdict {
+            hint: Some("see SECRETS in pillarbox-config(5) for where passwords come from".into()),
+            ..plain(Exit::NoPermission)
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<std::io::Error>() {
+        return Some(plain(of_io(error)));
+    }
+    None
+}
+
+fn of_store(error: &store::Error) -> Option<Verdict> {
+    use store::Error as E;
+    let plain = |exit| Verdict { exit, hint: None, output_closed: false };
+    Some(match error {
+        E::File { source, .. } => plain(of_io(source)),
+        E::NoFolder(_) => Verdict {
+            hint: Some("`pillarbox folder list` shows the folders there are".into()),
+            ..plain(Exit::NoInput)
+        },
+        E::OtherGeneration { .. } => Verdict {
+            hint: Some("search again for references that are valid now".into()),
+            ..plain(Exit::Data)
+        },
+        E::Format { .. } => plain(Exit::Data),
+        E::Name { .. } => plain(Exit::CantCreate),
+        E::Unsupported { .. } => plain(Exit::Usage),
+        E::Unknown(_) => plain(Exit::TempFail),
+        E::OutputClosed => Verdict { output_closed: true, ..plain(Exit::Ok) },
+        E::Caller(inner) => return of_cause(inner.as_ref()).or(Some(plain(Exit::Software))),
+        E::Peer(peer) => {
+            let network = peer.network().map(of_network);
+            let exit = if peer.is_auth() {
+                Exit::NoPermission
+            } else if peer.is_tls() {
+                Exit::Tls
+            } else if let Some(network) = &network {
+                network.exit
+            } else if peer.is_protocol() {
+                Exit::Protocol
+            } else if peer.is_transient() {
+                Exit::TempFail
+            } else {
+                Exit::Unavailable
+            };
+            let hint = peer.hint().or_else(|| network.and_then(|network| network.hint));
+            Verdict { hint, ..plain(exit) }
+        }
+    })
+}
+
+fn of_network(error: &net::Error) -> Verdict {
+    let exit = if error.is_tls() {
+        Exit::Tls
+    } else if error.is_not_found() {
+        Exit::NoHost
+    } else if error.is_protocol() {
+        Exit::Protocol
+    } else if error.is_transient() {
+        Exit::TempFail
+    } else {
+        Exit::Usage
+    };
+    Verdict { exit, hint: error.hint(), output_closed: false }
+}
+
+fn of_io(error: &std::io::Error) -> Exit {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::NotFound => Exit::NoInput,
+        Kind::PermissionDenied => Exit::NoPermission,
+        Kind::AlreadyExists => Exit::CantCreate,
+        _ => Exit::Io,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_first_cause_with_a_meaning_decides() {
+        let error = anyhow::Error::from(net::Error::NotFound { host: "x.test".into() })
+            .context("cannot open imap://x.test");
+        assert_eq!(verdict(&error).exit, Exit::NoHost);
+        let refused = net::Error::Connect { host: "h".into(), port: 1, attempts: Vec::new() };
+        assert_eq!(verdict(&refused.into()).exit, Exit::TempFail);
+        let tls = net::tls::Error { host: "h".into(), fault: net::tls::Fault::Expired };
+        let verdict_of_tls = verdict(&net::Error::from(tls).into());
+        assert_eq!(verdict_of_tls.exit, Exit::Tls);
+        assert!(verdict_of_tls.hint.is_some());
+        let wrapped: Result<(), _> =
+            Err(Failure::usage("no such thing").hint("try another")).context("while testing");
+        let wrapped = wrapped.expect_err("an error");
+        assert_eq!(verdict(&wrapped).exit, Exit::Usage);
+        assert_eq!(verdict(&wrapped).hint.as_deref(), Some("try another"));
+        let closed = store::Error::Caller(Box::new(store::Error::OutputClosed));
+        assert!(verdict(&closed.into()).output_closed);
+        assert_eq!(verdict(&anyhow::anyhow!("odd")).exit, Exit::Software);
+    }
+}

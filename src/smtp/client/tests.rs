@@ -1,0 +1,787 @@
+//! The client against scripted servers, word for word, and against smtp-sink where it is there.
+
+use super::*;
+use crate::base::dot::LineEnds;
+use crate::base::secret::Secret;
+use crate::sasl::{Credential, CredentialSecret, Mechanism};
+use crate::smtp::syntax::parameter::{BodyType, MailParameters};
+use crate::store::{Body, Envelope};
+
+/// A message in memory, given in small pieces.
+struct Memory {
+    octets: Vec<u8>,
+    at: usize,
+    announced: u64,
+}
+
+impl Memory {
+    fn new(octets: impl Into<Vec<u8>>) -> Self {
+        let octets = octets.into();
+        let announced = octets.len() as u64;
+        Self { octets, at: 0, announced }
+    }
+}
+
+#[async_trait::async_trait(?Send)]
+impl Body for Memory {
+    async fn read(&mut self, buffer: &mut [u8]) -> StoreResult<usize> {
+        let count = buffer.len().min(self.octets.len() - self.at).min(40_000);
+        buffer[..count].copy_from_slice(&self.octets[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+
+    fn len(&self) -> u64 {
+        self.announced
+    }
+
+    fn rewind(&mut self) -> StoreResult<()> {
+        self.at = 0;
+        Ok(())
+    }
+}
+
+fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(
+        async { tokio::time::timeout(Duration::from_secs(20), future).await.expect("in time") },
+    )
+}
+
+/// Plays a server: sends, and wants to read exactly this. A `C:` line is what the client has to
+/// say in one go with the `C:` lines beside it; `~` is a line end in what the server says in one
+/// go; `close` ends the connection.
+async fn serve(mut wire: Wire, script: &str) {
+    for line in script.lines().map(str::trim_start) {
+        if line == "close" {
+            return;
+        }
+        match line.split_once(": ") {
+            Some(("S", text)) => {
+                wire.queue(format!("{text}\r\n").replace('~', "\r\n").as_bytes());
+                wire.flush().await.expect("the client reads");
+            }
+            Some(("C", text)) => {
+                let length = wire.line(1 << 20).await.expect("the client speaks");
+                let said = String::from_utf8_lossy(&wire.buffered()[..length]).into_owned();
+                wire.consume(length);
+                assert_eq!(said, format!("{text}\r\n"), "in\n{script}");
+            }
+            _ if line.is_empty() => {}
+            _ => panic!("not a script line: {line}"),
+        }
+    }
+    // What else the client says is an error; its end is not.
+    if wire.fill().await.is_ok() {
+        panic!("more than the script: {:?}", String::from_utf8_lossy(wire.buffered()));
+    }
+}
+
+async fn with_server<T>(script: &str, client: impl AsyncFnOnce(Wire) -> T) -> T {
+    let (near, far) = Wire::duplex(1 << 20);
+    let ((), value) = tokio::join!(serve(far, script), client(near));
+    value
+}
+
+fn submission(recipients: &[&str]) -> Submission {
+    Submission::plain(&Envelope {
+        sender: "s@x".into(),
+        recipients: recipients.iter().map(|it| (*it).to_owned()).collect(),
+    })
+    .expect("addresses")
+}
+
+fn options() -> Options<'static> {
+    Options { name: "me".into(), ..Options::default() }
+}
+
+/// Opens, sends one message, and drops the connection.
+async fn send(wire: Wire, options: Options<'_>, to: Submission, text: &str) -> (Outcome, Client) {
+    let mut client = Client::open(wire, &options).await.expect("opens");
+    let outcome = client.submit(to, &mut Memory::new(text)).await.expect("is submitted");
+    (outcome, client)
+}
+
+fn fates(outcome: &Outcome) -> Vec<(Fate, Stage, Option<u16>)> {
+    let each = |it: &RecipientOutcome| (it.fate, it.stage, it.reply.as_ref().map(Reply::code));
+    outcome.recipients.iter().map(each).collect()
+}
+
+const HELLO: &str = "S: 220 h ESMTP
+    C: EHLO me
+    S: 250-h
+    S: 250-PIPELINING
+    S: 250 SIZE 1000000
+    ";
+
+#[test]
+fn an_old_server_is_spoken_to_step_by_step() {
+    let script = "S: 220-old
+        S: 220 server
+        C: EHLO me
+        S: 502 what
+        C: HELO me
+        S: 250
+        C: MAIL FROM:<s@x>
+        S: 250 ok
+        C: RCPT TO:<a@y>
+        S: 250 ok
+        C: RCPT TO:<b@y>
+        S: 550 5.1.1 no
+        C: DATA
+        S: 354 go
+        C: hello
+        C: ..
+        C: .
+        S: 250 2.0.0 Ok: queued as ABC
+        C: QUIT
+        S: 221 bye";
+    run(with_server(script, async |wire| {
+        let (outcome, client) =
+            send(wire, options(), submission(&["a@y", "b@y"]), "hello\n.\n").await;
+        assert_eq!(
+            fates(&outcome),
+            [(Fate::Delivered, Stage::Body, Some(250)), (Fate::Permanent, Stage::Rcpt, Some(550))]
+        );
+        assert_eq!(outcome.recipients[0].queue_id().as_deref(), Some("ABC"));
+        client.quit().await.expect("quits");
+    }));
+}
+
+#[test]
+fn pipelining_takes_two_round_trips() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 ok
+        S: 450 4.2.0 later
+        S: 250 ok
+        S: 354 go
+        C: hi
+        C: .
+        S: 250 done"
+    );
+    run(with_server(&script, async |wire| {
+        let (outcome, _) = send(wire, options(), submission(&["a@y", "b@y"]), "hi").await;
+        assert_eq!(
+            fates(&outcome),
+            [(Fate::Temporary, Stage::Rcpt, Some(450)), (Fate::Delivered, Stage::Body, Some(250))]
+        );
+    }));
+}
+
+#[test]
+fn a_data_granted_for_nobody_gets_a_lone_dot() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: DATA
+        S: 250 ok
+        S: 550 no
+        S: 354 go
+        C: .
+        S: 554 no valid recipients
+        C: NOOP
+        S: 250 ok"
+    );
+    run(with_server(&script, async |wire| {
+        let (outcome, mut client) = send(wire, options(), submission(&["a@y"]), "hi").await;
+        assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Rcpt, Some(550))]);
+        client.noop().await.expect("alive");
+    }));
+}
+
+#[test]
+fn a_refused_data_is_reset_before_the_next_mail() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 451 4.3.0 no disk
+        C: RSET
+        C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 reset
+        S: 550 not you
+        S: 503 no mail
+        S: 503 no mail"
+    );
+    run(with_server(&script, async |wire| {
+        let (outcome, mut client) = send(wire, options(), submission(&["a@y"]), "hi").await;
+        assert_eq!(fates(&outcome), [(Fate::Temporary, Stage::Data, Some(451))]);
+        let outcome = client.submit(submission(&["b@y"]), &mut Memory::new("hi")).await.unwrap();
+        assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Mail, Some(550))]);
+    }));
+}
+
+#[test]
+fn the_next_mail_leaves_with_the_end_of_the_data() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: hi
+        C: .
+        C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 first
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: ho
+        C: .
+        S: 250 second"
+    );
+    run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &options()).await.unwrap();
+        for (to, text) in [("a@y", "hi"), ("b@y", "ho")] {
+            assert!(client.has_room());
+            client.push(submission(&[to]), Box::new(Memory::new(text))).await.unwrap();
+        }
+        assert!(!client.has_room());
+        for text in ["first", "second"] {
+            let outcome = client.outcome().await.unwrap();
+            assert!(outcome.is_delivered());
+            assert_eq!(outcome.recipients[0].reply, Some(Reply::new(250, text)));
+        }
+        assert!(client.outcome().await.is_none());
+    }));
+}
+
+const CHUNKING: &str = "S: 220 h ESMTP
+    C: EHLO me
+    S: 250-h
+    S: 250-PIPELINING
+    S: 250 CHUNKING
+    ";
+
+#[test]
+fn small_messages_leave_whole_by_bdat() {
+    let script = format!(
+        "{CHUNKING}C: MAIL FROM:<s@x>
+        C: RCPT TO:<a@y>
+        C: BDAT 4 LAST
+        C: hi
+        C: RSET
+        C: MAIL FROM:<s@x>
+        C: RCPT TO:<b@y>
+        C: BDAT 3 LAST
+        C: .
+        S: 250 ok
+        S: 550 no
+        S: 554 no valid recipients
+        S: 250 reset
+        S: 250 ok
+        S: 250 ok
+        S: 250 done"
+    );
+    run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &options()).await.unwrap();
+        for (to, text) in [("a@y", "hi"), ("b@y", ".")] {
+            client.push(submission(&[to]), Box::new(Memory::new(text))).await.unwrap();
+        }
+        let outcome = client.outcome().await.unwrap();
+        assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Rcpt, Some(550))]);
+        assert!(client.outcome().await.unwrap().is_delivered());
+    }));
+}
+
+#[test]
+fn a_large_message_waits_for_its_recipients_and_stops_at_a_refusal() {
+    let text = "x".repeat(99_998) + "\r\n";
+    let large = text.repeat(4);
+    let script = format!(
+        "{CHUNKING}C: MAIL FROM:<s@x>
+        C: RCPT TO:<a@y>
+        S: 250 ok
+        S: 250 ok
+        C: BDAT 280000
+        C: {0}
+        C: {0}
+        ",
+        "x".repeat(99_998)
+    );
+    run(async {
+        let (near, mut far) = Wire::duplex(1 << 20);
+        let client = async {
+            let (outcome, mut client) = send(near, options(), submission(&["a@y"]), &large).await;
+            assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Body, Some(552))]);
+            let outcome =
+                client.submit(submission(&["b@y"]), &mut Memory::new("hi")).await.unwrap();
+            assert!(outcome.is_delivered());
+        };
+        let server = async {
+            // The blocks are of 40,000 octets: seven of them fill the first chunk.
+            for line in script.lines().map(str::trim_start) {
+                match line.split_once(": ") {
+                    Some(("S", text)) => {
+                        far.queue(format!("{text}\r\n").as_bytes());
+                        far.flush().await.unwrap();
+                    }
+                    Some(("C", text)) => {
+                        let length = far.line(1 << 20).await.unwrap();
+                        let start = &far.buffered()[..length];
+                        assert!(start == format!("{text}\r\n").as_bytes());
+                        far.consume(length);
+                    }
+                    _ => {}
+                }
+            }
+            far.queue(b"552 too much\r\n");
+            far.flush().await.unwrap();
+            while memchr::memmem::find(far.buffered(), b"hi\r\n").is_none() {
+                let fed = far.fill().await.unwrap();
+                let seen = far.buffered();
+                if memchr::memmem::find(seen, b"LAST\r\n")
+                    .is_some_and(|at| memchr::memmem::find(&seen[..at], b"BDAT 120000 ").is_some())
+                {
+                    // The whole message was under way before the refusal was read.
+                    far.queue(b"503 failed before\r\n");
+                    far.flush().await.unwrap();
+                    let at = memchr::memmem::find(far.buffered(), b"LAST\r\n").unwrap();
+                    far.consume(at + 6);
+                }
+                assert!(fed > 0);
+            }
+            let rest = String::from_utf8_lossy(far.buffered()).into_owned();
+            let at = rest.find("RSET\r\n").expect("RSET behind a failed BDAT");
+            assert_eq!(
+                &rest[at..],
+                "RSET\r\nMAIL FROM:<s@x>\r\nRCPT TO:<b@y>\r\nBDAT 4 LAST\r\nhi\r\n"
+            );
+            far.queue(b"250 reset\r\n250 ok\r\n250 ok\r\n250 done\r\n");
+            far.flush().await.unwrap();
+        };
+        tokio::join!(client, server);
+    });
+}
+
+#[test]
+fn a_connection_lost_behind_the_dot_is_unknown_and_the_next_is_not() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 550 no
+        S: 354 go
+        C: hi
+        C: .
+        close"
+    );
+    run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &options()).await.unwrap();
+        for to in [&["a@y", "b@y"][..], &["c@y"]] {
+            client.push(submission(to), Box::new(Memory::new("hi"))).await.unwrap();
+        }
+        let outcome = client.outcome().await.unwrap();
+        assert_eq!(
+            fates(&outcome),
+            [(Fate::Unknown, Stage::Body, None), (Fate::Permanent, Stage::Rcpt, Some(550))]
+        );
+        assert!(matches!(outcome.error, Some(Error::Network { stage: Stage::Body, .. })));
+        assert!(!client.is_open() && !client.has_room());
+        let outcome = client.outcome().await.unwrap();
+        assert_eq!(fates(&outcome), [(Fate::Temporary, Stage::Mail, None)]);
+        assert!(matches!(outcome.error, Some(Error::Ended)));
+    }));
+}
+
+#[test]
+fn a_server_that_goes_with_421_answers_for_all() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 421 4.3.2 shutting down
+        close"
+    );
+    run(with_server(&script, async |wire| {
+        let (outcome, client) = send(wire, options(), submission(&["a@y", "b@y"]), "hi").await;
+        assert_eq!(fates(&outcome), [(Fate::Temporary, Stage::Rcpt, Some(421)); 2]);
+        assert!(!client.is_open());
+    }));
+}
+
+#[test]
+fn all_or_none_asks_before_it_gives() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=2
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        S: 250 ok
+        S: 250 ok
+        S: 550 no
+        C: RSET
+        S: 250 reset"
+    );
+    run(with_server(&script, async |wire| {
+        let to = Submission { all_or_none: true, ..submission(&["a@y", "b@y"]) };
+        let (outcome, mut client) = send(wire, options(), to, "hi").await;
+        assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Rcpt, Some(550)); 2]);
+        client.reset().await.unwrap();
+    }));
+}
+
+#[test]
+fn lmtp_answers_for_each_accepted_recipient() {
+    let script = "S: 220 h LMTP
+        C: LHLO me
+        S: 250-h
+        S: 250 PIPELINING
+        C: MAIL FROM:<s@x>
+        C: RCPT TO:<a>
+        C: RCPT TO:<b@y>
+        C: RCPT TO:<c@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 550 5.1.1 no
+        S: 250 ok
+        S: 354 go
+        C: hi
+        C: .
+        S: 250 2.1.5 a
+        S: 452 4.2.2 c is full";
+    run(with_server(script, async |wire| {
+        let options = Options { is_lmtp: true, ..options() };
+        let (outcome, _) = send(wire, options, submission(&["a", "b@y", "c@y"]), "hi").await;
+        assert_eq!(
+            fates(&outcome),
+            [
+                (Fate::Delivered, Stage::Body, Some(250)),
+                (Fate::Permanent, Stage::Rcpt, Some(550)),
+                (Fate::Temporary, Stage::Body, Some(452))
+            ]
+        );
+    }));
+}
+
+#[test]
+fn prdr_answers_for_each_and_for_all() {
+    let script = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250-PIPELINING
+        S: 250 PRDR
+        C: MAIL FROM:<s@x> PRDR
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: hi
+        C: .
+        S: 353 content analysis has started
+        S: 250 a takes it
+        S: 550 b does not
+        S: 250 done";
+    run(with_server(script, async |wire| {
+        let mut to = submission(&["a@y", "b@y"]);
+        to.parameters.prdr = true;
+        let (outcome, _) = send(wire, options(), to, "hi").await;
+        assert_eq!(
+            fates(&outcome),
+            [(Fate::Delivered, Stage::Body, Some(250)), (Fate::Permanent, Stage::Body, Some(550))]
+        );
+    }));
+}
+
+#[test]
+fn what_the_server_lacks_is_said_before_anything_is_sent() {
+    run(with_server(HELLO, async |wire| {
+        let client = Client::open(wire, &options()).await.unwrap();
+        let with = |parameters: MailParameters| Submission { parameters, ..submission(&["a@y"]) };
+        let eight = MailParameters { body: Some(BodyType::EightBitMime), ..Default::default() };
+        assert!(matches!(client.check(&with(eight), 1), Err(Error::Missing("8BITMIME"))));
+        let envid = MailParameters { envid: Some("x".into()), ..Default::default() };
+        assert!(matches!(client.check(&with(envid), 1), Err(Error::Missing("DSN"))));
+        assert!(matches!(client.check(&submission(&["ä@y"]), 1), Err(Error::Missing("SMTPUTF8"))));
+        assert!(matches!(
+            client.check(&submission(&["a@y"]), 1_000_001),
+            Err(Error::TooLarge { limit: 1_000_000, .. })
+        ));
+        assert!(client.check(&submission(&["a@y"]), 1_000_000).is_ok());
+    }));
+}
+
+#[test]
+fn a_message_that_turns_out_short_is_never_ended() {
+    let script = format!(
+        "{HELLO}C: MAIL FROM:<s@x> SIZE=9
+        C: RCPT TO:<a@y>
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go"
+    );
+    let near = run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &options()).await.unwrap();
+        let mut body = Memory { announced: 9, ..Memory::new("hi\r\n") };
+        let outcome = client.submit(submission(&["a@y"]), &mut body).await.unwrap();
+        assert_eq!(fates(&outcome), [(Fate::Temporary, Stage::Body, None)]);
+        assert!(matches!(outcome.error, Some(Error::Body(_))));
+        client.is_open()
+    }));
+    assert!(!near);
+}
+
+#[test]
+fn bare_line_ends_are_refused_in_verbatim_messages() {
+    let script = format!("{CHUNKING}C: NOOP\nS: 250 ok");
+    run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &options()).await.unwrap();
+        let to = Submission { line_ends: LineEnds::Verbatim, ..submission(&["a@y"]) };
+        let error = client.submit(to, &mut Memory::new("a\nb")).await.unwrap_err();
+        assert!(matches!(error, Error::Bare(_)));
+        client.noop().await.expect("nothing was sent");
+    }));
+}
+
+fn login(credential: &Credential, mechanism: Option<Mechanism>) -> Options<'_> {
+    let login = Login { credential, mechanism, allow_cleartext: true, host: "h", port: 587 };
+    Options { login: Some(login), ..options() }
+}
+
+fn password(password: &str) -> Credential {
+    Credential {
+        user: "test".into(),
+        authorize_as: None,
+        secret: CredentialSecret::Password(Secret::new(password)),
+    }
+}
+
+fn token(token: &str) -> Credential {
+    Credential { secret: CredentialSecret::Token(Secret::new(token)), ..password("") }
+}
+
+#[test]
+fn auth_with_an_initial_response() {
+    let script = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 AUTH PLAIN
+        C: AUTH PLAIN AHRlc3QAMTIzNA==
+        S: 235 2.7.0 welcome";
+    run(with_server(script, async |wire| {
+        Client::open(wire, &login(&password("1234"), None)).await.expect("logs in");
+    }));
+}
+
+#[test]
+fn a_long_initial_response_waits_for_the_go_ahead() {
+    let secret = "x".repeat(600);
+    let line = sasl::encode(format!("\0test\0{secret}").as_bytes());
+    let script = format!(
+        "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 AUTH PLAIN
+        C: AUTH PLAIN
+        S: 334\x20
+        C: {line}
+        S: 535 5.7.8 no"
+    );
+    run(with_server(&script, async |wire| {
+        let credential = password(&secret);
+        let error = Client::open(wire, &login(&credential, None)).await.err().expect("refused");
+        assert!(error.is_auth() && !error.is_transient());
+        assert!(!error.to_string().contains(&secret));
+    }));
+}
+
+#[test]
+fn oauth_errors_are_answered_and_told() {
+    let blob = sasl::encode(br#"{"status":"401","schemes":"bearer","scope":"mail"}"#);
+    for (mechanism, answer) in [(Mechanism::XOauth2, ""), (Mechanism::OAuthBearer, "AQ==")] {
+        let initial = match mechanism {
+            Mechanism::XOauth2 => "user=test\x01auth=Bearer t\x01\x01".to_owned(),
+            _ => "n,a=test,\x01host=h\x01port=587\x01auth=Bearer t\x01\x01".to_owned(),
+        };
+        let script = format!(
+            "S: 220 h
+            C: EHLO me
+            S: 250-h
+            S: 250 AUTH {mechanism}
+            C: AUTH {mechanism} {}
+            S: 334 {blob}
+            C: {answer}
+            S: 535 5.7.8 bad token",
+            sasl::encode(initial.as_bytes())
+        );
+        run(with_server(&script, async |wire| {
+            let credential = token("t");
+            let error = Client::open(wire, &login(&credential, None)).await.err().unwrap();
+            assert!(error.is_auth() && error.is_expired_token(), "{error}");
+        }));
+    }
+}
+
+#[test]
+fn a_challenge_that_makes_no_sense_is_cancelled() {
+    let script = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 AUTH CRAM-MD5
+        C: AUTH CRAM-MD5
+        S: 334 !!!
+        C: *
+        S: 501 cancelled";
+    run(with_server(script, async |wire| {
+        let error = Client::open(wire, &login(&password("1234"), None)).await.err().unwrap();
+        assert!(error.is_protocol(), "{error}");
+    }));
+}
+
+#[test]
+fn cleartext_passwords_and_missing_tls_are_refused_before_they_leave() {
+    let script = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 AUTH PLAIN";
+    run(with_server(script, async |wire| {
+        let credential = password("1234");
+        let mut options = login(&credential, None);
+        if let Some(login) = &mut options.login {
+            login.allow_cleartext = false;
+        }
+        let error = Client::open(wire, &options).await.err().unwrap();
+        assert!(matches!(&error, Error::Sasl(error) if error.is_cleartext()), "{error}");
+    }));
+    let connector = Connector::new("h", &crate::net::tls::Settings::insecure()).unwrap();
+    run(with_server(script, async |wire| {
+        let options = Options { starttls: StartTls::Required(&connector), ..options() };
+        let error = Client::open(wire, &options).await.err().unwrap();
+        assert!(matches!(error, Error::NoStartTls) && error.is_tls());
+    }));
+    let refused = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 STARTTLS
+        C: STARTTLS
+        S: 454 4.7.0 not now";
+    run(with_server(refused, async |wire| {
+        let options = Options { starttls: StartTls::IfOffered(&connector), ..options() };
+        assert!(Client::open(wire, &options).await.expect("in the clear").is_open());
+    }));
+    let injected = "S: 220 h
+        C: EHLO me
+        S: 250-h
+        S: 250 STARTTLS
+        C: STARTTLS
+        S: 220 go~250 injected";
+    run(with_server(injected, async |wire| {
+        let options = Options { starttls: StartTls::IfOffered(&connector), ..options() };
+        let error = Client::open(wire, &options).await.err().unwrap();
+        assert!(error.is_protocol() || error.is_tls(), "{error}");
+    }));
+}
+
+/// smtp-sink is Postfix's own test server: an independent judge of pipelining and dots.
+#[test]
+fn smtp_sink_takes_a_thousand_messages() {
+    let Some(sink) = Sink::start(&[]) else {
+        println!("skipped: smtp-sink is not installed");
+        return;
+    };
+    run(async {
+        let mut client = sink.connect(&options()).await;
+        assert!(client.capabilities().pipelining);
+        let (mut pushed, mut delivered) = (0, 0);
+        while delivered < 1000 {
+            if pushed < 1000 && client.has_room() {
+                let body = Memory::new("Subject: x\n\n.\n..\nhello\n");
+                client.push(submission(&["a@y"]), Box::new(body)).await.unwrap();
+                pushed += 1;
+                continue;
+            }
+            let outcome = client.outcome().await.unwrap();
+            assert!(outcome.is_delivered(), "{outcome:?}");
+            delivered += 1;
+        }
+        let large = "0123456789abcdef\n".repeat(500_000);
+        let outcome =
+            client.submit(submission(&["a@y", "b@y"]), &mut Memory::new(large)).await.unwrap();
+        assert!(outcome.is_delivered());
+        client.quit().await.unwrap();
+    });
+}
+
+#[test]
+fn smtp_sink_refuses_at_every_stage() {
+    for (command, stage) in
+        [("mail", Stage::Mail), ("rcpt", Stage::Rcpt), ("data", Stage::Data), (".", Stage::Body)]
+    {
+        for (flag, fate) in [("-f", Fate::Permanent), ("-r", Fate::Temporary)] {
+            let Some(sink) = Sink::start(&[flag, command]) else {
+                println!("skipped: smtp-sink is not installed");
+                return;
+            };
+            run(async {
+                let mut client = sink.connect(&options()).await;
+                let outcome =
+                    client.submit(submission(&["a@y"]), &mut Memory::new("hi")).await.unwrap();
+                let (is, at, _) = fates(&outcome)[0];
+                assert_eq!((is, at), (fate, stage), "{flag} {command}");
+                client.noop().await.expect("the session goes on");
+            });
+        }
+    }
+}
+
+struct Sink {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Sink {
+    fn start(arguments: &[&str]) -> Option<Self> {
+        let program = ["/usr/sbin/smtp-sink", "/usr/lib/postfix/sbin/smtp-sink"]
+            .into_iter()
+            .find(|path| std::path::Path::new(path).exists())?;
+        // smtp-sink cannot choose a port itself: one that was free a moment ago is taken.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let child = std::process::Command::new(program)
+            .args(arguments)
+            // As root it wants to be told whom to become.
+            .args(rustix::process::geteuid().is_root().then_some(["-u", "nobody"]).iter().flatten())
+            .args([&format!("127.0.0.1:{port}"), "50"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .ok()?;
+        Some(Self { child, port })
+    }
+
+    async fn connect(&self, options: &Options<'_>) -> Client {
+        for _ in 0..200 {
+            if let Ok(stream) = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await {
+                let wire = Wire::new(Box::new(stream));
+                return Client::open(wire, options).await.expect("opens");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("smtp-sink does not listen");
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,125 @@
+//! What became of each recipient, told.
+
+use serde::Serialize;
+
+use crate::store::{Delivery, Fate};
+use crate::ui::{Exit, Format, Output, output};
+
+/// One recipient's fate as JSON Lines have it.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    recipient: &'a str,
+    state: &'static str,
+    stage: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enhanced: Option<&'a str>,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_id: Option<&'a str>,
+}
+
+/// The word for a fate.
+pub fn state(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Delivered => "delivered",
+        Fate::Temporary => "temporary",
+        Fate::Permanent => "permanent",
+        Fate::Unknown => "unknown",
+    }
+}
+
+/// Prints one line per recipient.
+pub fn print(
+    deliveries: &[(Delivery, Option<String>)],
+    out: &mut Output,
+) -> Result<(), output::Error> {
+    for (delivery, queue_id) in deliveries {
+        let line = Line {
+            recipient: &delivery.recipient,
+            state: state(delivery.state),
+            stage: delivery.stage,
+            code: delivery.code,
+            enhanced: delivery.enhanced.as_deref(),
+            text: &delivery.text,
+            queue_id: queue_id.as_deref(),
+        };
+        match out.format() {
+            Format::Json => out.json(&line)?,
+            Format::Human => {
+                let code = line.code.map(|code| format!(" {code}")).unwrap_or_default();
+                let text = one_line(line.text);
+                out.line(&format!("{:9} {}{code} {text}", line.state, line.recipient))?;
+            }
+            Format::Lines => {
+                let code = line.code.map(|code| code.to_string()).unwrap_or_default();
+                out.line(&format!(
+                    "{}\t{}\t{}\t{code}\t{}\t{}",
+                    line.state,
+                    line.recipient,
+                    line.stage,
+                    line.enhanced.unwrap_or_default(),
+                    one_line(line.text)
+                ))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn one_line(text: &str) -> String {
+    text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ")
+}
+
+/// The exit code that follows from all fates together.
+pub fn exit(deliveries: &[Delivery]) -> Exit {
+    let any = |fate: Fate| deliveries.iter().any(|delivery| delivery.state == fate);
+    if any(Fate::Unknown) {
+        return Exit::Unknown;
+    }
+    match (any(Fate::Delivered), any(Fate::Permanent), any(Fate::Temporary)) {
+        (true, false, false) => Exit::Ok,
+        (true, _, _) => Exit::Mixed,
+        (false, true, _) => match deliveries {
+            [only] if only.enhanced.as_deref().is_some_and(|code| code.ends_with(".1.1")) => {
+                Exit::NoUser
+            }
+            _ => Exit::Unavailable,
+        },
+        (false, false, _) => Exit::TempFail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(state: Fate, enhanced: Option<&str>) -> Delivery {
+        Delivery {
+            recipient: "a@x".into(),
+            state,
+            stage: "rcpt",
+            code: None,
+            enhanced: enhanced.map(str::to_owned),
+            text: String::new(),
+        }
+    }
+
+    #[test]
+    fn exit_codes_follow_the_table() {
+        use Fate::{Delivered, Permanent, Temporary, Unknown};
+        let of = |fates: &[Fate]| {
+            exit(&fates.iter().map(|&fate| delivery(fate, None)).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[Delivered, Delivered]), Exit::Ok);
+        assert_eq!(of(&[Delivered, Permanent]), Exit::Mixed);
+        assert_eq!(of(&[Delivered, Temporary]), Exit::Mixed);
+        assert_eq!(of(&[Delivered, Unknown, Permanent]), Exit::Unknown);
+        assert_eq!(of(&[Permanent, Temporary]), Exit::Unavailable);
+        assert_eq!(of(&[Temporary]), Exit::TempFail);
+        assert_eq!(exit(&[delivery(Permanent, Some("5.1.1"))]), Exit::NoUser);
+        let two = [delivery(Permanent, Some("5.1.1")), delivery(Permanent, Some("5.1.1"))];
+        assert_eq!(exit(&two), Exit::Unavailable);
+    }
+}

@@ -1,0 +1,272 @@
+//! A message taken in once: its header block in memory, its body in memory or in an unnamed
+//! temporary file, and what a scan of it showed.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use async_trait::async_trait;
+
+use crate::message::headers;
+use crate::store::{self, Body};
+use crate::ui::{Exit, Failure};
+
+/// A body above this goes to a temporary file.
+const MEMORY_OCTETS: usize = 256 * 1024;
+
+/// A header block may have at most that many octets.
+const HEADER_OCTETS: usize = 1024 * 1024;
+
+/// What one pass over a message showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// Octets above 127.
+    pub eight_bit: bool,
+    /// The longest line, without its line end.
+    pub longest_line: u64,
+    /// Where the first NUL is.
+    pub nul: Option<u64>,
+    line: u64,
+    at: u64,
+}
+
+impl Scan {
+    /// Looks at the next octets.
+    pub fn feed(&mut self, octets: &[u8]) {
+        self.eight_bit |= !octets.is_ascii();
+        if self.nul.is_none() {
+            self.nul = memchr::memchr(0, octets).map(|offset| self.at + offset as u64);
+        }
+        let mut rest = octets;
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+            self.longest_line = self.longest_line.max(self.line + end as u64);
+            self.line = 0;
+            rest = &rest[end + 1..];
+        }
+        self.line += rest.len() as u64;
+        self.longest_line = self.longest_line.max(self.line);
+        self.at += octets.len() as u64;
+    }
+}
+
+/// A message, ready to be read as often as needed.
+#[derive(Debug)]
+pub struct Spooled {
+    /// The header block with the empty line behind it, as it will leave.
+    pub header: Vec<u8>,
+    /// What a scan of the whole message showed, as it came in.
+    pub scan: Scan,
+    rest: Rest,
+    /// Octets of the rest.
+    rest_octets: u64,
+    read: u64,
+}
+
+#[derive(Debug)]
+enum Rest {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+impl Spooled {
+    /// Takes in a whole message; memory does not grow with it.
+    ///
+    /// # Errors
+    /// [`Failure`]: 66 for no message, 65 for a header block without end, 74 for I/O.
+    pub fn take(input: &mut dyn Read) -> Result<Self, Failure> {
+        let mut scan = Scan::default();
+        let mut head = Vec::new();
+        let mut block = vec![0; 64 * 1024];
+        let mut ended = false;
+        while head.len() < MEMORY_OCTETS.max(HEADER_OCTETS) {
+            match read(input, &mut block)? {
+                0 => {
+                    ended = true;
+                    break;
+                }
+                count => {
+                    scan.feed(&block[..count]);
+                    head.extend_from_slice(&block[..count]);
+                }
+            }
+        }
+        if head.is_empty() {
+            return Err(Failure::new(Exit::NoInput, "no message on standard input")
+                .hint("give a whole message, or --body or --subject to have one composed"));
+        }
+        let end = match headers::body_offset(&head) {
+            Some(end) => end,
+            None if ended => head.len(),
+            None => {
+                return Err(Failure::new(
+                    Exit::Data,
+                    format!("the header of the message does not end within {HEADER_OCTETS} octets"),
+                ));
+            }
+        };
+        let mut rest = head.split_off(end);
+        let mut rest_octets = rest.len() as u64;
+        let rest = if ended {
+            Rest::Memory(rest)
+        } else {
+            let spool = |error: std::io::Error| {
+                Failure::new(Exit::CantCreate, format!("cannot spool the message: {error}"))
+            };
+            let mut file = unnamed_file().map_err(spool)?;
+            file.write_all(&rest).map_err(spool)?;
+            rest.clear();
+            loop {
+                let count = read(input, &mut block)?;
+                if count == 0 {
+                    break;
+                }
+                scan.feed(&block[..count]);
+                file.write_all(&block[..count]).map_err(spool)?;
+                rest_octets += count as u64;
+            }
+            file.seek(SeekFrom::Start(0)).map_err(spool)?;
+            Rest::File(file)
+        };
+        Ok(Self { header: head, scan, rest, rest_octets, read: 0 })
+    }
+
+    /// A message that is in memory already.
+    pub fn of(message: Vec<u8>) -> Self {
+        let mut scan = Scan::default();
+        scan.feed(&message);
+        let mut header = message;
+        let end = headers::body_offset(&header).unwrap_or(header.len());
+        let rest = header.split_off(end);
+        let rest_octets = rest.len() as u64;
+        Self { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 }
+    }
+}
+
+fn read(input: &mut dyn Read, block: &mut [u8]) -> Result<usize, Failure> {
+    loop {
+        match input.read(block) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(Failure::new(
+                    Exit::Io,
+                    format!("cannot read the message from standard input: {error}"),
+                ));
+            }
+        }
+    }
+}
+
+/// A file that has no name any more, so that it goes with the process.
+fn unnamed_file() -> std::io::Result<File> {
+    let folder = std::env::temp_dir();
+    let mut random = [0u8; 12];
+    crate::sasl::system_random(&mut random);
+    let name: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
+    let path = folder.join(format!(".pillarbox-{name}"));
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+#[async_trait(?Send)]
+impl Body for Spooled {
+    async fn read(&mut self, buffer: &mut [u8]) -> store::Result<usize> {
+        let header = self.header.len() as u64;
+        let count = if self.read < header {
+            let from = &self.header[usize::try_from(self.read).unwrap_or(usize::MAX)..];
+            let count = from.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&from[..count]);
+            count
+        } else {
+            match &mut self.rest {
+                Rest::Memory(rest) => {
+                    let at = usize::try_from(self.read - header).unwrap_or(usize::MAX);
+                    let from = rest.get(at..).unwrap_or_default();
+                    let count = from.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&from[..count]);
+                    count
+                }
+                Rest::File(file) => file.read(buffer).map_err(|error| store::Error::File {
+                    path: "the spooled message".into(),
+                    source: error,
+                })?,
+            }
+        };
+        self.read += count as u64;
+        Ok(count)
+    }
+
+    fn len(&self) -> u64 {
+        self.header.len() as u64 + self.rest_octets
+    }
+
+    fn rewind(&mut self) -> store::Result<()> {
+        self.read = 0;
+        if let Rest::File(file) = &mut self.rest {
+            file.seek(SeekFrom::Start(0)).map_err(|error| store::Error::File {
+                path: "the spooled message".into(),
+                source: error,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(message: &mut Spooled) -> Vec<u8> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+        runtime.block_on(async {
+            let mut out = Vec::new();
+            let mut block = [0; 1000];
+            loop {
+                match message.read(&mut block).await.expect("reads") {
+                    0 => return out,
+                    count => out.extend_from_slice(&block[..count]),
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn small_and_large_come_out_as_they_went_in() {
+        for octets in [10usize, 70_000, 2_000_000] {
+            let mut message = b"Subject: x\r\n\r\n".to_vec();
+            message.extend((0..octets).map(|n| if n % 70 == 69 { b'\n' } else { b'x' }));
+            let mut spooled = Spooled::take(&mut message.as_slice()).expect("taken");
+            assert_eq!(spooled.header, b"Subject: x\r\n\r\n");
+            assert_eq!(spooled.len(), message.len() as u64);
+            assert_eq!(all(&mut spooled), message);
+            spooled.rewind().expect("rewinds");
+            assert_eq!(all(&mut spooled), message);
+        }
+    }
+
+    #[test]
+    fn a_scan_sees_the_same_however_the_input_is_split() {
+        let text = b"a\rbb\r\nccc\n\xc3\xa9\0dddd";
+        let mut whole = Scan::default();
+        whole.feed(text);
+        assert!(whole.eight_bit);
+        assert_eq!((whole.longest_line, whole.nul), (7, Some(12)));
+        for at in 0..text.len() {
+            let mut split = Scan::default();
+            split.feed(&text[..at]);
+            split.feed(&text[at..]);
+            assert_eq!(split, whole);
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_message() {
+        assert_eq!(Spooled::take(&mut &b""[..]).expect_err("empty").exit, Exit::NoInput);
+        let endless = b"X: y\r\n".repeat(400_000);
+        assert_eq!(Spooled::take(&mut endless.as_slice()).expect_err("endless").exit, Exit::Data);
+    }
+}
