@@ -3,3 +3,4 @@
 
 pub mod send;
 pub mod serve_test;
+pub mod sync;

@@ -38,6 +38,13 @@ struct Wanted {
     row: Option<usize>,
 }
 
+/// What a run works with.
+struct Hands<'a> {
+    pair: &'a mut Pair,
+    state: &'a mut State,
+    progress: &'a mut Progress,
+}
+
 /// Carries out; what was done to each side. Afterwards the plan names the copies that were
 /// made but not found again, and the folders that could not be made.
 ///
@@ -50,27 +57,26 @@ pub async fn apply(
     plan: &mut Plan,
     progress: &mut Progress,
 ) -> anyhow::Result<Both<Counts>> {
+    let mut hands = Hands { pair, state, progress };
     let mut done: Both<Counts> = Both::default();
     for side in Side::BOTH {
-        done.of_mut(side).created = create(pair, plan, side).await?;
+        done.of_mut(side).created = create(hands.pair, plan, side).await?;
     }
     let mut keys = Vec::with_capacity(plan.folders.len());
     for folder in &mut plan.folders {
         let name = folder.name.clone();
-        let key = work(pair, state, folder, &mut done, progress)
-            .await
-            .with_context(|| format!("folder {name}"))?;
+        let key =
+            work(&mut hands, folder, &mut done).await.with_context(|| format!("folder {name}"))?;
         keys.push(key);
     }
     for (folder, key) in plan.folders.iter_mut().zip(keys) {
         let name = folder.name.clone();
         for side in Side::BOTH {
-            done.of_mut(side).deleted += delete(pair, state, folder, side)
-                .await
-                .with_context(|| format!("folder {name}"))?;
+            done.of_mut(side).deleted +=
+                delete(&mut hands, folder, side).await.with_context(|| format!("folder {name}"))?;
         }
         if let Some(key) = key {
-            settle(state, folder, key)?;
+            settle(hands.state, folder, key)?;
         }
     }
     Ok(done)
@@ -84,12 +90,16 @@ async fn create(pair: &mut Pair, plan: &mut Plan, side: Side) -> anyhow::Result<
         return Ok(0);
     }
     let mut created: HashSet<String> = HashSet::new();
-    match pair.store(side).create(&names).await {
+    let made = pair.store(side).create(&names).await;
+    match made {
         Ok(()) => created.extend(names),
         Err(Error::Name { .. }) => {
             for name in names {
-                match pair.store(side).create(std::slice::from_ref(&name)).await {
-                    Ok(()) => drop(created.insert(name)),
+                let made = pair.store(side).create(std::slice::from_ref(&name)).await;
+                match made {
+                    Ok(()) => {
+                        created.insert(name);
+                    }
                     Err(error @ Error::Name { .. }) => {
                         plan.folders.retain(|folder| *folder.names.of(side) != name);
                         plan.refused.push(Refused {
@@ -117,11 +127,9 @@ async fn create(pair: &mut Pair, plan: &mut Plan, side: Side) -> anyhow::Result<
 /// All that is to be done in one folder but deletions; its key in the state, unless it is on
 /// one side alone.
 async fn work(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &mut FolderPlan,
     done: &mut Both<Counts>,
-    progress: &mut Progress,
 ) -> anyhow::Result<Option<i64>> {
     let (Some(far), Some(near)) = (folder.status.far, folder.status.near) else {
         return Ok(None);
@@ -137,13 +145,13 @@ async fn work(
         }
         _ => {
             let opening = std::mem::take(&mut folder.opening);
-            state.open_folder(&folder.name, generations, &opening, &mut folder.rows)?
+            hands.state.open_folder(&folder.name, generations, &opening, &mut folder.rows)?
         }
     };
     for to in [Side::Near, Side::Far] {
-        done.of_mut(to).copied += copy(pair, state, folder, key, to, progress).await?;
+        done.of_mut(to).copied += copy(hands, folder, key, to).await?;
     }
-    flag(pair, state, folder, key, done).await?;
+    flag(hands, folder, key, done).await?;
     let forgotten: Vec<i64> = folder
         .outcome
         .actions
@@ -154,19 +162,17 @@ async fn work(
         })
         .collect();
     if !forgotten.is_empty() {
-        state.forget(&forgotten)?;
+        hands.state.forget(&forgotten)?;
     }
     Ok(Some(key))
 }
 
 /// Copies what goes to one side; how many messages.
 async fn copy(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &mut FolderPlan,
     key: i64,
     to: Side,
-    progress: &mut Progress,
 ) -> anyhow::Result<usize> {
     let from = to.other();
     let mut wanted = Vec::new();
@@ -179,11 +185,11 @@ async fn copy(
     }
     let mut copied = 0;
     for wanted in batches(&wanted, folder.sizes.of(from)) {
-        pair.select(from, folder.names.of(from), false).await?;
+        hands.pair.select(from, folder.names.of(from), false).await?;
         let ids: Vec<Id> = wanted.iter().map(|message| message.id.clone()).collect();
         let mut batch = Batch::default();
-        pair.store(from).read(&ids, &What::Whole, &mut batch).await?;
-        copied += copy_batch(pair, state, folder, key, to, wanted, batch, progress).await?;
+        hands.pair.store(from).read(&ids, &What::Whole, &mut batch).await?;
+        copied += copy_batch(hands, folder, key, to, wanted, batch).await?;
     }
     Ok(copied)
 }
@@ -207,16 +213,14 @@ fn batches<'a>(wanted: &'a [Wanted], sizes: &HashMap<Id, u64>) -> Vec<&'a [Wante
     batches
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of `copy`, split off for its length")]
+/// Copies what was read, and records it.
 async fn copy_batch(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &mut FolderPlan,
     key: i64,
     to: Side,
     wanted: &[Wanted],
     mut batch: Batch,
-    progress: &mut Progress,
 ) -> anyhow::Result<usize> {
     let by_id: HashMap<&Id, &Wanted> =
         wanted.iter().map(|message| (&message.id, message)).collect();
@@ -241,13 +245,13 @@ async fn copy_batch(
         });
     }
     let keywords = keywords(to, intents.iter().map(|intent| &intent.flags));
-    state.intend(key, &mut intents, &keywords)?;
+    hands.state.intend(key, &mut intents, &keywords)?;
 
     let target = folder.names.of(to).clone();
-    let mut places = pair.store(to).append(&target, &mut batch.source()).await?;
+    let mut places = hands.pair.store(to).append(&target, &mut batch.source()).await?;
     places.resize(intents.len(), None);
     if places.iter().any(Option::is_none) {
-        find_places(pair, state, folder, to, &mut intents, &mut places).await?;
+        find_places(hands, folder, to, &mut intents, &mut places).await?;
     }
     let mut made = Vec::with_capacity(intents.len());
     let mut octets = 0;
@@ -268,15 +272,14 @@ async fn copy_batch(
         let row = at.and_then(|at| folder.rows[at].key);
         made.push(Made { intent: intent_key, row, ids, flags: intent.flags.clone() });
     }
-    state.record(key, &made)?;
-    progress.advance(made.len() as u64, octets);
+    hands.state.record(key, &made)?;
+    hands.progress.advance(made.len() as u64, octets);
     Ok(made.len())
 }
 
 /// The target has taken the messages, and did not tell of some where they are: looks for them.
 async fn find_places(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &FolderPlan,
     to: Side,
     intents: &mut [Intent],
@@ -289,9 +292,9 @@ async fn find_places(
             stored.extend(intent.key);
         }
     }
-    state.stored(&stored)?;
-    pair.select_anew(to, folder.names.of(to), true).await?;
-    let listed = pair.store(to).list().await?;
+    hands.state.stored(&stored)?;
+    hands.pair.select_anew(to, folder.names.of(to), true).await?;
+    let listed = hands.pair.store(to).list().await?;
     let taken: HashSet<&Id> = folder
         .rows
         .iter()
@@ -304,7 +307,7 @@ async fn find_places(
         listed.into_iter().map(|message| message.id).filter(|id| !taken.contains(id)).collect();
     let unplaced: Vec<usize> = (0..intents.len()).filter(|at| places[*at].is_none()).collect();
     let sought: Vec<&Intent> = unplaced.iter().map(|at| &intents[*at]).collect();
-    let found = find::copies(pair, to, &sought, &candidates).await?;
+    let found = find::copies(hands.pair, to, &sought, &candidates).await?;
     for (at, place) in unplaced.into_iter().zip(found) {
         places[at] = place;
     }
@@ -322,8 +325,7 @@ fn keywords<'a>(side: Side, flags: impl Iterator<Item = &'a Flags>) -> Vec<(Side
 
 /// Changes flags on both sides, and knows the messages by the new ones.
 async fn flag(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &FolderPlan,
     key: i64,
     done: &mut Both<Counts>,
@@ -343,14 +345,14 @@ async fn flag(
         }
         let keywords = keywords(side, changes.iter().map(|change| &change.add));
         if !keywords.is_empty() {
-            state.set_keywords(key, &keywords)?;
+            hands.state.set_keywords(key, &keywords)?;
         }
-        pair.select(side, folder.names.of(side), true).await?;
-        pair.store(side).flag(&changes).await?;
+        hands.pair.select(side, folder.names.of(side), true).await?;
+        hands.pair.store(side).flag(&changes).await?;
         done.of_mut(side).flagged += count;
     }
     if !after.is_empty() {
-        state.set_flags(&after)?;
+        hands.state.set_flags(&after)?;
     }
     Ok(())
 }
@@ -387,8 +389,7 @@ fn grouped(
 
 /// Deletes what is to be deleted on one side; how many messages.
 async fn delete(
-    pair: &mut Pair,
-    state: &mut State,
+    hands: &mut Hands<'_>,
     folder: &mut FolderPlan,
     side: Side,
 ) -> anyhow::Result<usize> {
@@ -402,13 +403,13 @@ async fn delete(
     }
     let mut deleted = 0;
     for batch in doomed.chunks(BATCH_DELETIONS) {
-        pair.select(side, folder.names.of(side), true).await?;
+        hands.pair.select(side, folder.names.of(side), true).await?;
         let ids: Vec<Id> = batch.iter().map(|(id, _)| id.clone()).collect();
-        match pair.store(side).delete(&ids).await? {
+        match hands.pair.store(side).delete(&ids).await? {
             Deleted::Gone => {
                 let rows: Vec<i64> = batch.iter().filter_map(|(_, row)| *row).collect();
                 if !rows.is_empty() {
-                    state.forget(&rows)?;
+                    hands.state.forget(&rows)?;
                 }
                 deleted += batch.len();
             }

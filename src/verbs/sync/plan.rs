@@ -68,6 +68,17 @@ pub struct Gone {
     pub from: Side,
 }
 
+/// A folder that a side cannot have, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which side.
+    pub side: Side,
+    /// The name.
+    pub folder: String,
+    /// Why not, in the store's words.
+    pub reason: String,
+}
+
 /// All that a run will do.
 #[derive(Debug)]
 pub struct Plan {
@@ -79,6 +90,8 @@ pub struct Plan {
     pub folders: Vec<FolderPlan>,
     /// Folders that are left alone.
     pub gone: Vec<Gone>,
+    /// Folders that could not be created.
+    pub refused: Vec<Refused>,
 }
 
 /// What is done to one side, in numbers.
@@ -147,8 +160,7 @@ pub async fn plan(
     }
     let wanted = choose(&listed, &known, scope);
     refuse_missing_root(&listed, &known, &wanted, scope, state)?;
-    let mut plan =
-        Plan { mode: scope.mode, create: Both::default(), folders: Vec::new(), gone: Vec::new() };
+    let mut plan = Plan::new(scope.mode);
     for wanted in wanted {
         let missing = Side::BOTH.into_iter().find(|side| wanted.listed.of(*side).is_none());
         if let Some(side) = missing {
@@ -267,6 +279,12 @@ fn refuse_missing_root(
 }
 
 impl Plan {
+    /// A plan of nothing.
+    fn new(mode: Mode) -> Self {
+        let (create, folders) = (Both::default(), Vec::new());
+        Self { mode, create, folders, gone: Vec::new(), refused: Vec::new() }
+    }
+
     /// What is done to a side.
     pub fn counts(&self, side: Side) -> Counts {
         let mut counts = Counts { created: self.create.of(side).len(), ..Counts::default() };
@@ -286,7 +304,7 @@ impl Plan {
     /// Decisions that the user should know of.
     pub fn conflicts(&self) -> usize {
         let in_folder = |folder: &FolderPlan| folder.outcome.conflicts.len() + folder.lost.len();
-        self.gone.len() + self.folders.iter().map(in_folder).sum::<usize>()
+        self.gone.len() + self.refused.len() + self.folders.iter().map(in_folder).sum::<usize>()
     }
 
     /// Stops a run that would delete too much. Without a limit by the user, a side that has
@@ -397,6 +415,13 @@ impl Plan {
         for gone in &self.gone {
             records.push(Record::FolderGone { side: gone.from, folder: &gone.folder });
         }
+        for refused in &self.refused {
+            records.push(Record::FolderRefused {
+                side: refused.side,
+                folder: &refused.folder,
+                reason: &refused.reason,
+            });
+        }
         for plan in &self.folders {
             for conflict in &plan.outcome.conflicts {
                 records.push(Record::Conflict {
@@ -470,6 +495,8 @@ enum Record<'a> {
     Conflict { folder: &'a str, deleted: Side, kept: Side, message: &'a str, restored: bool },
     /// A folder that was synchronised is gone; it is left alone.
     FolderGone { side: Side, folder: &'a str },
+    /// A folder cannot be created there; it is left alone.
+    FolderRefused { side: Side, folder: &'a str, reason: &'a str },
     /// A copy of this message of `side` was made, and is not found; it is left alone.
     Unplaced { side: Side, folder: &'a str, message: &'a str },
 }
@@ -503,6 +530,9 @@ impl std::fmt::Display for Record<'_> {
                 f,
                 "conflict: folder {folder} is gone from the {side} side: it is left alone on both"
             ),
+            Record::FolderRefused { side, folder, reason } => {
+                write!(f, "conflict: folder {folder} cannot be made on the {side} side: {reason}")
+            }
             Record::Unplaced { side, folder, message } => write!(
                 f,
                 "conflict: the copy of message {message} of the {side} side's {folder} was \
