@@ -165,11 +165,6 @@ impl Picture {
     pub fn len(&self) -> usize {
         self.messages.len()
     }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
 }
 
 /// Flags to set and to clear on one message.

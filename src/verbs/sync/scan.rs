@@ -163,11 +163,6 @@ pub async fn scan(
 }
 
 impl FolderPlan {
-    /// Whether nothing at all has to be done.
-    pub fn is_empty(&self) -> bool {
-        self.outcome.actions.is_empty() && self.opening.is_empty()
-    }
-
     /// How many messages are deleted on a side.
     pub fn deletions(&self, side: Side) -> usize {
         let on_side =

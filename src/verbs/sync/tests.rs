@@ -16,8 +16,8 @@ use super::state::State;
 use crate::state::testing::Dir;
 use crate::store::memory::{Account, FlagOperation, Memory, NewMessage, Shared};
 use crate::store::{
-    Body, Changes, Deleted, Error, FlagChange, Flags, Folder, Id, Listed, Meta, Received, Result,
-    Since, Sink, Source, Spool, Status, Store, What,
+    Body, Changes, Deleted, Error, Flag, FlagChange, Flags, Folder, Id, Listed, Meta, Received,
+    Result, Since, Sink, Source, Spool, Status, Store, What,
 };
 use crate::ui::{Exit, Failure, Format, Output};
 
@@ -162,8 +162,8 @@ impl Source for Part<'_> {
 }
 
 fn kept(flags: &Flags, keeps_keywords: bool) -> Flags {
-    let fits = |flag: &&crate::store::Flag| keeps_keywords || flag.is_system();
-    flags.iter().filter(fits).map(|flag| flag.name()).collect()
+    let fits = |flag: &&Flag| keeps_keywords || flag.is_system();
+    flags.iter().filter(fits).map(Flag::name).collect()
 }
 
 #[async_trait(?Send)]
