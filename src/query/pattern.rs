@@ -15,7 +15,7 @@ const REGEX_OCTETS: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub enum Pattern {
     /// A substring, compared after folding.
-    Text(Text),
+    Text(Box<Text>),
     /// A regular expression, found anywhere in the text.
     Regex(Regex),
     /// `*`: there is such a field at all.
@@ -41,7 +41,7 @@ impl Pattern {
     pub fn text(text: impl Into<String>) -> Pattern {
         let text = text.into();
         let finder = Finder::new(fold(&text).as_bytes()).into_owned();
-        Pattern::Text(Text { text, finder })
+        Pattern::Text(Box::new(Text { text, finder }))
     }
 
     /// A regular expression in the syntax of the `regex` crate. Case is ignored, and `^`

@@ -46,11 +46,8 @@ pub fn errands(args: &Args, input: &mut dyn Read) -> Result<Vec<Errand>> {
         if source == "-" {
             for word in words(input, args.common.nul)? {
                 let reference = Reference::parse(&word.text).map_err(|error| {
-                    Failure::new(
-                        Exit::Data,
-                        format!("standard input, line {}: {error}", word.line),
-                    )
-                    .hint("- wants references, one a line, as `pillarbox search` prints them")
+                    Failure::new(Exit::Data, format!("standard input, line {}: {error}", word.line))
+                        .hint("- wants references, one a line, as `pillarbox search` prints them")
                 })?;
                 add_reference(&mut errands, &reference, &what)?;
             }
@@ -116,7 +113,10 @@ fn add_reference(errands: &mut Vec<Errand>, reference: &Reference, what: &What) 
         Reference::Imap(imap) => (imap.message.uid.to_string(), imap.uid_validity),
         Reference::Pop(pop) => (pop.uidl.clone(), None),
         Reference::MaildirFile(file) => (file.unique().to_string_lossy().into_owned(), None),
-        Reference::Mbox(message) => (message.id(), None),
+        Reference::Mbox(message) => {
+            let digest = message.digest.as_ref().map(|digest| format!(";digest={digest}"));
+            (format!("offset={}{}", message.offset, digest.unwrap_or_default()), None)
+        }
         Reference::Eml(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             (name, None)
@@ -126,14 +126,20 @@ fn add_reference(errands: &mut Vec<Errand>, reference: &Reference, what: &What) 
         }
     };
     let location = match reference {
-        Reference::Eml(path) => Location::Eml(parent(path)),
+        // Messages of one folder are one errand.
+        Reference::Eml(path) if path.extension().is_some_and(|ending| ending == "eml") => {
+            Location::Eml(parent(path))
+        }
         other => other.container(),
     };
     let errand = Errand {
         location,
         uid_validity,
         wanted: Wanted::These(vec![Id(id.clone())]),
-        what: narrowed(what, reference.section(), reference.partial()),
+        what: match reference {
+            Reference::Imap(imap) => narrowed(what, imap.section(), imap.partial()),
+            _ => what.clone(),
+        },
     };
     let same = errands.iter_mut().find(|before| {
         before.location == errand.location

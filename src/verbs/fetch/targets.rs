@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::message::{headers, words};
 use crate::store::maildir;
-use crate::store::{Error, Meta, Result, Sink, mbox};
+use crate::store::{Error, Meta, Result, Sink, eml, mbox};
 use crate::ui::{Output, output, sanitize};
 
 /// Takes messages, and makes them stable when told to.
@@ -47,6 +47,60 @@ impl Sink for IntoMaildir {
 
 #[async_trait(?Send)]
 impl Target for IntoMaildir {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.commit().await.map(|_| ())
+    }
+}
+
+/// An mbox.
+pub struct IntoMbox(pub mbox::Appender);
+
+#[async_trait(?Send)]
+impl Sink for IntoMbox {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.0.start(message)
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets)
+    }
+
+    async fn end(&mut self, _: &Meta) -> Result<()> {
+        self.0.close()?;
+        if self.0.pending() >= BATCH_MESSAGES {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for IntoMbox {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.commit().await.map(|_| ())
+    }
+}
+
+/// A folder of .eml files, each named by its message's id.
+pub struct IntoEml(pub eml::Writer);
+
+#[async_trait(?Send)]
+impl Sink for IntoEml {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.0.begin(message).await
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets)
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        self.0.end(message).await
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for IntoEml {
     async fn commit(&mut self) -> Result<()> {
         self.0.commit().await.map(|_| ())
     }
@@ -205,7 +259,10 @@ impl Sink for AsJson<'_> {
         if self.headers {
             let fields: Vec<[String; 2]> = headers::fields(&self.held)
                 .map(|field| {
-                    [String::from_utf8_lossy(field.name).into_owned(), words::decode(&field.unfolded())]
+                    [
+                        String::from_utf8_lossy(field.name).into_owned(),
+                        words::decode(&field.unfolded()),
+                    ]
                 })
                 .collect();
             let object = json!({
