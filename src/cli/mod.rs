@@ -32,6 +32,7 @@ pub struct Cli {
 enum Verb {
     Send(Box<verbs::send::Args>),
     Fetch(Box<verbs::fetch::Args>),
+    Sync(Box<verbs::sync::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
     /// Print a shell's completions
     Completions {
@@ -73,6 +74,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Fetch(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::fetch::run(*args, context, out).await)
+        }
+        Verb::Sync(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

@@ -9,9 +9,11 @@ use super::diff::{Both, Side};
 use super::pass::{Job, pass};
 use super::plan::Scope;
 use super::state::State;
-use crate::base::location::{Location, expand_home};
-use crate::open::{self, Context, EndpointOptions};
+use crate::base::location::Location;
+use crate::open::{self, Context, Create, EndpointOptions};
 use crate::state;
+use crate::store::memory::{Account, Memory};
+use crate::store::{Store, system_clock};
 use crate::ui::{Exit, Failure, Output, report};
 
 /// Makes two places equal.
@@ -20,15 +22,29 @@ use crate::ui::{Exit, Failure, Output, report};
 /// A [`Failure`] for wrong arguments, a pair that another run works on (75), the brake (82);
 /// else the stores'.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    let locations = Both { far: Location::parse(&args.far)?, near: Location::parse(&args.near)? };
+    let locations = Both {
+        far: as_maildir(Location::parse(&args.far)?),
+        near: as_maildir(Location::parse(&args.near)?),
+    };
     let options = options(&args, &locations)?;
+    let names = Both { far: identity(&locations.far), near: identity(&locations.near) };
+    if names.far == names.near {
+        return Err(Failure::usage("both locations are the same").into());
+    }
+    let mut state = open_state(&args, &names).map_err(|error| with_exit(error.into()))?;
+    // What was there before and is not there now is missing, and not made again.
+    let is_new = state.folders().map_err(|error| with_exit(error.into()))?.is_empty();
+    let opening = match (is_new, args.dry_run) {
+        (false, _) => Opening::Existing,
+        (true, false) => Opening::Made,
+        (true, true) => Opening::Imagined,
+    };
+    let (far, far_folder) = open_side(&locations.far, &options.far, opening, context).await?;
+    let (near, near_folder) = open_side(&locations.near, &options.near, opening, context).await?;
     let job = Job {
         scope: Scope {
             mode: args.way.mode(),
-            only: Both {
-                far: folder_of(&locations.far, Side::Far)?,
-                near: folder_of(&locations.near, Side::Near)?,
-            },
+            only: Both { far: far_folder, near: near_folder },
             patterns: args.folder.clone(),
             exclude: args.exclude.clone(),
         },
@@ -37,16 +53,60 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         progress: context.progress,
         quiet: context.quiet,
     };
-    let names = Both { far: identity(&locations.far), near: identity(&locations.near) };
-    if names.far == names.near {
-        return Err(Failure::usage("both locations are the same").into());
+    pass(Both { far, near }, &mut state, &job, out).await.map_err(with_exit)
+}
+
+/// What becomes of a local place that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// It is an error.
+    Existing,
+    /// It is made.
+    Made,
+    /// A dry run goes on as if it were made.
+    Imagined,
+}
+
+/// Opens one side; the folder that its location names.
+async fn open_side(
+    location: &Location,
+    options: &EndpointOptions,
+    opening: Opening,
+    context: &Context,
+) -> Result<(Box<dyn Store>, Option<String>)> {
+    if let Location::Maildir(path) | Location::Mbox(path) = location
+        && opening == Opening::Imagined
+        && is_nothing(&open::local_path(path))
+    {
+        return Ok((Box::new(Memory::new(Account::shared(1, system_clock()))?), None));
     }
-    let mut state = open_state(&args, &names).map_err(|error| with_exit(error.into()))?;
-    let stores = Both {
-        far: open::store(&locations.far, &options.far, context).await?,
-        near: open::store(&locations.near, &options.near, context).await?,
-    };
-    pass(stores, &mut state, &job, out).await.map_err(with_exit)
+    let create = if opening == Opening::Made { Create::Yes } else { Create::No };
+    let opened = open::open_mail(location, options, create, context).await?;
+    let folder = opened.folder.clone();
+    match opened.into_store() {
+        Some(store) => Ok((store, folder)),
+        None => {
+            let hint = "sync wants an account with `imap`, an IMAP URL, a Maildir or an mbox";
+            let message = format!("{location} has no folders and flags");
+            Err(Failure::usage(message).hint(hint).into())
+        }
+    }
+}
+
+/// Whether there is no file, and no folder with anything in it.
+fn is_nothing(path: &Path) -> bool {
+    match path.read_dir() {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(_) => !path.exists(),
+    }
+}
+
+/// A path with nothing there becomes a Maildir: no other local mail has folders and flags.
+fn as_maildir(location: Location) -> Location {
+    match location {
+        Location::Path(path) if is_nothing(&open::local_path(&path)) => Location::Maildir(path),
+        other => other,
+    }
 }
 
 /// The state of the pair; a dry run of a pair that has none yet leaves none behind.
@@ -113,43 +173,13 @@ fn options(args: &Args, locations: &Both<Location>) -> Result<Both<EndpointOptio
     }
 }
 
-/// The folder that a location names; `None`: all of them.
-fn folder_of(location: &Location, side: Side) -> Result<Option<String>> {
-    match location {
-        Location::Account { folder, .. } => Ok(folder.clone()),
-        Location::Imap(url) => match &url.mailbox {
-            None => Ok(None),
-            Some(mailbox) => match String::from_utf8(mailbox.name.clone()) {
-                Ok(name) => Ok(Some(name)),
-                Err(_) => {
-                    let message = format!("the {side} side's folder name is not UTF-8");
-                    Err(Failure::usage(message).into())
-                }
-            },
-        },
-        Location::Maildir(_) | Location::Mbox(_) | Location::Eml(_) | Location::Path(_) => Ok(None),
-        Location::Pop(_)
-        | Location::Smtp(_)
-        | Location::Nntp(_)
-        | Location::News(_)
-        | Location::MboxMessage(_)
-        | Location::Stdio => {
-            let message = format!("{location} has no folders to sync");
-            let hint = "sync wants an account, an IMAP URL or local mail on both sides";
-            Err(Failure::usage(message).hint(hint).into())
-        }
-    }
-}
-
 /// What a location is called in the state: the same however a path was spelled.
 fn identity(location: &Location) -> String {
+    let absolute = |path: &Path| absolute(&open::local_path(path));
     match location {
         // A Maildir is one whether its scheme was written or found out.
-        Location::Maildir(path) => Location::Maildir(absolute(path)).to_string(),
-        Location::Path(path) => {
-            let home = etcetera::home_dir().ok();
-            let path = expand_home(path, home.as_deref());
-            Location::Maildir(absolute(&path)).to_string()
+        Location::Maildir(path) | Location::Path(path) => {
+            Location::Maildir(absolute(path)).to_string()
         }
         Location::Mbox(path) => Location::Mbox(absolute(path)).to_string(),
         Location::Eml(path) => Location::Eml(absolute(path)).to_string(),
@@ -202,14 +232,17 @@ mod tests {
     }
 
     #[test]
-    fn a_location_names_a_folder_or_all() {
-        let folder = |word: &str| folder_of(&location(word), Side::Far).ok();
-        assert_eq!(folder("work:Lists/a"), Some(Some("Lists/a".to_owned())));
-        assert_eq!(folder("work:"), Some(None));
-        assert_eq!(folder("imaps://h/INBOX"), Some(Some("INBOX".to_owned())));
-        assert_eq!(folder("imaps://h/"), Some(None));
-        assert_eq!(folder("maildir:x"), Some(None));
-        assert_eq!(folder("pop3s://h"), None);
-        assert_eq!(folder("-"), None);
+    fn a_path_with_nothing_there_is_a_maildir() {
+        let dir = crate::state::testing::Dir::new();
+        let path = dir.path().join("mail");
+        let of = || as_maildir(Location::Path(path.clone()));
+        assert_eq!(of(), Location::Maildir(path.clone()));
+        std::fs::create_dir(&path).expect("made");
+        assert_eq!(of(), Location::Maildir(path.clone()));
+        std::fs::write(path.join("x"), "x").expect("written");
+        assert_eq!(of(), Location::Path(path.clone()));
+        std::fs::remove_dir_all(&path).expect("gone");
+        std::fs::write(&path, "").expect("written");
+        assert_eq!(of(), Location::Path(path.clone()));
     }
 }
