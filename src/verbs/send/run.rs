@@ -23,8 +23,14 @@ const BLOCK_OCTETS: usize = 64 * 1024;
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let route = open::Outgoing::new(args.via.as_deref(), args.from.as_deref(), context)?;
-    let author =
-        Author { mailbox: route.author(), qualify_domain: context.config.qualify_domain.clone() };
+    let aliases = match &context.config.aliases {
+        Some(path) => Some(
+            Aliases::load(path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
+        ),
+        None => None,
+    };
+    let qualify_domain = context.config.qualify_domain.clone();
+    let author = Author { mailbox: route.author(), qualify_domain, aliases };
     let mut input = std::io::stdin().lock();
     let input: &mut dyn Read = &mut input;
     let mut plan = Plan::make(&args, &author, input)?;
