@@ -116,7 +116,7 @@ pub(super) fn body(
         single.subtype = Cow::Borrowed(b"OCTET-STREAM");
     }
     single.extension =
-        extended.then(|| PartExtension { md5: maybe(part.md5.as_ref()), common: common() });
+        extended.then(|| PartExtension { md5: maybe(part.md5.as_deref()), common: common() });
     Body::Single(Box::new(single))
 }
 
