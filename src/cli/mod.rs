@@ -31,6 +31,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Send(verbs::send::Args),
+    Probe(verbs::probe::Args),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -66,6 +67,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
         Verb::Send(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::send::run(args, context, out).await)
+        }
+        Verb::Probe(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::probe::run(args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

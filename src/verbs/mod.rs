@@ -1,5 +1,6 @@
 //! The six verbs: mail's work itself. A verb never imports another; what two of them need
 //! moves down a floor.
 
+pub mod probe;
 pub mod send;
 pub mod serve_test;
