@@ -7,6 +7,7 @@ pub mod connect;
 pub mod deadline;
 pub mod dns;
 pub mod error;
+pub mod hook;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

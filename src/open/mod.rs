@@ -3,12 +3,14 @@
 
 mod args;
 mod context;
+mod mail;
 mod outgoing;
 mod peer;
 mod verdict;
 
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
 pub use context::{Context, now};
-pub use outgoing::{Outgoing, smtp_error};
+pub use mail::{Create, Mail, Opened, local_path, open_mail};
+pub use outgoing::{Outgoing, own_name, smtp_error};
 pub use peer::Peer;
 pub use verdict::{Verdict, verdict};

@@ -1,5 +1,6 @@
-//! POP3: the syntax, the client and the spool.
+//! POP3: the syntax, the client, the spool and the server.
 
 pub mod client;
+pub mod server;
 pub mod spool;
 pub mod syntax;

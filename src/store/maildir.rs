@@ -116,10 +116,18 @@ impl Maildir {
     /// # Errors
     /// [`Error::NoFolder`], and the disk's.
     pub fn writer(&self, folder: &str) -> Result<Writer> {
+        self.writer_with(folder, self.options.line_ends)
+    }
+
+    /// As [`Maildir::writer`], with line ends of the caller's choice.
+    ///
+    /// # Errors
+    /// As [`Maildir::writer`].
+    pub fn writer_with(&self, folder: &str, line_ends: LineEnds) -> Result<Writer> {
         let path = self.directory(folder)?;
         let mut opened = self.folder_at(folder, path)?;
         self.sweep(folder)?;
-        Ok(Writer::new(opened.dirs()?, self.options.durability, self.options.line_ends))
+        Ok(Writer::new(opened.dirs()?, self.options.durability, line_ends))
     }
 
     /// Takes away what crashes left in a folder's `tmp` more than 36 hours ago; how many

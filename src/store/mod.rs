@@ -12,15 +12,17 @@
 use async_trait::async_trait;
 
 pub mod durable;
+pub mod eml;
 pub mod line_ends;
 mod local;
 pub mod lock;
 pub mod maildir;
+pub mod mbox;
 pub mod memory;
 pub mod part;
 pub mod pattern;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod types;
 
 pub use types::*;

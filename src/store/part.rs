@@ -5,9 +5,9 @@
 //! mail has both. It does not decode anything.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::{Error, Result, What};
+use crate::message::structure::{self, Section, Selection};
 
 /// The octets of `message` that `what` names, borrowed wherever they stand together.
 /// A section that the message does not have is empty, and so is a range behind the end.
@@ -19,11 +19,11 @@ pub fn cut<'a>(message: &'a [u8], what: &What) -> Result<Cow<'a, [u8]>> {
         What::Whole => Ok(Cow::Borrowed(message)),
         What::Headers => Ok(Cow::Borrowed(&message[..header_end(message)])),
         What::HeaderFields(names) => Ok(Cow::Owned(header_fields(message, names))),
-        What::Section(section) => Ok(Cow::Borrowed(&message[locate(message, section)?])),
-        What::Partial { section, offset, octets } => {
-            let range = locate(message, section)?;
-            Ok(Cow::Borrowed(window(&message[range], *offset, *octets)))
-        }
+        What::Section(text) => section(message, text),
+        What::Partial { section: text, offset, octets } => Ok(match section(message, text)? {
+            Cow::Borrowed(whole) => Cow::Borrowed(window(whole, *offset, *octets)),
+            Cow::Owned(whole) => Cow::Owned(window(&whole, *offset, *octets).to_vec()),
+        }),
     }
 }
 
@@ -35,14 +35,63 @@ fn window(all: &[u8], offset: u64, octets: Option<u64>) -> &[u8] {
     &all[start..start + len]
 }
 
-/// Where a section stands in the message.
-fn locate(message: &[u8], section: &str) -> Result<Range<usize>> {
-    match section {
-        "" => Ok(0..message.len()),
-        s if s.eq_ignore_ascii_case("HEADER") => Ok(0..header_end(message)),
-        s if s.eq_ignore_ascii_case("TEXT") => Ok(header_end(message)..message.len()),
-        _ => Err(Error::Unsupported { store: "this store", operation: "read that section" }),
+/// The octets of a section.
+fn section<'a>(message: &'a [u8], text: &str) -> Result<Cow<'a, [u8]>> {
+    if text.is_empty() {
+        return Ok(Cow::Borrowed(message));
     }
+    // The two that need no MIME structure.
+    if text.eq_ignore_ascii_case("HEADER") {
+        return Ok(Cow::Borrowed(&message[..header_end(message)]));
+    }
+    if text.eq_ignore_ascii_case("TEXT") {
+        return Ok(Cow::Borrowed(&message[header_end(message)..]));
+    }
+    let wanted = parse_section(text)
+        .ok_or(Error::Unsupported { store: "a message", operation: "give a section so named" })?;
+    let found = structure::parse(message).section(message, &wanted);
+    Ok(found.unwrap_or(Cow::Borrowed(&[])))
+}
+
+/// Reads a section specification.
+///
+/// ```text
+/// section = [part *("." part) ["." ("HEADER" [".FIELDS" [".NOT"] SP list] / "TEXT" / "MIME")]]
+/// ```
+fn parse_section(text: &str) -> Option<Section> {
+    let mut path = Vec::new();
+    let mut rest = text;
+    while rest.starts_with(|first: char| first.is_ascii_digit()) {
+        let (number, behind) = rest.split_once('.').unwrap_or((rest, ""));
+        let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
+        path.push(number);
+        let is_last = behind.is_empty();
+        if is_last && rest.ends_with('.') {
+            return None;
+        }
+        rest = behind;
+        if is_last {
+            return Some(Section { path, selection: Selection::Whole });
+        }
+    }
+    let upper = rest.to_ascii_uppercase();
+    let selection = match upper.as_str() {
+        "HEADER" => Selection::Header,
+        "TEXT" => Selection::Text,
+        "MIME" if !path.is_empty() => Selection::Mime,
+        other => {
+            let (keyword, list) = other.split_once(' ')?;
+            let names = list.strip_prefix('(')?.strip_suffix(')')?;
+            let names: Vec<Vec<u8>> =
+                names.split(' ').filter(|n| !n.is_empty()).map(|n| n.as_bytes().to_vec()).collect();
+            match keyword {
+                "HEADER.FIELDS" => Selection::HeaderFields(names),
+                "HEADER.FIELDS.NOT" => Selection::HeaderFieldsNot(names),
+                _ => return None,
+            }
+        }
+    };
+    Some(Section { path, selection })
 }
 
 /// The offset behind the header block and the empty line that ends it; the whole length
@@ -123,6 +172,36 @@ mod tests {
         );
         assert_eq!(taken(LF, &What::HeaderFields(names)), b"Subject: one\n two\nTo: c\n\n");
         assert_eq!(taken(LF, &What::HeaderFields(vec!["Cc".into()])), b"\n");
+    }
+
+    #[test]
+    fn sections_are_read() {
+        let path = |path: &[u32], selection| Some(Section { path: path.to_vec(), selection });
+        assert_eq!(parse_section("1"), path(&[1], Selection::Whole));
+        assert_eq!(parse_section("1.2.mime"), path(&[1, 2], Selection::Mime));
+        assert_eq!(parse_section("3.TEXT"), path(&[3], Selection::Text));
+        let names = vec![b"TO".to_vec(), b"DATE".to_vec()];
+        let fields = Selection::HeaderFields(names);
+        assert_eq!(parse_section("2.HEADER.FIELDS (To Date)"), path(&[2], fields));
+        let others = Selection::HeaderFieldsNot(vec![b"X".to_vec()]);
+        assert_eq!(parse_section("HEADER.FIELDS.NOT (x)"), path(&[], others));
+        for wrong in ["MIME", "0", "1.", "1..2", ".1", "1.x", "x", "99999999999", "1.HEADER.FIELDS"]
+        {
+            assert_eq!(parse_section(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn parts_of_a_multipart() {
+        let message = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\
+            Content-Type: text/html\n\ntwo\n--b--\n";
+        assert_eq!(taken(message, &What::Section("1".into())), b"one");
+        assert_eq!(taken(message, &What::Section("2".into())), b"two");
+        assert_eq!(taken(message, &What::Section("2.MIME".into())), b"Content-Type: text/html\n\n");
+        assert_eq!(taken(message, &What::Section("3".into())), b"");
+        let what = What::Partial { section: "2".into(), offset: 1, octets: Some(1) };
+        assert_eq!(taken(message, &what), b"w");
+        assert!(cut(message, &What::Section("nonsense".into())).is_err());
     }
 
     #[test]

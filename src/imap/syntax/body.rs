@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn rfc_9051_section_7_5_2_examples() {
         let Body::Single(part) =
-            body("(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 2279 48)")
+            body(r#"("TEXT" "PLAIN" ("CHARSET" "US-ASCII") NIL NIL "7BIT" 2279 48)"#)
         else {
             panic!("not a single part")
         };

@@ -43,6 +43,28 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Reads a section from what stands between its brackets, such as `1.2.MIME` or nothing;
+    /// `None` where it is none.
+    pub fn from_text(text: &str) -> Option<Section<'static>> {
+        let text = format!("[{text}]");
+        let mut cursor = Cursor::new(text.as_bytes(), Manner::Strict);
+        let section = Section::parse(&mut cursor).ok()?;
+        let own = |names: Vec<Cow<'_, [u8]>>| {
+            names.into_iter().map(|name| Cow::Owned(name.into_owned())).collect()
+        };
+        (cursor.at() == text.len()).then(|| Section {
+            part: section.part,
+            text: match section.text {
+                SectionText::All => SectionText::All,
+                SectionText::Header => SectionText::Header,
+                SectionText::HeaderFields(names) => SectionText::HeaderFields(own(names)),
+                SectionText::HeaderFieldsNot(names) => SectionText::HeaderFieldsNot(own(names)),
+                SectionText::Text => SectionText::Text,
+                SectionText::Mime => SectionText::Mime,
+            },
+        })
+    }
+
     /// `section = "[" [section-spec] "]"`
     fn parse(cursor: &mut Cursor<'a>) -> Parse<Section<'a>> {
         cursor.expect(b'[', "[")?;
@@ -245,20 +267,12 @@ impl<'a> Item<'a> {
             return Err(Fail::Bad { offset: start, expected: "fetch-att" });
         }
         if is("PREVIEW") {
-            let lazy = cursor.peek()? == b' ' && {
-                let rest = cursor.rest();
-                if rest.len() < 2 {
-                    return Err(Fail::More);
-                }
-                rest[1] == b'('
-            };
+            // What follows in parentheses may also be the modifiers of FETCH.
+            let mut ahead = cursor.clone();
+            let lazy = ahead.eat(b' ')? && ahead.eat(b'(')? && ahead.eat_word("LAZY")?;
             if lazy {
-                cursor.sp()?;
-                cursor.expect(b'(', "(")?;
-                if !cursor.eat_word("LAZY")? {
-                    return cursor.bad("LAZY");
-                }
-                cursor.expect(b')', ")")?;
+                ahead.expect(b')', ")")?;
+                cursor.set_at(ahead.at());
             }
             return Ok(Item::Preview { lazy });
         }

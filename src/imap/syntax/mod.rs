@@ -28,6 +28,8 @@ pub mod frame;
 pub mod mailbox;
 pub mod number;
 pub mod response;
+#[cfg(test)]
+mod roundtrip;
 pub mod search;
 pub mod set;
 mod token;

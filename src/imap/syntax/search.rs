@@ -370,7 +370,7 @@ pub enum Return<'a> {
 
 impl<'a> Return<'a> {
     fn parse(cursor: &mut Cursor<'a>) -> Parse<Return<'a>> {
-        let name = cursor.word()?;
+        let name = cursor.atom()?;
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         Ok(if is("MIN") {
             Return::Min
@@ -676,7 +676,7 @@ impl<'a> Esearch<'a> {
                 continue;
             }
             first = false;
-            let name = cursor.word()?;
+            let name = cursor.atom()?;
             let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
             if is("UID") {
                 result.uid = true;

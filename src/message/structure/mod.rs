@@ -16,7 +16,7 @@ use std::ops::Range;
 pub use content::{ContentType, Parameter};
 pub use envelope::Envelope;
 pub use parse::parse;
-pub use section::{Section, Selection};
+pub use section::{NoSection, Section, Selection};
 
 /// The most parts that one message is taken to have; boundaries after that are text.
 pub const PARTS: usize = 10_000;

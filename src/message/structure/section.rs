@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Kind, PartId, Structure};
+use crate::base::limits::NESTING;
 use crate::message::headers;
 
 /// What of a part is wanted.
@@ -31,6 +32,69 @@ pub struct Section {
     pub path: Vec<u32>,
     /// What is wanted of it.
     pub selection: Selection,
+}
+
+/// A text that is no section.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no section, such as 1.2, HEADER or 2.MIME")]
+pub struct NoSection {
+    /// The text.
+    pub text: String,
+}
+
+impl std::str::FromStr for Section {
+    type Err = NoSection;
+
+    /// Reads what stands between the brackets of `BODY[...]`, in any case:
+    /// `section-spec` of RFC 9051 section 9. Names of fields may be quoted.
+    fn from_str(text: &str) -> Result<Section, NoSection> {
+        let wrong = || NoSection { text: text.to_owned() };
+        let mut path = Vec::new();
+        let mut rest = text;
+        while rest.starts_with(|c: char| c.is_ascii_digit()) {
+            let (number, after) = rest.split_once('.').unwrap_or((rest, ""));
+            let number =
+                number.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(wrong)?;
+            path.push(number);
+            rest = after;
+            if path.len() > NESTING * 2 || (rest.is_empty() && text.ends_with('.')) {
+                return Err(wrong());
+            }
+        }
+        let (word, names) = match rest.split_once(' ') {
+            Some((word, names)) => (word.to_ascii_uppercase(), Some(names.trim())),
+            None => (rest.to_ascii_uppercase(), None),
+        };
+        let selection = match (word.as_str(), names) {
+            ("", None) => Selection::Whole,
+            ("HEADER", None) => Selection::Header,
+            ("TEXT", None) => Selection::Text,
+            ("MIME", None) if !path.is_empty() => Selection::Mime,
+            ("HEADER.FIELDS", Some(names)) => {
+                Selection::HeaderFields(field_names(names).ok_or_else(wrong)?)
+            }
+            ("HEADER.FIELDS.NOT", Some(names)) => {
+                Selection::HeaderFieldsNot(field_names(names).ok_or_else(wrong)?)
+            }
+            _ => return Err(wrong()),
+        };
+        Ok(Section { path, selection })
+    }
+}
+
+/// `"(" name *(SP name) ")"`.
+fn field_names(text: &str) -> Option<Vec<Vec<u8>>> {
+    let inner = text.strip_prefix('(')?.strip_suffix(')')?;
+    let mut names = Vec::new();
+    for name in inner.split_ascii_whitespace() {
+        let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let name = quoted.unwrap_or(name);
+        if !headers::is_name(name) {
+            return None;
+        }
+        names.push(name.as_bytes().to_vec());
+    }
+    (!names.is_empty()).then_some(names)
 }
 
 impl Structure {

@@ -89,6 +89,37 @@ fn chosen_header_fields() {
 }
 
 #[test]
+fn sections_are_read_from_text() {
+    let read = |text: &str| text.parse::<Section>().ok();
+    let section = |path: &[u32], selection| Some(Section { path: path.to_vec(), selection });
+    assert_eq!(read(""), section(&[], Selection::Whole));
+    assert_eq!(read("1.2"), section(&[1, 2], Selection::Whole));
+    assert_eq!(read("header"), section(&[], Selection::Header));
+    assert_eq!(read("3.TEXT"), section(&[3], Selection::Text));
+    assert_eq!(read("10.1.Mime"), section(&[10, 1], Selection::Mime));
+    let names = || vec![b"To".to_vec(), b"X-A".to_vec()];
+    assert_eq!(read("HEADER.FIELDS (To X-A)"), section(&[], Selection::HeaderFields(names())));
+    assert_eq!(
+        read("2.header.fields.not (\"To\" X-A)"),
+        section(&[2], Selection::HeaderFieldsNot(names()))
+    );
+    for text in [
+        "0",
+        "1.",
+        ".1",
+        "1..2",
+        "MIME",
+        "1.X",
+        "HEADER.FIELDS",
+        "HEADER.FIELDS ()",
+        "99999999999",
+        "HEADER (A)",
+    ] {
+        assert_eq!(read(text), None, "{text}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_nil() {
     for path in [&[0][..], &[4], &[1, 1], &[2, 1], &[3, 3], &[3, 1, 1], &[u32::MAX]] {
         assert_eq!(text(path, Selection::Whole), "NIL", "{path:?}");

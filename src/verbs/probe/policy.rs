@@ -98,9 +98,9 @@ async fn spf_of(domain: &str, resolver: &Resolver) -> Known<Spf> {
         Known::Is(records) => records,
         Known::Unknown { unknown } => return Known::Unknown { unknown },
     };
-    let [_] = records.as_slice() else {
+    if records.len() != 1 {
         return Known::Is(Spf { records, reading: None });
-    };
+    }
     let mut tree = spf::Tree::new(domain, records.clone());
     for _ in 0..SPF_RECORDS {
         let Some(name) = tree.wanted() else { break };

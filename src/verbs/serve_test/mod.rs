@@ -1,3 +1,16 @@
 //! `serve-test`: SMTP, submission, LMTP, IMAP and POP3 in one process, for tests.
+//!
+//! The protocols are their own modules'; here are the sockets, the users, the throwaway
+//! certificates, and the command that all of it is wrapped around.
 
+mod args;
 pub mod certificates;
+mod environment;
+mod listeners;
+mod run;
+mod seed;
+mod service;
+mod users;
+
+pub use args::Args;
+pub use run::{Ended, run};

@@ -1,0 +1,587 @@
+"""Runs pillarbox and its peers in turn on the same work, checks what each did, and prints a table of medians.
+
+    side_by_side.py [--runs N] [--count N] [--only PEER,PEER] [--json FILE] [JOB ...]
+    side_by_side.py --list
+
+Runs go round-robin (a b c a b c ...) behind one warming run each, so that a busy moment of the machine meets all.
+A run whose result is wrong does not count and fails the whole. The ratio is pillarbox to the peer, by medians; below 1
+is faster (or smaller). The binary is $PILLARBOX. Standard library only.
+"""
+import argparse
+import collections
+import glob
+import hashlib
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import mailbox as ours  # noqa: E402  (benches/mailbox.py, not the standard library's)
+
+PILLARBOX = os.path.abspath(os.environ.get("PILLARBOX", os.path.join(HERE, "../target/release/pillarbox")))
+MAIL_UID = 43210
+GIANT = 1 << 30
+GNU_TIME = "/usr/bin/time"
+USER, PASSWORD = "bench", "secret"
+
+# Ends the server when our end of its stdin closes, however that comes.
+GUARD = """exec 3<&0
+"$@" </dev/null 3<&- &
+( cat <&3 >/dev/null; kill -KILL 0 ) >/dev/null 2>&1 &
+exec 3<&-
+wait %1
+"""
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def program(name):
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/lib/postfix/sbin")
+
+
+class Server:
+    def __init__(self, command, port):
+        self.process = subprocess.Popen(["sh", "-c", GUARD, "sh"] + command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise SystemExit("%s does not start" % command[0])
+                time.sleep(0.01)
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Bench:
+    """The servers and folders of one run of this program."""
+
+    def __init__(self, options):
+        self.options = options
+        self.root = tempfile.mkdtemp(prefix="pbb-")
+        os.chmod(self.root, 0o755)
+        # Two places to write to: the disk that holds the repository's target folder, and memory.
+        disk = os.path.join(HERE, "../target")
+        os.makedirs(disk, exist_ok=True)
+        self.disk = tempfile.mkdtemp(prefix="bench-", dir=disk)
+        self.memory = tempfile.mkdtemp(prefix="pbb-", dir="/dev/shm") if os.path.isdir("/dev/shm") else None
+        self.servers = []
+        self.home = os.path.join(self.root, "home-of-clients")
+        os.makedirs(self.home)
+        self.imaps = None
+
+    def close(self):
+        for server in self.servers:
+            server.stop()
+        for folder in (self.root, self.disk, self.memory):
+            if folder:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+        os.chmod(self.path(name), 0o600)
+        return self.path(name)
+
+    def environment(self):
+        keep = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return dict(keep, HOME=self.home, LC_ALL="C.UTF-8", NO_COLOR="1", PILLARBOX_PASSWORD=PASSWORD,
+                    XDG_CONFIG_HOME=self.home, XDG_STATE_HOME=self.home, XDG_DATA_HOME=self.home, XDG_CACHE_HOME=self.home)
+
+    def certificates(self):
+        tls = self.path("tls")
+        if os.path.isdir(tls):
+            return tls
+        os.makedirs(tls)
+
+        def openssl(*arguments):
+            subprocess.run(("openssl",) + arguments, cwd=tls, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        openssl("req", "-x509", "-days", "30", "-subj", "/CN=Pillarbox bench authority", "-addext", "basicConstraints=critical,CA:TRUE",
+                *key, "-keyout", "ca.key", "-out", "ca.pem")
+        openssl("req", *key, "-subj", "/CN=localhost", "-keyout", "leaf.key", "-out", "leaf.csr")
+        with open(os.path.join(tls, "leaf.ext"), "w") as file:
+            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+        openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "10",
+                "-extfile", "leaf.ext", "-out", "leaf.pem")
+        return tls
+
+    def dovecot(self):
+        """Starts Dovecot once: accounts are folders, made by account()."""
+        if self.imaps:
+            return
+        tls = self.certificates()
+        for folder in ("run", "home"):
+            os.makedirs(self.path(folder))
+        os.chown(self.path("home"), MAIL_UID, MAIL_UID)
+        with open(self.path("users"), "w") as file:
+            file.writelines("%s:{PLAIN}%s::::::\n" % (user, PASSWORD) for user in (USER, "giant"))
+        ports = dict(zip(("IMAP", "IMAPS", "POP3", "POP3S", "LMTP"), free_ports(5)))
+        words = dict(ports, ROOT=self.root, CERT=tls + "/leaf.pem", KEY=tls + "/leaf.key", UID=MAIL_UID, GID=MAIL_UID,
+                     SEPARATOR="/", REFUSE_CLEARTEXT="no", EXTRA="")
+        with open(os.path.join(HERE, "../tests/peers/dovecot.conf.in")) as file:
+            text = re.sub(r"@([A-Z0-9_]+)@", lambda m: str(words[m.group(1)]) if m.group(1) in words else m.group(0), file.read())
+        configuration = self.write("dovecot.conf", text)
+        self.servers.append(Server([program("dovecot"), "-F", "-c", configuration], ports["IMAPS"]))
+        self.imaps, self.ca = ports["IMAPS"], tls + "/ca.pem"
+
+    def account(self, user):
+        """The Maildir of a user, to be filled; then call ready()."""
+        return os.path.join(self.path("home"), user, "Maildir")
+
+    def ready(self, user):
+        """Gives the files to Dovecot and lets it make its indexes, so that no peer pays for them."""
+        for folder, _, files in os.walk(os.path.join(self.path("home"), user)):
+            for path in [folder] + [os.path.join(folder, name) for name in files]:
+                os.chown(path, MAIL_UID, MAIL_UID)
+        import imaplib
+        import ssl
+        imap = imaplib.IMAP4_SSL("localhost", self.imaps, ssl_context=ssl.create_default_context(cafile=self.ca))
+        imap.login(user, PASSWORD)
+        imap.select("INBOX", readonly=True)
+        imap.uid("FETCH", "1:*", "(FLAGS INTERNALDATE RFC822.SIZE)")
+        imap.logout()
+
+    def sink(self, dump):
+        """smtp-sink that dumps what it gets into the folder `dump`; its port."""
+        shutil.rmtree(dump, ignore_errors=True)
+        os.makedirs(dump)
+        os.chmod(dump, 0o777)
+        (port,) = free_ports(1)
+        account = ["-u", "nobody"] if os.getuid() == 0 else []
+        server = Server([program("smtp-sink")] + account + ["-d", os.path.join(dump, "m."), "127.0.0.1:%d" % port, "100"], port)
+        self.servers.append(server)
+        return port
+
+    def mbsync(self, user, out):
+        os.makedirs(out)
+        rc = self.write("mbsyncrc-" + hashlib.sha1(out.encode()).hexdigest()[:8], """SyncState *
+
+IMAPStore far
+Host localhost
+Port %d
+User %s
+Pass %s
+SSLType IMAPS
+SystemCertificates no
+CertificateFile %s
+
+MaildirStore near
+Path %s/
+Inbox %s/INBOX
+
+Channel c
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+Sync Pull
+""" % (self.imaps, user, PASSWORD, self.ca, out, out))
+        return ["mbsync", "-q", "-c", rc, "-a"]
+
+    def fetch(self, user, out):
+        return [PILLARBOX, "fetch", "imaps://%s@localhost:%d/INBOX" % (user, self.imaps), "--ca-file", self.ca,
+                "--to", "maildir:" + out]
+
+
+Measured = collections.namedtuple("Measured", "wall cpu rss code output")
+
+
+def measure(bench, command, stdin=None, exact=False):
+    """Runs a command to its end. With `exact` nothing stands between (for milliseconds); else GNU time does where it
+    is, because Linux lets a child inherit this interpreter's own peak of memory."""
+    environment = bench.environment()
+    report = bench.path("time")
+    direct = exact or not os.path.exists(GNU_TIME)
+    if not direct:
+        command = [GNU_TIME, "-q", "-f", "%M", "-o", report] + command
+    source = open(stdin, "rb") if stdin else subprocess.DEVNULL
+    with open(bench.path("output"), "wb") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdin=source, stdout=output, stderr=subprocess.STDOUT, env=environment, cwd=bench.root)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if stdin:
+        source.close()
+    rss = usage.ru_maxrss
+    if not direct:
+        with open(report) as file:
+            rss = int(file.read().split()[-1])
+    with open(bench.path("output"), errors="replace") as file:
+        said = file.read()
+    return Measured(wall, usage.ru_utime + usage.ru_stime, rss / 1024, process.returncode, said)
+
+
+# ---- what a run must have done -----------------------------------------------------------------------------------
+
+def maildir(folder):
+    """(number, octets, order-free digest) of all messages below, without the line that mbsync adds."""
+    number = total = acc = 0
+    for place, _, files in os.walk(folder):
+        if os.path.basename(place) not in ("cur", "new"):
+            continue
+        for name in files:
+            with open(os.path.join(place, name), "rb") as file:
+                octets = re.sub(rb"(?m)^X-TUID: [^\n]*\n", b"", file.read(), count=1)
+            number += 1
+            total += len(octets)
+            acc ^= int.from_bytes(hashlib.sha256(octets).digest(), "big")
+    return number, total, "%064x" % acc
+
+
+def giant_digest(path):
+    """SHA-256 of a file from its From: line on (a dump has trace lines before), without the X-TUID line and without
+    empty lines at its end; read in pieces."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        head = file.read(1 << 16)
+        head = re.sub(rb"(?m)^X-TUID: [^\n]*\n", b"", head, count=1)
+        found = re.search(rb"(?m)^From: giant@", head)
+        held = head[found.start():] if found else head
+        while True:
+            piece = file.read(1 << 20)
+            if not piece:
+                break
+            digest.update(held)
+            held = piece
+        digest.update(held.rstrip(b"\n"))
+    return digest.hexdigest()
+
+
+# ---- jobs: each gives peers (name -> what makes the command and checks it) ------------------------------------------
+
+class Job:
+    unit = "ms"
+    exact = False
+    runs = None
+
+    def __init__(self, bench):
+        self.bench = bench
+
+    def prepare(self):
+        pass
+
+    def finish(self):
+        pass
+
+
+class Start(Job):
+    """--version: what a shell loop pays for each call"""
+    exact = True
+    runs = 41
+    peers = {"pillarbox": [PILLARBOX], "mbsync": ["mbsync"], "msmtp": ["msmtp"], "curl": ["curl"], "swaks": ["swaks"]}
+    needs = ()
+
+    def command(self, peer, run):
+        return dict(command=self.peers[peer] + ["--version"])
+
+    def check(self, peer, run, measured):
+        return "" if re.search(r"\d+\.\d+", measured.output) else "no version: " + measured.output[:80]
+
+
+class SingleSend(Job):
+    """one message of 4 KiB from stdin to smtp-sink, one process"""
+    exact = True
+    runs = 31
+    peers = dict.fromkeys(("pillarbox", "msmtp", "curl"))
+    needs = ("smtp-sink",)
+
+    def prepare(self):
+        writer = ours.Writer(3)
+        text = ("From: sender@example.test\nTo: rcpt@example.test\nSubject: single\nDate: Wed, 4 Mar 2026 10:00:00 +0000\n"
+                "Message-ID: <single@bench.example.test>\n\n" + writer.text(4096, False))
+        self.message = self.bench.write("single.eml", text)
+        # curl sends what it is given, so it is given CRLF.
+        with open(self.bench.path("single-crlf.eml"), "w", newline="\r\n") as file:
+            file.write(text)
+        self.body = text.split("\n\n", 1)[1].rstrip("\n").encode()
+        self.dump = self.bench.path("dump-single")
+        self.port = self.bench.sink(self.dump)
+
+    def command(self, peer, run):
+        for old in glob.glob(self.dump + "/*"):
+            os.unlink(old)
+        if peer == "msmtp":
+            return dict(command=["msmtp", "--host=localhost", "--port=%d" % self.port, "--from=sender@example.test", "--tls=off",
+                                 "--auth=off", "rcpt@example.test"], stdin=self.message)
+        if peer == "curl":
+            return dict(command=["curl", "-sS", "smtp://localhost:%d" % self.port, "--mail-from", "sender@example.test",
+                                 "--mail-rcpt", "rcpt@example.test", "-T", "-"], stdin=self.bench.path("single-crlf.eml"))
+        return dict(command=[PILLARBOX, "send", "--via", "smtp://localhost:%d" % self.port, "--tls", "none", "rcpt@example.test"],
+                    stdin=self.message)
+
+    def check(self, peer, run, measured):
+        end = time.monotonic() + 2
+        while True:
+            dumps = [open(path, "rb").read() for path in glob.glob(self.dump + "/*")]
+            if len(dumps) == 1 and dumps[0].partition(b"\n\n")[2].rstrip(b"\n") == self.body:
+                envelope = b"X-Mail-Args: <sender@example.test>" in dumps[0] and b"X-Rcpt-Args: <rcpt@example.test>" in dumps[0]
+                return "" if envelope else "another envelope"
+            if time.monotonic() > end:
+                return "%d messages at the sink, or another body" % len(dumps)
+            time.sleep(0.005)
+
+
+class Fetch(Job):
+    """messages from Dovecot over TLS into a Maildir"""
+    runs = 7
+    peers = dict.fromkeys(("pillarbox", "mbsync"))
+    needs = ("dovecot", "root")
+    place = "memory"
+    wanted = None
+
+    def prepare(self):
+        if getattr(self.bench, self.place) is None:
+            raise LookupError("no /dev/shm here")
+        self.bench.dovecot()
+        folder = self.bench.account(USER)
+        if not os.path.isdir(folder):
+            ours.write_maildir(folder, self.bench.options.count, 11)
+            self.bench.ready(USER)
+        Fetch.wanted = Fetch.wanted or maildir(folder)
+
+    def out(self, peer):
+        return os.path.join(getattr(self.bench, self.place), "fetch-" + peer)
+
+    def command(self, peer, run):
+        out = self.out(peer)
+        shutil.rmtree(out, ignore_errors=True)
+        if peer == "mbsync":
+            command = self.bench.mbsync(USER, out)
+        else:
+            command = self.bench.fetch(USER, out)
+        os.sync()
+        return dict(command=command)
+
+    def check(self, peer, run, measured):
+        got = maildir(self.out(peer))
+        shutil.rmtree(self.out(peer), ignore_errors=True)
+        return "" if got == Fetch.wanted else "wanted %s, got %s" % (Fetch.wanted[:2], got[:2])
+
+
+class FetchDisk(Fetch):
+    """the same onto the disk, durably: each tool as it comes, so mbsync syncs each message"""
+    place = "disk"
+
+
+class FetchGiant(Job):
+    """peak memory while a message of 1 GiB passes through fetch"""
+    unit = "MiB"
+    runs = 1
+    peers = dict.fromkeys(("pillarbox", "mbsync"))
+    needs = ("dovecot", "root")
+
+    def prepare(self):
+        self.bench.dovecot()
+        folder = self.bench.account("giant")
+        for part in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(folder, part))
+        self.message = os.path.join(folder, "cur", "1772600000.M1P1.bench:2,")
+        ours.write_giant(self.message, GIANT)
+        self.wanted = giant_digest(self.message)
+        self.bench.ready("giant")
+
+    def command(self, peer, run):
+        out = os.path.join(self.bench.disk, "giant-" + peer)
+        if peer == "mbsync":
+            return dict(command=self.bench.mbsync("giant", out))
+        return dict(command=self.bench.fetch("giant", out))
+
+    def check(self, peer, run, measured):
+        out = os.path.join(self.bench.disk, "giant-" + peer)
+        files = [path for path in glob.glob(out + "/**/*", recursive=True) if os.path.isfile(path) and os.path.getsize(path) > GIANT // 2]
+        answer = "" if [giant_digest(path) for path in files] == [self.wanted] else "%d files of that size, or another digest" % len(files)
+        shutil.rmtree(out, ignore_errors=True)
+        return answer
+
+    def finish(self):
+        shutil.rmtree(os.path.dirname(self.bench.account("giant")), ignore_errors=True)
+
+
+class SendGiant(Job):
+    """peak memory while a message of 1 GiB passes through send, from stdin to smtp-sink"""
+    unit = "MiB"
+    runs = 1
+    peers = dict.fromkeys(("pillarbox", "msmtp", "curl"))
+    needs = ("smtp-sink",)
+
+    def prepare(self):
+        self.message = os.path.join(self.bench.disk, "giant.eml")
+        ours.write_giant(self.message, GIANT)
+        self.wanted = giant_digest(self.message)
+        # Not in the repository's own folder, into which smtp-sink's user may not see.
+        self.dump = self.bench.path("dump-giant")
+        self.port = self.bench.sink(self.dump)
+
+    def command(self, peer, run):
+        for old in glob.glob(self.dump + "/*"):
+            os.unlink(old)
+        rcpt = "bench@example.test"
+        if peer == "msmtp":
+            return dict(command=["msmtp", "--host=localhost", "--port=%d" % self.port, "--from=giant@example.test", "--tls=off",
+                                 "--auth=off", rcpt], stdin=self.message)
+        if peer == "curl":
+            return dict(command=["curl", "-sS", "--crlf", "smtp://localhost:%d" % self.port, "--mail-from", "giant@example.test",
+                                 "--mail-rcpt", rcpt, "-T", "-"], stdin=self.message)
+        return dict(command=[PILLARBOX, "send", "--via", "smtp://localhost:%d" % self.port, "--tls", "none", rcpt], stdin=self.message)
+
+    def check(self, peer, run, measured):
+        time.sleep(0.5)
+        dumps = glob.glob(self.dump + "/*")
+        digests = [giant_digest(path) for path in dumps]
+        sizes = [os.path.getsize(path) for path in dumps]
+        for path in dumps:
+            os.unlink(path)
+        return "" if digests == [self.wanted] else "another message at the sink: %s octets" % sizes
+
+    def finish(self):
+        os.unlink(self.message)
+
+
+JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-1GiB": FetchGiant,
+        "send-1GiB": SendGiant}
+
+
+def lacking(job):
+    for need in job.needs:
+        if need == "root":
+            if os.getuid() != 0:
+                return "needs root, to start Dovecot under its own users"
+        elif not program(need):
+            return need + " is not installed"
+    return ""
+
+
+def version(peer):
+    command = {"pillarbox": PILLARBOX, "dovecot": "dovecot"}.get(peer, peer)
+    try:
+        said = subprocess.run([program(command) or command, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
+    except OSError:
+        return "not here"
+    found = re.search(r"\d+\.\d[\w.]*", said)
+    return found.group(0) if found else "?"
+
+
+def run_job(bench, name, rows):
+    job = JOBS[name](bench)
+    peers = [peer for peer in job.peers if not bench.options.only or peer in bench.options.only or peer == "pillarbox"]
+    absent = [peer for peer in peers if peer != "pillarbox" and not program(peer)]
+    for peer in absent:
+        print("SKIP: %s: %s is not installed" % (name, peer), flush=True)
+    peers = [peer for peer in peers if peer not in absent]
+    reason = lacking(job)
+    try:
+        if not reason:
+            job.prepare()
+    except LookupError as error:
+        reason = str(error)
+    if reason:
+        print("SKIP: %s: %s" % (name, reason), flush=True)
+        return True
+    runs = job.runs if job.runs == 1 else bench.options.runs or job.runs
+    results = {peer: [] for peer in peers}
+    wrong = {}
+    for run in range(-1 if runs > 1 else 0, runs):
+        for peer in peers:
+            if peer in wrong:
+                continue
+            made = job.command(peer, run)
+            measured = measure(bench, made["command"], made.get("stdin"), job.exact)
+            why = "exit code %d" % measured.code if measured.code else job.check(peer, run, measured)
+            if why:
+                wrong[peer] = "%s: %s" % (why, measured.output.strip()[-300:])
+                print("%s: %s: %s" % (name, peer, wrong[peer]), file=sys.stderr, flush=True)
+            elif run >= 0:
+                results[peer].append(measured)
+    job.finish()
+    value = (lambda m: m.rss) if job.unit == "MiB" else (lambda m: m.wall * 1000)
+    mine = statistics.median(map(value, results["pillarbox"])) if results["pillarbox"] else None
+    for peer in peers:
+        done = results[peer]
+        row = dict(job=name, peer=peer, unit=job.unit, runs=len(done), checked=peer not in wrong)
+        if done:
+            values = list(map(value, done))
+            row.update(median=statistics.median(values), low=min(values), high=max(values),
+                       wall=statistics.median(m.wall for m in done), cpu=statistics.median(m.cpu for m in done),
+                       rss=None if job.exact else statistics.median(m.rss for m in done))
+            row["ratio"] = mine / row["median"] if mine is not None and peer != "pillarbox" else None
+        rows.append(row)
+    return not wrong
+
+
+def table(rows):
+    print("\n| job | peer | version | runs | median | low - high | pillarbox / peer | wall s | CPU s | peak MiB | checked |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|")
+    for row in rows:
+        if not row["runs"]:
+            print("| %s | %s | %s | 0 | - | - | - | - | - | - | no |" % (row["job"], row["peer"], version(row["peer"])))
+            continue
+        print("| %s | %s | %s | %d | %.1f %s | %.1f - %.1f | %s | %.3f | %.3f | %s | %s |" % (
+            row["job"], row["peer"], version(row["peer"]), row["runs"], row["median"], row["unit"], row["low"], row["high"],
+            "%.2f" % row["ratio"] if row["ratio"] is not None else "", row["wall"], row["cpu"],
+            "%.1f" % row["rss"] if row["rss"] is not None else "", "yes" if row["checked"] else "NO"))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--runs", type=int, help="runs of each peer (default: the job's own)")
+    arguments.add_argument("--count", type=int, default=1000, help="messages of the fetch jobs")
+    arguments.add_argument("--only", type=lambda text: text.split(","), help="these peers beside pillarbox")
+    arguments.add_argument("--json", help="write the rows there too, one JSON object a line")
+    arguments.add_argument("--list", action="store_true")
+    arguments.add_argument("jobs", nargs="*", metavar="JOB")
+    options = arguments.parse_args()
+    if options.list:
+        for name, job in JOBS.items():
+            print("%-12s %s: %s" % (name, " ".join(job.peers), job.__doc__))
+        return 0
+    unknown = [name for name in options.jobs if name not in JOBS]
+    if unknown:
+        arguments.error("no such job: %s (known: %s)" % (", ".join(unknown), ", ".join(JOBS)))
+    if not os.access(PILLARBOX, os.X_OK):
+        arguments.error("%s is not there; build it first (cargo build --release)" % PILLARBOX)
+    # Many files at once: a Maildir of thousands beside Dovecot's.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+    print("%s, %d processors, Linux %s, Dovecot %s, load %.2f" % (
+        time.strftime("%Y-%m-%d"), os.cpu_count(), os.uname().release, version("dovecot") if program("dovecot") else "not here",
+        os.getloadavg()[0]), flush=True)
+    bench, rows, good = Bench(options), [], True
+    try:
+        for name in options.jobs or JOBS:
+            print("... %s" % name, flush=True)
+            good = run_job(bench, name, rows) and good
+    finally:
+        bench.close()
+    table(rows)
+    if options.json:
+        with open(options.json, "a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

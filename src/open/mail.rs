@@ -1,0 +1,294 @@
+//! A location with mail in it becomes a store or a spool.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::args::EndpointOptions;
+use super::context::Context;
+use super::peer::Peer;
+use crate::base::location::{
+    Location, MaildirFile, MboxReference, PopReference, PopUrl, Reference, expand_home,
+};
+use crate::config::Account;
+use crate::net::Endpoint;
+use crate::net::tls::{Connector, Mode};
+use crate::pop;
+use crate::store::eml::Eml;
+use crate::store::line_ends::LineEnds;
+use crate::store::maildir::{self, Maildir};
+use crate::store::mbox::{self, Mbox};
+use crate::store::{self, Id, Spool, Status, Store};
+use crate::ui::{Exit, Failure};
+
+/// An open source of mail.
+pub struct Opened {
+    /// What it is.
+    pub mail: Mail,
+    /// The folder that the location names; `None`: the whole store, or a source without
+    /// folders.
+    pub folder: Option<String>,
+}
+
+/// The kinds of mail there are.
+pub enum Mail {
+    /// A Maildir.
+    Maildir(Box<Maildir>),
+    /// An mbox, and its path.
+    Mbox(Box<Mbox>, PathBuf),
+    /// A folder of .eml files or one such file, and its path.
+    Eml(Eml, PathBuf),
+    /// A POP3 maildrop, and the URL that its references are made of.
+    Pop(Box<pop::spool::Maildrop>, PopUrl),
+}
+
+impl Opened {
+    /// The source as a spool.
+    pub fn spool(&mut self) -> &mut dyn Spool {
+        match &mut self.mail {
+            Mail::Maildir(maildir) => maildir.as_mut(),
+            Mail::Mbox(mbox, _) => mbox.as_mut(),
+            Mail::Eml(eml, _) => eml,
+            Mail::Pop(maildrop, _) => maildrop.as_mut(),
+        }
+    }
+
+    /// The source as a store; `None` for one that has no folders and flags.
+    pub fn store(&mut self) -> Option<&mut dyn Store> {
+        match &mut self.mail {
+            Mail::Maildir(maildir) => Some(maildir.as_mut()),
+            Mail::Mbox(mbox, _) => Some(mbox.as_mut()),
+            Mail::Eml(..) | Mail::Pop(..) => None,
+        }
+    }
+
+    /// The source as a store that outlives this value; `None` as with [`Opened::store`].
+    pub fn into_store(self) -> Option<Box<dyn Store>> {
+        match self.mail {
+            Mail::Maildir(maildir) => Some(maildir),
+            Mail::Mbox(mbox, _) => Some(mbox),
+            Mail::Eml(..) | Mail::Pop(..) => None,
+        }
+    }
+
+    /// Selects the folder that the location names, the INBOX where it names none. A source
+    /// without folders has nothing to select.
+    ///
+    /// # Errors
+    /// The store's; [`store::Error::OtherGeneration`] when the folder is not the one of
+    /// `uid_validity`.
+    pub async fn select(
+        &mut self,
+        uid_validity: Option<u32>,
+        read_only: bool,
+    ) -> Result<Option<Status>> {
+        let folder = self.folder.clone().unwrap_or_else(|| "INBOX".into());
+        let Some(store) = self.store() else { return Ok(None) };
+        let status = store.select(&folder, read_only).await?;
+        match uid_validity {
+            Some(wanted) if wanted != status.uid_validity => {
+                Err(store::Error::OtherGeneration { wanted, found: status.uid_validity }.into())
+            }
+            _ => Ok(Some(status)),
+        }
+    }
+
+    /// The reference of a message of the selected folder.
+    pub fn reference(&mut self, id: &Id) -> Option<Reference> {
+        match &mut self.mail {
+            Mail::Maildir(maildir) => {
+                let path = maildir.file(id).ok().flatten()?;
+                MaildirFile::new(path).map(Reference::MaildirFile)
+            }
+            Mail::Mbox(_, path) => {
+                let mut parts = id.0.split(';');
+                let offset = parts.next()?.strip_prefix("offset=")?.parse().ok()?;
+                let digest = parts.next().and_then(|part| part.strip_prefix("digest="));
+                Some(Reference::Mbox(MboxReference {
+                    path: path.clone(),
+                    offset,
+                    digest: digest.map(str::to_owned),
+                }))
+            }
+            Mail::Eml(_, path) if path.is_dir() => Some(Reference::Eml(path.join(&id.0))),
+            Mail::Eml(_, path) => Some(Reference::Eml(path.clone())),
+            Mail::Pop(_, url) => Some(Reference::Pop(PopReference {
+                implicit_tls: url.implicit_tls,
+                server: url.server.clone(),
+                uidl: id.0.clone(),
+            })),
+        }
+    }
+}
+
+/// Whether a target may be made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Create {
+    /// It has to be there.
+    No,
+    /// It is made.
+    Yes,
+}
+
+/// Opens a location that holds mail, logged in where it is on a server.
+///
+/// # Errors
+/// Network, TLS and login errors; [`Failure`] for a location that holds no mail.
+pub async fn open_mail(
+    location: &Location,
+    options: &EndpointOptions,
+    create: Create,
+    context: &Context,
+) -> Result<Opened> {
+    let account = context.config.account_of(location)?;
+    match location {
+        Location::Account { folder, .. } => {
+            let Some(account) = account else {
+                return Err(Failure::usage(format!("{location}: no such account")).into());
+            };
+            of_account(account, folder.as_deref(), options, context).await
+        }
+        Location::Pop(url) => pop(url, account, options, context).await,
+        Location::Maildir(path) => maildir(path, create),
+        Location::Mbox(path) => mbox(path, create),
+        Location::Eml(path) => eml(path, create),
+        Location::Path(path) => of_path(path, create),
+        Location::Smtp(_) => {
+            Err(Failure::usage(format!("{location}: mail is sent there, not kept")).into())
+        }
+        Location::Nntp(_) | Location::News(_) => {
+            Err(Failure::usage(format!("{location}: news cannot be read yet")).into())
+        }
+        Location::Stdio => Err(Failure::usage("standard input is no mailbox here").into()),
+        _ => Err(Failure::usage(format!("{location}: cannot be opened")).into()),
+    }
+}
+
+async fn of_account(
+    account: &Account,
+    folder: Option<&str>,
+    options: &EndpointOptions,
+    context: &Context,
+) -> Result<Opened> {
+    match (&account.pop, folder) {
+        (Some(url), None) => pop(url, Some(account), options, context).await,
+        _ => Err(Failure::new(Exit::Config, format!("the account {} has no `imap`", account.name))
+            .into()),
+    }
+}
+
+async fn pop(
+    url: &PopUrl,
+    account: Option<&Account>,
+    options: &EndpointOptions,
+    context: &Context,
+) -> Result<Opened> {
+    let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
+    let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
+    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
+    let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
+    let connector = in_session(&peer)?;
+    let method = match (peer.apop, peer.mechanism) {
+        (true, _) => Some(pop::client::Method::Apop),
+        (false, mechanism) => mechanism.map(pop::client::Method::Sasl),
+    };
+    let wire = peer.connect(context).await?;
+    let client = pop::client::Client::open(
+        wire,
+        &pop::client::Options {
+            starttls: match (&connector, peer.mode) {
+                (Some(connector), Mode::Opportunistic) => {
+                    pop::client::StartTls::IfOffered(connector)
+                }
+                (Some(connector), _) => pop::client::StartTls::Required(connector),
+                (None, _) => pop::client::StartTls::Never,
+            },
+            login: Some(pop::client::Login {
+                credential: &credential,
+                method,
+                allow_cleartext: peer.allow_cleartext,
+                host: peer.endpoint.host(),
+                port: peer.port,
+            }),
+            timeout: context.net.timeout,
+            ..pop::client::Options::default()
+        },
+    )
+    .await
+    .map_err(store::Error::from)?;
+    let mut url = url.clone();
+    (url.server.user, url.server.password) = (peer.user.clone(), None);
+    let maildrop = pop::spool::Maildrop::new(client);
+    Ok(Opened { mail: Mail::Pop(Box::new(maildrop), url), folder: None })
+}
+
+/// TLS that begins within the session.
+fn in_session(peer: &Peer) -> Result<Option<Connector>> {
+    match peer.mode {
+        Mode::Starttls | Mode::Opportunistic => Ok(Some(peer.connector()?)),
+        Mode::Implicit | Mode::None => Ok(None),
+    }
+}
+
+fn home() -> Option<PathBuf> {
+    etcetera::home_dir().ok()
+}
+
+/// A path on the command line, with its tilde.
+pub fn local_path(path: &Path) -> PathBuf {
+    expand_home(path, home().as_deref())
+}
+
+/// A Maildir. A folder inside a larger tree is opened by itself.
+fn maildir(path: &Path, create: Create) -> Result<Opened> {
+    let options = maildir::Options { create: create == Create::Yes, ..Default::default() };
+    let maildir = Maildir::open(&local_path(path), options)?;
+    Ok(Opened { mail: Mail::Maildir(Box::new(maildir)), folder: None })
+}
+
+fn mbox(path: &Path, create: Create) -> Result<Opened> {
+    let path = local_path(path);
+    let options = mbox::Options {
+        create: create == Create::Yes,
+        line_ends: LineEnds::Lf,
+        ..Default::default()
+    };
+    let mbox = Mbox::open(&path, options, store::system_clock())?;
+    Ok(Opened { mail: Mail::Mbox(Box::new(mbox), path), folder: None })
+}
+
+fn eml(path: &Path, create: Create) -> Result<Opened> {
+    let path = local_path(path);
+    if create == Create::Yes && !path.exists() {
+        std::fs::create_dir_all(&path).map_err(|error| store::Error::file(&path, error))?;
+    }
+    Ok(Opened { mail: Mail::Eml(Eml::open(&path)?, path), folder: None })
+}
+
+/// A path is what it holds: a folder with `cur` in it, or with such folders in it, is a
+/// Maildir; any other folder holds .eml files; a file that begins with `From ` is an mbox, and
+/// any other is one message.
+fn of_path(path: &Path, create: Create) -> Result<Opened> {
+    use std::io::Read as _;
+    let found = local_path(path);
+    if found.is_dir() {
+        let detected = maildir::Layout::detect(&found);
+        return match detected.map_err(|error| store::Error::file(&found, error))? {
+            Some(_) => maildir(path, create),
+            None => eml(path, create),
+        };
+    }
+    if found.exists() {
+        let mut start = [0; 5];
+        let is_mbox = std::fs::File::open(&found)
+            .and_then(|mut file| file.read(&mut start))
+            .map_err(|error| store::Error::file(&found, error))
+            .map(|count| count == 0 || start[..count] == *b"From ")?;
+        return if is_mbox { mbox(path, create) } else { eml(path, create) };
+    }
+    Err(Failure::new(Exit::NoInput, format!("{}: no such file or folder", found.display()))
+        .hint(
+            "a path is recognised by what it holds; say maildir:PATH or mbox:PATH to have one made",
+        )
+        .into())
+}

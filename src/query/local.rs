@@ -1,0 +1,218 @@
+//! Facts of messages: one that lies here whole, and one of which pieces come one by one.
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+
+use super::ast::Expr;
+use super::eval::{Facts, Known, Need, Verdict, eval};
+use crate::message::facts::{self, Header, PartFacts};
+
+/// What a source keeps beside a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Flags as IMAP spells them; `None` where the source keeps none.
+    pub flags: Option<Vec<String>>,
+    /// The size in octets.
+    pub size: Option<u64>,
+    /// When it arrived.
+    pub received: Option<Timestamp>,
+    /// Its UID.
+    pub uid: Option<u32>,
+    /// Its folder, `/` between levels.
+    pub folder: Option<String>,
+    /// Its account.
+    pub account: Option<String>,
+    /// The id that its server gives its thread.
+    pub thread: Option<String>,
+    /// Queries in Gmail's language that the server says it matches.
+    pub gmail: Vec<String>,
+}
+
+impl Attributes {
+    fn flag(&self, name: &str) -> Known<bool> {
+        self.flags.as_ref().map_or(Known::Absent, |flags| {
+            Known::Is(flags.iter().any(|flag| flag.eq_ignore_ascii_case(name)))
+        })
+    }
+
+    fn any_flag(&self) -> Known<bool> {
+        self.flags.as_ref().map_or(Known::Absent, |flags| Known::Is(!flags.is_empty()))
+    }
+
+    fn gmail(&self, query: &str) -> Known<bool> {
+        Known::Is(self.gmail.iter().any(|matched| matched == query))
+    }
+}
+
+fn known<T>(value: Option<T>) -> Known<T> {
+    value.map_or(Known::Absent, Known::Is)
+}
+
+/// A message that lies here whole. It finds out only as much as the query needs: flags
+/// and size first, then the header, then the parts, then their text.
+#[derive(Debug)]
+pub struct Local<'m> {
+    attributes: Attributes,
+    content: facts::Facts<'m>,
+    allowed: Cell<Need>,
+}
+
+impl<'m> Local<'m> {
+    /// A message and what its source keeps beside it.
+    pub fn new(message: &'m [u8], attributes: Attributes) -> Local<'m> {
+        Local {
+            attributes,
+            content: facts::Facts::new(message),
+            allowed: Cell::new(Need::Attributes),
+        }
+    }
+
+    /// What is found out of the message's octets.
+    pub fn content(&self) -> &facts::Facts<'m> {
+        &self.content
+    }
+
+    /// Whether the query asks for this message.
+    pub fn matches(&self, expr: &Expr) -> bool {
+        loop {
+            match eval(expr, self) {
+                Verdict::Yes => return true,
+                Verdict::No => return false,
+                Verdict::Needs(need) if need > self.allowed.get() => self.allowed.set(need),
+                // Everything is allowed that is asked for, and still it is not known.
+                Verdict::Needs(_) => return false,
+            }
+        }
+    }
+}
+
+impl Facts for Local<'_> {
+    fn flag(&self, name: &str) -> Known<bool> {
+        self.attributes.flag(name)
+    }
+
+    fn any_flag(&self) -> Known<bool> {
+        self.attributes.any_flag()
+    }
+
+    fn size(&self) -> Known<u64> {
+        known(self.attributes.size)
+    }
+
+    fn received(&self) -> Known<Timestamp> {
+        known(self.attributes.received)
+    }
+
+    fn uid(&self) -> Known<u32> {
+        known(self.attributes.uid)
+    }
+
+    fn folder(&self) -> Known<&str> {
+        known(self.attributes.folder.as_deref())
+    }
+
+    fn account(&self) -> Known<&str> {
+        known(self.attributes.account.as_deref())
+    }
+
+    fn thread(&self) -> Known<&str> {
+        known(self.attributes.thread.as_deref())
+    }
+
+    fn gmail(&self, query: &str) -> Known<bool> {
+        self.attributes.gmail(query)
+    }
+
+    fn extra(&self, _number: u32) -> Known<bool> {
+        Known::Absent
+    }
+
+    fn header(&self) -> Option<&Header> {
+        (self.allowed.get() >= Need::Header).then(|| self.content.header())
+    }
+
+    fn parts(&self) -> Option<&[PartFacts]> {
+        (self.allowed.get() >= Need::Structure).then(|| self.content.parts())
+    }
+
+    fn texts(&self) -> Option<&[String]> {
+        (self.allowed.get() >= Need::Body).then(|| self.content.texts())
+    }
+}
+
+/// A message of which pieces come one by one, as from a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gathered {
+    /// What the source keeps beside it; `None` until it has been fetched.
+    pub attributes: Option<Attributes>,
+    /// Its header, once fetched.
+    pub header: Option<Header>,
+    /// Its parts, once fetched.
+    pub parts: Option<Vec<PartFacts>>,
+    /// The texts in it, once fetched.
+    pub texts: Option<Vec<String>>,
+    /// The answers to [`super::Term::Extra`], by number; a missing one counts as not known.
+    pub extra: Vec<(u32, bool)>,
+}
+
+impl Gathered {
+    fn attribute<'a, T>(&'a self, value: impl FnOnce(&'a Attributes) -> Known<T>) -> Known<T> {
+        self.attributes.as_ref().map_or(Known::Unknown, value)
+    }
+}
+
+impl Facts for Gathered {
+    fn flag(&self, name: &str) -> Known<bool> {
+        self.attribute(|attributes| attributes.flag(name))
+    }
+
+    fn any_flag(&self) -> Known<bool> {
+        self.attribute(Attributes::any_flag)
+    }
+
+    fn size(&self) -> Known<u64> {
+        self.attribute(|attributes| known(attributes.size))
+    }
+
+    fn received(&self) -> Known<Timestamp> {
+        self.attribute(|attributes| known(attributes.received))
+    }
+
+    fn uid(&self) -> Known<u32> {
+        self.attribute(|attributes| known(attributes.uid))
+    }
+
+    fn folder(&self) -> Known<&str> {
+        self.attribute(|attributes| known(attributes.folder.as_deref()))
+    }
+
+    fn account(&self) -> Known<&str> {
+        self.attribute(|attributes| known(attributes.account.as_deref()))
+    }
+
+    fn thread(&self) -> Known<&str> {
+        self.attribute(|attributes| known(attributes.thread.as_deref()))
+    }
+
+    fn gmail(&self, query: &str) -> Known<bool> {
+        self.attribute(|attributes| attributes.gmail(query))
+    }
+
+    fn extra(&self, number: u32) -> Known<bool> {
+        let found = self.extra.iter().find(|(other, _)| *other == number);
+        found.map_or(Known::Unknown, |(_, is)| Known::Is(*is))
+    }
+
+    fn header(&self) -> Option<&Header> {
+        self.header.as_ref()
+    }
+
+    fn parts(&self) -> Option<&[PartFacts]> {
+        self.parts.as_deref()
+    }
+
+    fn texts(&self) -> Option<&[String]> {
+        self.texts.as_deref()
+    }
+}

@@ -1,0 +1,184 @@
+//! What a value is compared with: a substring, a regular expression, or anything at all.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use memchr::memmem::Finder;
+use regex::{Regex, RegexBuilder};
+
+use crate::base::limits::NESTING;
+
+/// Most octets that a compiled regular expression may take.
+const REGEX_OCTETS: usize = 4 * 1024 * 1024;
+
+/// A value of a term.
+#[derive(Debug, Clone)]
+pub enum Pattern {
+    /// A substring, compared after folding.
+    Text(Box<Text>),
+    /// A regular expression, found anywhere in the text.
+    Regex(Regex),
+    /// `*`: there is such a field at all.
+    Present,
+}
+
+/// A substring and its folded form.
+#[derive(Debug, Clone)]
+pub struct Text {
+    text: String,
+    finder: Finder<'static>,
+}
+
+impl Text {
+    /// The substring as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Pattern {
+    /// A substring.
+    pub fn text(text: impl Into<String>) -> Pattern {
+        let text = text.into();
+        let finder = Finder::new(fold(&text).as_bytes()).into_owned();
+        Pattern::Text(Box::new(Text { text, finder }))
+    }
+
+    /// A regular expression in the syntax of the `regex` crate. Case is ignored, and `^`
+    /// and `$` stand for the ends of lines, CRLF and LF, unless flags in it say otherwise.
+    ///
+    /// # Errors
+    /// It cannot be read, or is too large.
+    pub fn regex(source: &str) -> Result<Pattern, regex::Error> {
+        let nesting = u32::try_from(NESTING).unwrap_or(u32::MAX);
+        RegexBuilder::new(&plain_slashes(source))
+            .case_insensitive(true)
+            .multi_line(true)
+            .crlf(true)
+            .size_limit(REGEX_OCTETS)
+            .dfa_size_limit(REGEX_OCTETS)
+            .nest_limit(nesting)
+            .build()
+            .map(Pattern::Regex)
+    }
+
+    /// Whether the text has this in it; always so for [`Pattern::Present`].
+    pub fn matches(&self, text: &str) -> bool {
+        match self {
+            Pattern::Text(wanted) => wanted.finder.find(fold(text).as_bytes()).is_some(),
+            Pattern::Regex(regex) => regex.is_match(text),
+            Pattern::Present => true,
+        }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        match (self, other) {
+            (Pattern::Text(one), Pattern::Text(other)) => one.text == other.text,
+            (Pattern::Regex(one), Pattern::Regex(other)) => one.as_str() == other.as_str(),
+            (Pattern::Present, Pattern::Present) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Pattern {}
+
+/// The expression with `\/` written as `/`, which means the same: so there is one way to
+/// write it, and the language's way to escape it comes on top.
+fn plain_slashes(source: &str) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut chars = source.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('/') => out.push('/'),
+            Some(escaped) => out.extend(['\\', escaped]),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// The text with case folded: ASCII by itself, anything else by Unicode's full mappings,
+/// upper case first so that `ß` is `ss` and final sigma is sigma.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        }
+    } else {
+        Cow::Owned(text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect())
+    }
+}
+
+/// Writes a text so that the parser reads it as the same text, in quotation marks unless
+/// it is plainly a word.
+pub(super) fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let plain = |c: char| c.is_alphanumeric() || "@._+-<>$%&!,;=#'~^|{}[]?`".contains(c);
+    let word = !text.is_empty()
+        && text.chars().all(plain)
+        && !text.starts_with('-')
+        && !matches!(text, "AND" | "OR" | "NOT");
+    if word {
+        return f.write_str(text);
+    }
+    f.write_str("\"")?;
+    for c in text.chars() {
+        if c == '"' || c == '\\' {
+            f.write_str("\\")?;
+        }
+        write!(f, "{c}")?;
+    }
+    f.write_str("\"")
+}
+
+impl fmt::Display for Pattern {
+    /// As the language writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pattern::Text(wanted) => write_text(f, &wanted.text),
+            Pattern::Regex(regex) => write!(f, "/{}/", regex.as_str().replace('/', "\\/")),
+            Pattern::Present => f.write_str("*"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn substrings_ignore_case_in_every_script() {
+        for (wanted, text) in [
+            ("ann", "Dear ANNA"),
+            ("STRASSE", "Hauptstraße 1"),
+            ("straße", "HAUPTSTRASSE"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("привет", "ПРИВЕТ, мир"),
+            ("東京", "新東京国際"),
+            ("éa", "CRÉATION"),
+            ("", ""),
+        ] {
+            assert!(Pattern::text(wanted).matches(text), "{wanted} in {text}");
+        }
+        assert!(!Pattern::text("ann").matches("an n"));
+        assert!(!Pattern::text("x").matches(""));
+    }
+
+    #[test]
+    fn regular_expressions() {
+        let invoice = Pattern::regex("inv-[0-9]{6}$").unwrap();
+        assert!(invoice.matches("first\r\nsee INV-123456\r\nlast"));
+        assert!(!Pattern::regex("(?-i)inv").unwrap().matches("INV"));
+        assert!(Pattern::regex("(").is_err());
+        assert!(Pattern::regex("((a{1000}){1000}){1000}").is_err());
+        assert!(Pattern::regex(&"(".repeat(10_000)).is_err());
+    }
+}

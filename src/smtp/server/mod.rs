@@ -1,0 +1,195 @@
+//! The server of SMTP, submission and LMTP.
+//!
+//! RFC 5321, RFC 6409, RFC 2033, and the extensions of [`crate::smtp::syntax::ehlo`]. [`session`]
+//! knows what may come when, and has no sockets; [`serve`] moves octets between a session and a
+//! wire; [`message`] holds what a client sends, spooled to a file when it is large. Who may
+//! receive mail, and where it goes, is the [`Delivery`]'s business.
+
+pub mod message;
+pub mod serve;
+pub mod session;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::net::deadline;
+use crate::sasl::Secrets;
+use crate::smtp::syntax::ehlo::Capabilities;
+use crate::smtp::syntax::parameter::{MailParameters, RcptParameters};
+use crate::smtp::syntax::path::{ForwardPath, ReversePath};
+use crate::smtp::syntax::reply::Reply;
+
+pub use message::Message;
+pub use serve::{Service, serve};
+pub use session::Session;
+
+/// Which protocol a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// SMTP between servers: anybody may send to whom the [`Delivery`] takes.
+    Smtp,
+    /// Submission (RFC 6409): MAIL only after AUTH.
+    Submission,
+    /// LMTP: LHLO, and a reply per recipient.
+    Lmtp,
+}
+
+/// How a listener behaves; shared by its sessions.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The server's name in the greeting and in EHLO.
+    pub name: String,
+    /// The protocol.
+    pub mode: Mode,
+    /// What may be offered; what a session cannot have at the moment is left out (STARTTLS
+    /// under TLS, PLAIN without it, `-PLUS` without channel binding, REQUIRETLS without TLS).
+    /// The greeting is put in by the session.
+    pub offer: Capabilities,
+    /// PLAIN and the like are offered without TLS too.
+    pub allow_cleartext: bool,
+    /// MAIL only under TLS.
+    pub require_tls: bool,
+    /// Octets of a message; more is read and refused.
+    pub message_octets: u64,
+    /// Recipients of one transaction.
+    pub recipients: usize,
+    /// Octets of a command line, its CRLF included.
+    pub line_octets: usize,
+    /// Commands refused in one session before it is ended with a 421.
+    pub bad_commands: u32,
+    /// How long a client may be silent.
+    pub idle: Duration,
+}
+
+impl Settings {
+    /// Everything offered, and limits that no honest client meets. Mechanisms are those of the
+    /// caller, by their IANA names.
+    pub fn new(name: &str, mode: Mode, mechanisms: &[&str]) -> Self {
+        let message_octets = 64 * 1024 * 1024;
+        Self {
+            name: name.to_owned(),
+            mode,
+            offer: Capabilities {
+                size: Some(message_octets),
+                pipelining: true,
+                eight_bit_mime: true,
+                smtputf8: true,
+                chunking: true,
+                binary_mime: true,
+                dsn: true,
+                auth: mechanisms.iter().map(|name| (*name).to_owned()).collect(),
+                starttls: true,
+                require_tls: true,
+                enhanced_status_codes: true,
+                ..Capabilities::default()
+            },
+            allow_cleartext: false,
+            require_tls: false,
+            message_octets,
+            recipients: 1000,
+            // RFC 4954 section 4 wants room for AUTH; every other command needs less.
+            line_octets: 12_288,
+            bad_commands: 50,
+            idle: deadline::SMTP_COMMAND,
+        }
+    }
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address; `None` on a Unix socket.
+    pub address: Option<SocketAddr>,
+    /// The argument of its EHLO, LHLO or HELO; empty before.
+    pub name: String,
+    /// It said HELO only.
+    pub is_old: bool,
+    /// TLS in words, while it protects the session.
+    pub tls: Option<String>,
+    /// Whose mail it may send, after AUTH.
+    pub user: Option<String>,
+    /// What XCLIENT said of the client behind it.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// A transaction: who sends, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The client.
+    pub peer: Peer,
+    /// Whether it came by LMTP.
+    pub is_lmtp: bool,
+    /// The reverse-path.
+    pub from: ReversePath,
+    /// Parameters of MAIL.
+    pub parameters: MailParameters,
+    /// The recipients that were accepted, with their parameters.
+    pub recipients: Vec<(ForwardPath, RcptParameters)>,
+}
+
+impl Envelope {
+    /// The Received field that RFC 5321 section 4.4 has a server put before a message, with its
+    /// CRLF: `by` is this server, `id` names the message, `date` is an RFC 5322 date-time.
+    pub fn received(&self, by: &str, id: &str, date: &str) -> String {
+        let from = match &self.peer.address {
+            Some(address) if address.is_ipv6() => format!(" ([IPv6:{}])", address.ip()),
+            Some(address) => format!(" ([{}])", address.ip()),
+            None => String::new(),
+        };
+        // RFC 3848 and RFC 6531 section 4.3 name the protocols.
+        let utf8 = if self.parameters.smtputf8 { "UTF8" } else { "" };
+        let kind = match (self.is_lmtp, self.peer.is_old) {
+            (true, _) => "LMTP",
+            (false, true) => "SMTP",
+            (false, false) if utf8.is_empty() => "ESMTP",
+            (false, false) => "SMTP",
+        };
+        let tls = if self.peer.tls.is_some() { "S" } else { "" };
+        let auth = if self.peer.user.is_some() { "A" } else { "" };
+        let name = &self.peer.name;
+        format!(
+            "Received: from {name}{from}\r\n\tby {by} with {utf8}{kind}{tls}{auth} id {id};\r\n\t{date}\r\n"
+        )
+    }
+}
+
+/// What stands behind the protocol: who is known here, and where mail goes.
+#[async_trait(?Send)]
+pub trait Delivery {
+    /// Whether mail from `from` is taken; the answer to MAIL when it is not.
+    ///
+    /// # Errors
+    /// The reply to give.
+    fn sender(&self, peer: &Peer, from: &ReversePath) -> Result<(), Reply> {
+        let _ = (peer, from);
+        Ok(())
+    }
+
+    /// Whether mail to `to` is taken; the answer to RCPT when it is not.
+    ///
+    /// # Errors
+    /// The reply to give.
+    fn recipient(&self, peer: &Peer, to: &ForwardPath) -> Result<(), Reply>;
+
+    /// Takes responsibility for a message, or not, for each recipient of `envelope` in order: a
+    /// reply for each. Without LMTP or PRDR the client hears only one: the first that is
+    /// positive, else the first; so a recipient that fails beside others that do not has to
+    /// be told of by a report.
+    async fn deliver(&self, envelope: Envelope, message: Message) -> Vec<Reply>;
+
+    /// Whether VRFY may tell of `text`; `None`: neither yes nor no (252).
+    fn verify(&self, text: &str) -> Option<Reply> {
+        let _ = text;
+        None
+    }
+
+    /// What logins are checked against, for a client whose certificate names `subject`; `None`:
+    /// nobody can log in.
+    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>>;
+}
+
+#[cfg(test)]
+mod tests;

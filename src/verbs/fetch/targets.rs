@@ -1,0 +1,325 @@
+//! Where fetched messages go. A target confirms in batches: what it has not confirmed may be
+//! lost with the machine, and is never reported as fetched.
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::message::{headers, words};
+use crate::store::maildir;
+use crate::store::{Error, Meta, Result, Sink, eml, mbox};
+use crate::ui::{Output, output, sanitize};
+
+/// Takes messages, and makes them stable when told to.
+#[async_trait(?Send)]
+pub trait Target: Sink {
+    /// What was taken since the last commit is there to stay when this answers.
+    async fn commit(&mut self) -> Result<()>;
+}
+
+/// A Maildir.
+pub struct IntoMaildir(pub maildir::Writer);
+
+/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
+const BATCH_MESSAGES: usize = 1024;
+
+/// Octets that wait for a commit at the most.
+const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
+
+#[async_trait(?Send)]
+impl Sink for IntoMaildir {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.0.begin(message).await
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets)
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        self.0.end(message).await?;
+        if self.0.pending() >= BATCH_MESSAGES || self.0.pending_octets() >= BATCH_OCTETS {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for IntoMaildir {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.commit().await.map(|_| ())
+    }
+}
+
+/// An mbox.
+pub struct IntoMbox(pub mbox::Appender);
+
+#[async_trait(?Send)]
+impl Sink for IntoMbox {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.0.start(message)
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets)
+    }
+
+    async fn end(&mut self, _: &Meta) -> Result<()> {
+        self.0.close()?;
+        if self.0.pending() >= BATCH_MESSAGES {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for IntoMbox {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.commit().await.map(|_| ())
+    }
+}
+
+/// A folder of .eml files, each named by its message's id.
+pub struct IntoEml(pub eml::Writer);
+
+#[async_trait(?Send)]
+impl Sink for IntoEml {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.0.begin(message).await
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets)
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        self.0.end(message).await
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for IntoEml {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.commit().await.map(|_| ())
+    }
+}
+
+/// stdout: the octets as they are.
+pub struct Raw<'o>(pub &'o mut Output);
+
+#[async_trait(?Send)]
+impl Sink for Raw<'_> {
+    async fn begin(&mut self, _: &Meta) -> Result<()> {
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        if self.0.is_terminal() {
+            let text = String::from_utf8_lossy(octets);
+            return self.0.octets(sanitize::text(&text).as_bytes()).map_err(failed);
+        }
+        self.0.octets(octets).map_err(failed)
+    }
+
+    async fn end(&mut self, _: &Meta) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for Raw<'_> {
+    async fn commit(&mut self) -> Result<()> {
+        self.0.flush().map_err(failed)
+    }
+}
+
+/// An output error as a store's: a reader that went away is no failure.
+pub fn failed(error: output::Error) -> Error {
+    match error {
+        output::Error::Closed => Error::OutputClosed,
+        output::Error::Io(error) => Error::Caller(Box::new(error)),
+    }
+}
+
+/// stdout as an mbox, for several whole messages.
+pub struct AsMbox<'o>(pub mbox::Writer<OutputWriter<'o>>);
+
+/// Lets a format's writer write to the output.
+pub struct OutputWriter<'o>(pub &'o mut Output);
+
+impl std::io::Write for OutputWriter<'_> {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.octets(octets).map_err(io)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush().map_err(io)
+    }
+}
+
+fn io(error: output::Error) -> std::io::Error {
+    match error {
+        output::Error::Closed => std::io::ErrorKind::BrokenPipe.into(),
+        output::Error::Io(error) => error,
+    }
+}
+
+fn of_writer(error: std::io::Error) -> Error {
+    failed(output::Error::from(error))
+}
+
+#[async_trait(?Send)]
+impl Sink for AsMbox<'_> {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        let flags = message.flags.clone().unwrap_or_default();
+        self.0.start(message.received, &flags).map_err(of_writer)
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.0.write(octets).map_err(of_writer)
+    }
+
+    async fn end(&mut self, _: &Meta) -> Result<()> {
+        self.0.close().map_err(of_writer)
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for AsMbox<'_> {
+    async fn commit(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// stdout as JSON Lines.
+pub struct AsJson<'o> {
+    out: &'o mut Output,
+    /// Names a message.
+    reference: Box<dyn Fn(&crate::store::Id) -> String + 'o>,
+    /// Only the header is fetched: it is taken apart.
+    headers: bool,
+    held: Vec<u8>,
+    octets: u64,
+}
+
+impl<'o> AsJson<'o> {
+    /// `reference` names a message; `headers` takes what comes apart as header fields.
+    pub fn new(
+        out: &'o mut Output,
+        reference: Box<dyn Fn(&crate::store::Id) -> String + 'o>,
+        headers: bool,
+    ) -> Self {
+        Self { out, reference, headers, held: Vec::new(), octets: 0 }
+    }
+}
+
+/// Octets of base64 that are encoded at a time, a multiple of three.
+const ENCODE_OCTETS: usize = 48 * 1024;
+
+#[async_trait(?Send)]
+impl Sink for AsJson<'_> {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.held.clear();
+        self.octets = 0;
+        if !self.headers {
+            let reference = json!((self.reference)(&message.id));
+            let start = format!("{{\"reference\":{reference},\"content\":\"");
+            self.out.octets(start.as_bytes()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.octets += octets.len() as u64;
+        self.held.extend_from_slice(octets);
+        if !self.headers {
+            let whole = self.held.len() / ENCODE_OCTETS * ENCODE_OCTETS;
+            let text = base64::engine::general_purpose::STANDARD.encode(&self.held[..whole]);
+            self.out.octets(text.as_bytes()).map_err(failed)?;
+            self.held.drain(..whole);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        let flags: Option<Vec<&str>> = message
+            .flags
+            .as_ref()
+            .map(|flags| flags.iter().map(crate::store::Flag::name).collect());
+        let received = message.received.map(|received| {
+            crate::base::date::Zoned {
+                seconds: received.seconds,
+                offset_seconds: received.offset_seconds,
+            }
+            .message()
+        });
+        if self.headers {
+            let fields: Vec<[String; 2]> = headers::fields(&self.held)
+                .map(|field| {
+                    [
+                        String::from_utf8_lossy(field.name).into_owned(),
+                        words::decode(&field.unfolded()),
+                    ]
+                })
+                .collect();
+            let object = json!({
+                "reference": (self.reference)(&message.id),
+                "headers": fields,
+                "flags": flags,
+                "received": received,
+            });
+            return self.out.json(&object).map_err(failed);
+        }
+        let text = base64::engine::general_purpose::STANDARD.encode(&self.held);
+        let end = json!({"octets": self.octets, "flags": flags, "received": received}).to_string();
+        let line = format!("{text}\",{}\n", &end[1..]);
+        self.out.octets(line.as_bytes()).map_err(failed)
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for AsJson<'_> {
+    async fn commit(&mut self) -> Result<()> {
+        self.out.flush().map_err(failed)
+    }
+}
+
+/// Every target gets every message.
+pub struct All<'t>(pub Vec<Box<dyn Target + 't>>);
+
+#[async_trait(?Send)]
+impl Sink for All<'_> {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        for target in &mut self.0 {
+            target.begin(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        for target in &mut self.0 {
+            target.chunk(octets).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        for target in &mut self.0 {
+            target.end(message).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
+impl Target for All<'_> {
+    async fn commit(&mut self) -> Result<()> {
+        for target in &mut self.0 {
+            target.commit().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line of `serve-test`.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::certificates::Preset;
+use super::listeners::Port;
+
+/// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
+///
+/// With `-- CMD`, the servers live as long as CMD, which finds them in its environment
+/// (SMTP_URL, IMAPS_URL, ... and accounts for pillarbox itself), and whose exit status is
+/// passed on. Without, one line of JSON on standard output says which ports are ready, and the
+/// servers run until they are interrupted. Mail is kept in memory.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// A user with a mailbox; repeatable (default: alice:secret and bob:secret)
+    #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = user)]
+    pub users: Vec<(String, String)>,
+
+    /// Let anybody log in with any password, and give every recipient a mailbox
+    #[arg(long)]
+    pub any_user: bool,
+
+    /// Mail for unknown recipients goes to this user instead of being refused
+    #[arg(long, value_name = "NAME")]
+    pub catch_all: Option<String>,
+
+    /// The domain of the users' addresses (mail to any other domain is taken for it too)
+    #[arg(long, value_name = "DOMAIN", default_value = "example.test")]
+    pub domain: String,
+
+    /// Put the messages of this mbox, Maildir or file into the first user's INBOX
+    #[arg(long, value_name = "PATH")]
+    pub seed_mail: Vec<PathBuf>,
+
+    /// Listen on a port of choice, as imap=1143; repeatable (default: any free port)
+    #[arg(long = "port", value_name = "PROTOCOL=PORT")]
+    pub ports: Vec<Port>,
+
+    /// Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub listen: IpAddr,
+
+    /// How good the certificate is
+    #[arg(long, value_name = "PRESET", default_value = "valid")]
+    pub tls: Preset,
+
+    /// Let passwords cross connections without TLS
+    #[arg(long)]
+    pub allow_cleartext: bool,
+
+    /// Write the line of JSON to this file descriptor instead of standard output
+    #[arg(long, value_name = "FD", value_parser = clap::value_parser!(i32).range(0..))]
+    pub ready_fd: Option<i32>,
+
+    /// Show every dialogue on standard error, secrets left out
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Write every dialogue to FILE as JSON Lines with microsecond times
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// The command to run, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+fn user(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, password)) if is_name(name) && !password.is_empty() => {
+            Ok((name.to_owned(), password.to_owned()))
+        }
+        _ => Err("want NAME:PASSWORD, the name of letters, digits, `.`, `_` and `-`".into()),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"._-@".contains(&octet))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Run a test suite against the servers:
+    pillarbox serve-test -- sh examples/tour.sh
+  A shell to look around in (pillarbox fetch alice, curl $IMAPS_URL ...):
+    pillarbox serve-test -- sh -c 'curl -s --cacert \"$CURL_CA_BUNDLE\" -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
+  Meet an expired certificate:
+    pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch \"imaps://alice@$IMAPS_HOST:$IMAPS_PORT\"'";

@@ -1,0 +1,204 @@
+//! Starts the servers, tells that they are ready, runs the command or waits to be stopped.
+
+use std::io::Write as _;
+use std::process::ExitStatus;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::Args;
+use super::certificates::{Certificates, system_roots_pem};
+use super::environment::{Facts, Scratch};
+use super::listeners::Listeners;
+use super::seed;
+use super::service::{Parts, Services};
+use super::users::Users;
+use crate::base::secret::Secret;
+use crate::config::credentials::hide_password;
+use crate::net::transcript::{Redactor, Transcript};
+use crate::open::Context;
+use crate::ui::{Exit, Failure, report, trace};
+
+/// How `serve-test` ends: its own exit code, or the wrapped command's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Ours.
+    Own(Exit),
+    /// The command's.
+    Command(u8),
+}
+
+/// Serves until the command ends, or a signal comes.
+///
+/// # Errors
+/// Whatever keeps the servers or the command from starting.
+pub async fn run(args: Args, context: &Context) -> Result<Ended> {
+    let local = tokio::task::LocalSet::new();
+    local.run_until(serve(args, context)).await
+}
+
+async fn serve(args: Args, context: &Context) -> Result<Ended> {
+    let scratch = Scratch::new()?;
+    let default =
+        [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
+    let named = if args.users.is_empty() { default.to_vec() } else { args.users.clone() };
+    if !args.listen.is_loopback() {
+        report::warning(
+            "a test server listens beyond this machine: anybody who reaches it can use it",
+        );
+    }
+    let redactor = Rc::new(Redactor::default());
+    for (_, password) in &named {
+        redactor.learn(&Secret::new(password.as_bytes()));
+    }
+    let certificates = Certificates::new(args.tls)?;
+    let authority = scratch.write("ca.pem", &certificates.authority_pem)?;
+    let bundle =
+        scratch.write("bundle.pem", &(system_roots_pem() + "\n" + &certificates.authority_pem))?;
+    let lmtp = scratch.path().join("lmtp.sock");
+    let listeners = Listeners::bind(args.listen, &args.ports, &lmtp).await?;
+    let users = Users::new(&named, args.any_user, args.catch_all.as_deref(), "localhost");
+    if let Some(name) = &args.catch_all
+        && users.mail(name).is_none()
+    {
+        return Err(Failure::usage(format!("--catch-all {name}: no such user")).into());
+    }
+    for path in &args.seed_mail {
+        seed::mail(&users, path, context).await?;
+    }
+    let services = Services::new(Parts {
+        host: "localhost".into(),
+        users,
+        acceptor: certificates.acceptor.clone(),
+        allow_cleartext: args.allow_cleartext,
+        transcript: transcript(&args)?,
+        redactor,
+    });
+    let ports = listeners.ports();
+    let config = scratch.path().join("config.toml");
+    let facts = Facts {
+        ports: &ports,
+        address: args.listen,
+        users: &named,
+        domain: &args.domain,
+        lmtp: &lmtp,
+        authority: &authority,
+        bundle: &bundle,
+        config: &config,
+    };
+    scratch.write("config.toml", &facts.configuration())?;
+    listeners.serve(&services);
+    let mut signals = Signals::new()?;
+    if args.command.is_empty() || args.ready_fd.is_some() {
+        tell_ready(&facts, args.ready_fd)?;
+    }
+    if args.command.is_empty() {
+        signals.next().await;
+        return Ok(Ended::Own(Exit::Ok));
+    }
+    command(&args, &facts, &mut signals).await
+}
+
+fn transcript(args: &Args) -> Result<Option<Rc<dyn Transcript>>> {
+    let mut all: Vec<Rc<dyn Transcript>> = Vec::new();
+    if args.verbose {
+        all.push(Rc::new(trace::Printed::server()));
+    }
+    if let Some(path) = &args.trace {
+        let file = trace::private_file(path).map_err(|error| {
+            Failure::new(Exit::CantCreate, format!("cannot make {}: {error}", path.display()))
+        })?;
+        all.push(Rc::new(trace::Traced::new(Box::new(file))));
+    }
+    Ok(match all.len() {
+        0 => None,
+        _ => Some(Rc::new(trace::All(all))),
+    })
+}
+
+fn tell_ready(facts: &Facts<'_>, descriptor: Option<i32>) -> Result<()> {
+    let line = format!("{}\n", facts.ready());
+    match descriptor {
+        None => {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).context("stdout")
+        }
+        Some(number) => std::fs::File::options()
+            .write(true)
+            .open(format!("/dev/fd/{number}"))
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(|error| {
+                Failure::usage(format!("--ready-fd {number}: cannot be written: {error}")).into()
+            }),
+    }
+}
+
+async fn command(args: &Args, facts: &Facts<'_>, signals: &mut Signals) -> Result<Ended> {
+    let mut command = tokio::process::Command::new(&args.command[0]);
+    command.args(&args.command[1..]).envs(facts.variables()).kill_on_drop(true);
+    hide_password(command.as_std_mut());
+    // The same program under its usual name, for scripts that call it.
+    if let Ok(own) = std::env::current_exe()
+        && let Some(folder) = own.parent()
+    {
+        let mut path = vec![folder.to_owned()];
+        if let Some(inherited) = std::env::var_os("PATH") {
+            path.extend(std::env::split_paths(&inherited));
+        }
+        if let Ok(path) = std::env::join_paths(path) {
+            command.env("PATH", path);
+        }
+    }
+    let mut child = command.spawn().map_err(|error| {
+        let name = args.command[0].to_string_lossy();
+        Failure::new(Exit::Wrapper, format!("cannot run {name}: {error}"))
+    })?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.context("the command")?,
+            kind = signals.next() => {
+                if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok())
+                    && let Some(pid) = rustix::process::Pid::from_raw(pid)
+                    && let Some(kind) = rustix::process::Signal::from_named_raw(kind.as_raw_value())
+                {
+                    // It may have ended this moment.
+                    let _ = rustix::process::kill_process(pid, kind);
+                }
+            }
+        }
+    };
+    Ok(Ended::Command(code(status)))
+}
+
+/// As a shell tells it: 128 and the signal for a command that one ended.
+fn code(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt as _;
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).unwrap_or(255)
+}
+
+/// The signals that end us, or that are passed on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hangup.recv() => SignalKind::hangup(),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One connection, from its first octet to its last, by the protocol of its listener.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::listeners::{Kind, Protocol};
+use super::users::{Drops, Post, Users, logins};
+use crate::imap;
+use crate::net::Wire;
+use crate::net::tls::Acceptor;
+use crate::net::transcript::{Event, Redactor, Transcript};
+use crate::net::wire::Tap;
+use crate::pop;
+use crate::sasl::Mechanism;
+use crate::smtp;
+
+/// What all connections share.
+pub struct Services {
+    smtp: smtp::server::Service,
+    submission: smtp::server::Service,
+    lmtp: smtp::server::Service,
+    pop: pop::server::Service,
+    imap: Rc<imap::server::Server>,
+    users: Rc<Users>,
+    acceptor: Acceptor,
+    transcript: Option<Rc<dyn Transcript>>,
+    redactor: Rc<Redactor>,
+    connections: Cell<u32>,
+    start: Instant,
+}
+
+/// What the services are made of.
+pub struct Parts {
+    /// The server's name.
+    pub host: String,
+    /// Who has mail here.
+    pub users: Rc<Users>,
+    /// TLS.
+    pub acceptor: Acceptor,
+    /// Passwords may cross in the clear.
+    pub allow_cleartext: bool,
+    /// Who listens to the dialogues.
+    pub transcript: Option<Rc<dyn Transcript>>,
+    /// Secrets to blot out of them.
+    pub redactor: Rc<Redactor>,
+}
+
+impl Services {
+    /// Ready to serve.
+    pub fn new(parts: Parts) -> Rc<Self> {
+        let mechanisms: Vec<&str> = Mechanism::ALL
+            .iter()
+            .filter(|mechanism| **mechanism != Mechanism::Anonymous)
+            .map(|mechanism| mechanism.name())
+            .collect();
+        let service = |mode| {
+            let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
+            settings.allow_cleartext = parts.allow_cleartext;
+            smtp::server::Service {
+                settings: Rc::new(settings),
+                delivery: Rc::new(Post(parts.users.clone())),
+                acceptor: Some(parts.acceptor.clone()),
+            }
+        };
+        Rc::new(Self {
+            smtp: service(smtp::server::Mode::Smtp),
+            submission: service(smtp::server::Mode::Submission),
+            lmtp: service(smtp::server::Mode::Lmtp),
+            imap: Rc::new(imap::server::Server {
+                accounts: parts.users.clone(),
+                acceptor: Some(parts.acceptor.clone()),
+                settings: imap::server::Settings {
+                    host: parts.host.clone(),
+                    allow_cleartext: parts.allow_cleartext,
+                    ..imap::server::Settings::default()
+                },
+            }),
+            users: parts.users.clone(),
+            pop: {
+                let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
+                settings.allow_cleartext = parts.allow_cleartext;
+                pop::server::Service {
+                    settings: Rc::new(settings),
+                    maildrops: Rc::new(Drops(parts.users.clone())),
+                    acceptor: Some(parts.acceptor.clone()),
+                }
+            },
+            acceptor: parts.acceptor.clone(),
+            transcript: parts.transcript,
+            redactor: parts.redactor,
+            connections: Cell::new(0),
+            start: Instant::now(),
+        })
+    }
+
+    /// Serves one connection. What goes wrong on it is the client's to see, and the
+    /// transcript's to tell.
+    pub async fn serve(&self, kind: Kind, mut wire: Wire, address: Option<SocketAddr>) {
+        self.connections.set(self.connections.get() + 1);
+        if let Some(transcript) = &self.transcript {
+            let tap = Tap {
+                transcript: transcript.clone(),
+                redactor: self.redactor.clone(),
+                connection: self.connections.get(),
+                start: self.start,
+            };
+            let whom = match address {
+                Some(address) => format!("{address} by {}", kind.name),
+                None => format!("a Unix socket by {}", kind.name),
+            };
+            transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
+            wire.set_tap(tap);
+        }
+        if kind.implicit_tls && wire.accept_tls(&self.acceptor).await.is_err() {
+            return;
+        }
+        let peer = smtp::server::Peer { address, ..smtp::server::Peer::default() };
+        // An error ends one connection, and the next client does not care.
+        let _ = match kind.protocol {
+            Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, None).await,
+            Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, None).await,
+            Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
+            Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
+            Protocol::Imap => {
+                let subject = wire.tls().and_then(|session| session.client_subject.clone());
+                let secrets = logins(&self.users, subject.as_deref());
+                imap::server::serve(wire, self.imap.clone(), secrets).await
+            }
+        };
+    }
+}

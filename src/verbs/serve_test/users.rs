@@ -1,0 +1,316 @@
+//! Who has a mailbox, who may log in, and where mail goes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use async_trait::async_trait;
+
+use crate::base::date::Zoned;
+use crate::base::secret::Secret;
+use crate::pop::server::{Maildrops, Unavailable};
+use crate::sasl::Secrets;
+use crate::smtp::server::{Delivery, Envelope, Message, Peer};
+use crate::smtp::syntax::path::ForwardPath;
+use crate::smtp::syntax::reply::Reply;
+use crate::store::memory::{Account, Memory, NewMessage, Shared};
+use crate::store::{
+    self, Body as _, Deleted, Flags, Id, Listed, Received, Sink, Spool, Store as _, What,
+};
+
+/// The folders that every mailbox has beside its INBOX, with their special use (RFC 6154).
+const FOLDERS: [(&str, &str); 5] = [
+    ("Archive", "\\Archive"),
+    ("Drafts", "\\Drafts"),
+    ("Junk", "\\Junk"),
+    ("Sent", "\\Sent"),
+    ("Trash", "\\Trash"),
+];
+
+/// All users and their mail.
+pub struct Users {
+    accounts: RefCell<BTreeMap<String, User>>,
+    /// Anybody is a user.
+    any: bool,
+    catch_all: Option<String>,
+    uid_validity: u32,
+    /// The name of this server in Received fields.
+    host: String,
+    deliveries: RefCell<u64>,
+    /// Whose maildrop a POP3 session holds.
+    held: RefCell<BTreeSet<String>>,
+}
+
+struct User {
+    password: Option<Secret>,
+    mail: Shared,
+}
+
+impl Users {
+    /// Users with their passwords.
+    pub fn new(
+        users: &[(String, String)],
+        any: bool,
+        catch_all: Option<&str>,
+        host: &str,
+    ) -> Rc<Self> {
+        let now = crate::open::now().seconds;
+        let all = Self {
+            accounts: RefCell::default(),
+            any,
+            catch_all: catch_all.map(str::to_lowercase),
+            uid_validity: u32::try_from(now).unwrap_or(1),
+            host: host.to_owned(),
+            deliveries: RefCell::new(0),
+            held: RefCell::default(),
+        };
+        for (name, password) in users {
+            all.add(name, Some(Secret::new(password.as_bytes())));
+        }
+        Rc::new(all)
+    }
+
+    fn add(&self, name: &str, password: Option<Secret>) -> Shared {
+        let mail = Account::shared(self.uid_validity, crate::store::system_clock());
+        for (folder, special_use) in FOLDERS {
+            let made = mail.borrow_mut().create(folder, &[special_use.to_owned()]);
+            debug_assert!(made.is_ok(), "{folder} is a new name");
+            mail.borrow_mut().set_subscribed(folder, true);
+        }
+        let user = User { password, mail: mail.clone() };
+        self.accounts.borrow_mut().insert(name.to_lowercase(), user);
+        mail
+    }
+
+    /// The mail of the user who logged in by this name.
+    pub fn mail(&self, name: &str) -> Option<Shared> {
+        let name = self.canonical(name);
+        let known = self.accounts.borrow().get(&name).map(|user| user.mail.clone());
+        match known {
+            Some(mail) => Some(mail),
+            None if self.any => Some(self.add(&name, None)),
+            None => None,
+        }
+    }
+
+    /// Every user's mail, by name.
+    pub fn all(&self) -> Vec<(String, Shared)> {
+        self.accounts
+            .borrow()
+            .iter()
+            .map(|(name, user)| (name.clone(), user.mail.clone()))
+            .collect()
+    }
+
+    /// A name as it is kept: in lower case, and without a domain unless the user has one.
+    fn canonical(&self, name: &str) -> String {
+        let name = name.to_lowercase();
+        if self.accounts.borrow().contains_key(&name) {
+            return name;
+        }
+        match name.rsplit_once('@') {
+            Some((local, _)) => local.to_owned(),
+            None => name,
+        }
+    }
+
+    /// Whose mail a recipient's is; `None` when nobody's.
+    fn of_recipient(&self, to: &ForwardPath) -> Option<Shared> {
+        let address = to.to_string().to_lowercase();
+        let local = address.rsplit_once('@').map_or(address.as_str(), |(local, _)| local);
+        let plain = local.split_once('+').map_or(local, |(user, _)| user);
+        let known = [address.as_str(), local, plain]
+            .into_iter()
+            .find_map(|name| self.accounts.borrow().get(name).map(|user| user.mail.clone()));
+        let first = || self.accounts.borrow().values().next().map(|user| user.mail.clone());
+        known
+            .or_else(|| self.any.then(|| self.add(plain, None)))
+            .or_else(|| self.mail(self.catch_all.as_deref()?))
+            .or_else(|| to.is_postmaster().then(first).flatten())
+    }
+}
+
+/// What one connection's logins are checked against.
+struct Logins {
+    users: Rc<Users>,
+    /// The name in the client's certificate.
+    subject: Option<String>,
+}
+
+impl Secrets for Logins {
+    fn password(&self, user: &str) -> Option<Secret> {
+        let name = self.users.canonical(user);
+        self.users.accounts.borrow().get(&name).and_then(|user| user.password.clone())
+    }
+
+    /// A user's password is its token too.
+    fn token_is_valid(&self, user: &str, token: &[u8]) -> bool {
+        self.users.any || self.password(user).is_some_and(|secret| secret.expose() == token)
+    }
+
+    fn external_identity(&self) -> Option<String> {
+        self.subject.clone()
+    }
+
+    fn may_act_as(&self, user: &str, authorize_as: &str) -> bool {
+        self.users.canonical(user) == self.users.canonical(authorize_as)
+    }
+
+    fn any(&self) -> bool {
+        self.users.any
+    }
+}
+
+/// The logins of a client whose certificate names `subject`.
+pub fn logins(users: &Rc<Users>, subject: Option<&str>) -> Rc<dyn Secrets> {
+    Rc::new(Logins { users: users.clone(), subject: subject.map(str::to_owned) })
+}
+
+impl crate::imap::server::Accounts for Users {
+    fn account(&self, user: &str) -> Option<Shared> {
+        self.mail(user)
+    }
+}
+
+/// Puts mail into mailboxes.
+pub struct Post(pub Rc<Users>);
+
+#[async_trait(?Send)]
+impl Delivery for Post {
+    fn recipient(&self, _: &Peer, to: &ForwardPath) -> Result<(), Reply> {
+        match self.0.of_recipient(to) {
+            Some(_) => Ok(()),
+            None => Err(Reply::enhanced(550, (5, 1, 1), "no such user here")),
+        }
+    }
+
+    async fn deliver(&self, envelope: Envelope, mut message: Message) -> Vec<Reply> {
+        let id = {
+            let mut count = self.0.deliveries.borrow_mut();
+            *count += 1;
+            format!("{:x}-{count}", self.0.uid_validity)
+        };
+        let date: Zoned = crate::open::now();
+        let return_path = format!("Return-Path: <{}>\r\n", envelope.from);
+        let trace = envelope.received(&self.0.host, &id, &date.message());
+        let mut octets = Vec::with_capacity(
+            return_path.len() + trace.len() + usize::try_from(message.octets()).unwrap_or_default(),
+        );
+        octets.extend_from_slice(return_path.as_bytes());
+        octets.extend_from_slice(trace.as_bytes());
+        let mut block = [0; 64 * 1024];
+        loop {
+            match message.read(&mut block).await {
+                Ok(0) => break,
+                Ok(count) => octets.extend_from_slice(&block[..count]),
+                Err(_) => {
+                    let reply = Reply::enhanced(451, (4, 3, 0), "the message could not be kept");
+                    return vec![reply; envelope.recipients.len()];
+                }
+            }
+        }
+        let octets: std::sync::Arc<[u8]> = octets.into();
+        let received = Received { seconds: date.seconds, offset_seconds: date.offset_seconds };
+        envelope
+            .recipients
+            .iter()
+            .map(|(to, _)| {
+                let message = NewMessage {
+                    flags: Flags::new(),
+                    received: Some(received),
+                    octets: octets.clone(),
+                };
+                match self.0.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
+                    Some(()) => Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}")),
+                    None => Reply::enhanced(550, (5, 1, 1), "no such user here any more"),
+                }
+            })
+            .collect()
+    }
+
+    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
+        Some(logins(&self.0, subject))
+    }
+}
+
+/// Appends to a folder; `None` when it cannot take the message.
+pub fn put(mail: &Shared, folder: &str, message: NewMessage) -> Option<()> {
+    let mut mail = mail.borrow_mut();
+    let folder = mail.find(folder)?;
+    mail.append(folder, vec![message]).ok().map(|_| ())
+}
+
+/// INBOXes as maildrops.
+pub struct Drops(pub Rc<Users>);
+
+#[async_trait(?Send)]
+impl Maildrops for Drops {
+    async fn open(&self, user: &str) -> Result<Box<dyn Spool>, Unavailable> {
+        let name = self.0.canonical(user);
+        let mail =
+            self.0.mail(&name).ok_or_else(|| Unavailable::Permanent("no such mailbox".into()))?;
+        if !self.0.held.borrow_mut().insert(name.clone()) {
+            return Err(Unavailable::InUse);
+        }
+        let held = Held { users: self.0.clone(), name };
+        let temporary = |error: store::Error| Unavailable::Temporary(error.to_string());
+        let mut inbox = Memory::new(mail).map_err(temporary)?;
+        let status = inbox.select("INBOX", false).await.map_err(temporary)?;
+        Ok(Box::new(Maildrop { inbox, uid_validity: status.uid_validity, _held: held }))
+    }
+
+    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
+        Some(logins(&self.0, subject))
+    }
+}
+
+/// The lock on a maildrop (RFC 1939 section 4), let go with this value.
+struct Held {
+    users: Rc<Users>,
+    name: String,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.users.held.borrow_mut().remove(&self.name);
+    }
+}
+
+/// One user's INBOX under unique-ids that hold across restarts: UIDVALIDITY and UID.
+struct Maildrop {
+    inbox: Memory,
+    uid_validity: u32,
+    _held: Held,
+}
+
+impl Maildrop {
+    fn uids(&self, ids: &[Id]) -> Vec<Id> {
+        let prefix = format!("{}.", self.uid_validity);
+        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(|uid| Id(uid.into())).collect()
+    }
+}
+
+#[async_trait(?Send)]
+impl Spool for Maildrop {
+    async fn list(&mut self) -> store::Result<Vec<Listed>> {
+        let mut listed = self.inbox.list().await?;
+        for message in &mut listed {
+            message.id = Id(format!("{}.{}", self.uid_validity, message.id));
+        }
+        Ok(listed)
+    }
+
+    async fn read(&mut self, ids: &[Id], what: &What, sink: &mut dyn Sink) -> store::Result<()> {
+        let uids = self.uids(ids);
+        self.inbox.read(&uids, what, sink).await
+    }
+
+    async fn delete(&mut self, ids: &[Id]) -> store::Result<Deleted> {
+        let uids = self.uids(ids);
+        self.inbox.delete(&uids).await
+    }
+
+    async fn finish(&mut self) -> store::Result<()> {
+        self.inbox.finish().await
+    }
+}
