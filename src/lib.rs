@@ -30,6 +30,7 @@ pub mod pop;
 pub mod query;
 pub mod sasl;
 pub mod smtp;
+pub mod state;
 pub mod store;
 pub mod ui;
 pub mod verbs;

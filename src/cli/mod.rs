@@ -32,6 +32,8 @@ pub struct Cli {
 enum Verb {
     Send(Box<verbs::send::Args>),
     Fetch(Box<verbs::fetch::Args>),
+    Sync(Box<verbs::sync::Args>),
+    ServeTest(Box<verbs::serve_test::Args>),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -57,13 +59,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     match dispatch(cli.verb) {
-        Ok(exit) => ExitCode::from(exit.code()),
+        Ok(code) => code,
         Err(error) => failed(&name, &error),
     }
 }
 
-fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
-    match verb {
+fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
+    let exit = match verb {
+        Verb::ServeTest(args) => return serve_test(*args),
         Verb::Send(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::send::run(*args, context, out).await)
@@ -72,8 +75,30 @@ fn dispatch(verb: Verb) -> anyhow::Result<Exit> {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::fetch::run(*args, context, out).await)
         }
+        Verb::Sync(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
+        }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),
+    }?;
+    Ok(ExitCode::from(exit.code()))
+}
+
+/// The test server: its exit status can be the wrapped command's.
+fn serve_test(args: verbs::serve_test::Args) -> anyhow::Result<ExitCode> {
+    let wraps = !args.command.is_empty();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(verbs::serve_test::run(args, &Context::alone()));
+    runtime.shutdown_background();
+    match ended {
+        Ok(verbs::serve_test::Ended::Own(exit)) => Ok(ExitCode::from(exit.code())),
+        Ok(verbs::serve_test::Ended::Command(code)) => Ok(ExitCode::from(code)),
+        Err(error) if wraps => {
+            tell(&error);
+            Ok(ExitCode::from(Exit::Wrapper.code()))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -126,12 +151,16 @@ fn failed(verb: &str, error: &anyhow::Error) -> ExitCode {
     if verdict.output_closed {
         return ExitCode::SUCCESS;
     }
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    report::error(&causes, verdict.hint.as_deref());
+    tell(error);
     let exit = match verb {
         "search" => Exit::Two,
         "probe" => Exit::Three,
         _ => verdict.exit,
     };
     ExitCode::from(exit.code())
+}
+
+fn tell(error: &anyhow::Error) {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    report::error(&causes, open::verdict(error).hint.as_deref());
 }

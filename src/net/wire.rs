@@ -593,4 +593,75 @@ mod tests {
             assert!(matches!(error, Error::PlaintextBehindTls { octets: 14 }), "{error}");
         });
     }
+
+    /// COMPRESS=DEFLATE in miniature: a layer that flips every octet on its way.
+    struct Flipped {
+        below: Box<dyn Stream>,
+        ahead: Vec<u8>,
+    }
+
+    impl AsyncRead for Flipped {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            room: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            if !self.ahead.is_empty() {
+                let octets: Vec<u8> = self.ahead.drain(..).map(|octet| !octet).collect();
+                room.put_slice(&octets);
+                return Poll::Ready(Ok(()));
+            }
+            let before = room.filled().len();
+            let polled = Pin::new(&mut self.below).poll_read(context, room);
+            for octet in &mut room.filled_mut()[before..] {
+                *octet = !*octet;
+            }
+            polled
+        }
+    }
+
+    impl AsyncWrite for Flipped {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            octets: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            let flipped: Vec<u8> = octets.iter().map(|octet| !octet).collect();
+            Pin::new(&mut self.below).poll_write(context, &flipped)
+        }
+
+        fn poll_flush(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.below).poll_flush(context)
+        }
+
+        fn poll_shutdown(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Pin::new(&mut self.below).poll_shutdown(context)
+        }
+    }
+
+    #[test]
+    fn a_layer_gets_what_was_read_ahead_of_it() {
+        run(async {
+            let (mut near, mut far) = Wire::duplex(1024);
+            far.queue(b"* OK go\r\n");
+            far.queue(&b"first\r\n".map(|octet| !octet));
+            far.flush().await.expect("write");
+            let length = near.line(100).await.expect("line");
+            near.consume(length);
+            near.layer(|below, ahead| Box::new(Flipped { below, ahead })).await.expect("layer");
+            let length = near.line(100).await.expect("line");
+            assert_eq!(&near.buffered()[..length], b"first\r\n");
+            near.consume(length);
+            near.queue(b"answer\r\n");
+            near.flush().await.expect("write");
+            far.fill().await.expect("read");
+            assert_eq!(far.buffered(), b"answer\r\n".map(|octet| !octet));
+        });
+    }
 }

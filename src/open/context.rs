@@ -70,6 +70,17 @@ impl Context {
         })
     }
 
+    /// A run that needs neither configuration nor servers of others.
+    pub fn alone() -> Self {
+        Self {
+            config: Config::default(),
+            net: net::Options::default(),
+            progress: Show::None,
+            quiet: false,
+            verbose: 0,
+        }
+    }
+
     /// Tells what goes on inside, under `-vv`.
     pub fn debug(&self, text: impl FnOnce() -> String) {
         if self.verbose > 1 {

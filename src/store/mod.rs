@@ -22,7 +22,7 @@ pub mod memory;
 pub mod part;
 pub mod pattern;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod types;
 
 pub use types::*;

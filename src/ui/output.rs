@@ -42,6 +42,19 @@ impl From<io::Error> for Error {
     }
 }
 
+/// Octets that are gathered for one write.
+const BUFFER_OCTETS: usize = 64 * 1024;
+
+/// stdout without the line buffer of the standard library, which looks for line ends in
+/// everything that passes.
+fn unbuffered() -> Box<dyn Write> {
+    use std::os::fd::AsFd as _;
+    match io::stdout().as_fd().try_clone_to_owned() {
+        Ok(descriptor) => Box::new(std::fs::File::from(descriptor)),
+        Err(_) => Box::new(io::stdout()),
+    }
+}
+
 impl Output {
     /// stdout. Without `json`, the form follows what stdout is. `nul` ends each line by NUL.
     pub fn stdout(json: bool, nul: bool) -> Self {
@@ -51,7 +64,7 @@ impl Output {
             (false, true) => Format::Human,
             (false, false) => Format::Lines,
         };
-        Self { to: BufWriter::new(Box::new(io::stdout())), format, nul, terminal }
+        Self { to: BufWriter::with_capacity(BUFFER_OCTETS, unbuffered()), format, nul, terminal }
     }
 
     /// Any writer, for tests.

@@ -4,3 +4,4 @@
 pub mod fetch;
 pub mod send;
 pub mod serve_test;
+pub mod sync;

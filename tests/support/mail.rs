@@ -94,7 +94,7 @@ fn generate_one(random: &mut Random, seed: u64, number: usize) -> Vec<u8> {
         1 => {
             message.push_str("Content-Type: text/plain; charset=utf-8\r\n");
             message.push_str("Content-Transfer-Encoding: 8bit\r\n\r\n");
-            message.push_str(random.choose(&FOREIGN));
+            message.push_str(random.choose::<&str>(&FOREIGN));
             message.push_str("\r\n");
             message.push_str(&text);
         }

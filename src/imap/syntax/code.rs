@@ -240,6 +240,31 @@ impl<'a> Code<'a> {
         }))
     }
 
+    /// The same code without the borrow.
+    pub fn into_owned(self) -> Code<'static> {
+        let own = |text: Cow<'a, [u8]>| Cow::Owned(text.into_owned());
+        match self {
+            Code::Word(word) => Code::Word(word),
+            Code::AppendUid { validity, uids } => Code::AppendUid { validity, uids },
+            Code::BadCharset(list) => Code::BadCharset(list.into_iter().map(own).collect()),
+            Code::Capability(list) => Code::Capability(list.into_iter().map(own).collect()),
+            Code::CopyUid { validity, source, destination } => {
+                Code::CopyUid { validity, source, destination }
+            }
+            Code::HighestModSeq(modseq) => Code::HighestModSeq(modseq),
+            Code::MailboxId(id) => Code::MailboxId(own(id)),
+            Code::Modified(set) => Code::Modified(set),
+            Code::PermanentFlags(flags) => Code::PermanentFlags(flags.into_owned()),
+            Code::Referral(url) => Code::Referral(own(url)),
+            Code::UidNext(uid) => Code::UidNext(uid),
+            Code::UidValidity(validity) => Code::UidValidity(validity),
+            Code::Unseen(seq) => Code::Unseen(seq),
+            Code::Unknown { name, arguments } => {
+                Code::Unknown { name: own(name), arguments: arguments.map(own) }
+            }
+        }
+    }
+
     pub(super) fn encode(&self, out: &mut Encoder) {
         out.raw("[");
         match self {

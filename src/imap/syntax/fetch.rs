@@ -43,6 +43,28 @@ pub struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    /// Reads a section from what stands between its brackets, such as `1.2.MIME` or nothing;
+    /// `None` where it is none.
+    pub fn from_text(text: &str) -> Option<Section<'static>> {
+        let text = format!("[{text}]");
+        let mut cursor = Cursor::new(text.as_bytes(), Manner::Strict);
+        let section = Section::parse(&mut cursor).ok()?;
+        let own = |names: Vec<Cow<'_, [u8]>>| {
+            names.into_iter().map(|name| Cow::Owned(name.into_owned())).collect()
+        };
+        (cursor.at() == text.len()).then(|| Section {
+            part: section.part,
+            text: match section.text {
+                SectionText::All => SectionText::All,
+                SectionText::Header => SectionText::Header,
+                SectionText::HeaderFields(names) => SectionText::HeaderFields(own(names)),
+                SectionText::HeaderFieldsNot(names) => SectionText::HeaderFieldsNot(own(names)),
+                SectionText::Text => SectionText::Text,
+                SectionText::Mime => SectionText::Mime,
+            },
+        })
+    }
+
     /// `section = "[" [section-spec] "]"`
     fn parse(cursor: &mut Cursor<'a>) -> Parse<Section<'a>> {
         cursor.expect(b'[', "[")?;

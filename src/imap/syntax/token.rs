@@ -547,8 +547,19 @@ impl<'a> Cursor<'a> {
         Ok(items)
     }
 
-    /// Passes over one value of any shape: atom, string, or list of them. Gives its octets.
+    /// Passes over one value of any shape: atom, string, or list of them. Gives its octets,
+    /// which nobody repairs: quotes in them are taken as they are.
     pub fn raw_value(&mut self) -> Parse<&'a [u8]> {
+        let manner = self.manner;
+        if manner == Manner::Loose {
+            self.manner = Manner::Liberal;
+        }
+        let value = self.raw_tokens();
+        self.manner = manner;
+        value
+    }
+
+    fn raw_tokens(&mut self) -> Parse<&'a [u8]> {
         let start = self.at;
         let mut open = 0usize;
         loop {

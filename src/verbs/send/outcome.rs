@@ -68,6 +68,19 @@ pub fn print(
     Ok(())
 }
 
+/// One recipient's fate as a line of the logfile.
+pub fn log_line(date: &str, sender: &str, delivery: &Delivery) -> String {
+    let code = delivery.code.map(|code| format!(" {code}")).unwrap_or_default();
+    let line = format!(
+        "{date} from=<{sender}> to=<{}> {} at {}{code} {}",
+        delivery.recipient,
+        state(delivery.state),
+        delivery.stage,
+        one_line(&delivery.text)
+    );
+    format!("{}\n", crate::ui::sanitize::line(&line))
+}
+
 fn one_line(text: &str) -> String {
     text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ")
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::args::Args;
 use super::compose;
 use super::spooled::Spooled;
+use crate::config::aliases::Aliases;
 use crate::message::address::{self, Mailbox};
 use crate::message::compose::message_id;
 use crate::message::envelope::{self, Source};
@@ -25,12 +26,14 @@ pub struct Plan {
 }
 
 /// Who we are where the message does not say: the account's address and name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Author {
     /// `email` and `name` of the account.
     pub mailbox: Option<Mailbox>,
     /// Added to addresses without a domain.
     pub qualify_domain: Option<String>,
+    /// What names without a domain stand for.
+    pub aliases: Option<Aliases>,
 }
 
 impl Plan {
@@ -196,7 +199,15 @@ fn recipients(words: &[String], author: &Author) -> Result<Vec<String>> {
         let found = address::mailboxes(word.as_bytes())
             .map_err(|error| Failure::usage(format!("recipient {word:?}: {error}")))?;
         for mailbox in found {
-            all.push(qualified(mailbox.addr, author)?);
+            let addresses = match &author.aliases {
+                Some(aliases) => aliases
+                    .expand(&mailbox.addr)
+                    .map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
+                None => vec![mailbox.addr],
+            };
+            for address in addresses {
+                all.push(qualified(address, author)?);
+            }
         }
     }
     Ok(all)

@@ -7,10 +7,11 @@ use anyhow::Result;
 use super::args::Args;
 use super::outcome;
 use super::plan::{Author, Plan};
+use crate::config::aliases::Aliases;
 use crate::open::{self, Context};
 use crate::smtp::client::Submission;
 use crate::store::{Delivery, Fate};
-use crate::ui::{Exit, Format, Output};
+use crate::ui::{Exit, Failure, Format, Output, report};
 
 /// Octets shown of a message at a time by a dry run.
 const BLOCK_OCTETS: usize = 64 * 1024;
@@ -22,8 +23,14 @@ const BLOCK_OCTETS: usize = 64 * 1024;
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let route = open::Outgoing::new(args.via.as_deref(), args.from.as_deref(), context)?;
-    let author =
-        Author { mailbox: route.author(), qualify_domain: context.config.qualify_domain.clone() };
+    let aliases = match &context.config.aliases {
+        Some(path) => Some(
+            Aliases::load(path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
+        ),
+        None => None,
+    };
+    let qualify_domain = context.config.qualify_domain.clone();
+    let author = Author { mailbox: route.author(), qualify_domain, aliases };
     let mut input = std::io::stdin().lock();
     let input: &mut dyn Read = &mut input;
     let mut plan = Plan::make(&args, &author, input)?;
@@ -35,11 +42,13 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
             if !context.quiet || out.format() == Format::Json {
                 outcome::print(&deliveries, out)?;
             }
+            log(context, &plan, &deliveries);
             let deliveries: Vec<Delivery> =
                 deliveries.into_iter().map(|(delivery, _)| delivery).collect();
             Ok(outcome::exit(&deliveries))
         }
         Err(error) => {
+            log(context, &plan, &not_handed_over(&plan, &error));
             if out.format() == Format::Json {
                 outcome::print(&not_handed_over(&plan, &error), out)?;
                 out.flush()?;
@@ -79,6 +88,25 @@ async fn hand_over(
         let _ = client.quit().await;
     }
     Ok(deliveries)
+}
+
+/// Adds a line per recipient to the configured logfile. The message has left by now: a log
+/// that cannot be written is told, and changes nothing.
+fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<String>)]) {
+    use std::io::Write as _;
+    let Some(path) = &context.config.logfile else { return };
+    let date = open::now().message();
+    let lines: String = deliveries
+        .iter()
+        .map(|(delivery, _)| outcome::log_line(&date, &plan.envelope.sender, delivery))
+        .collect();
+    let mut options = std::fs::File::options();
+    options.append(true).create(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(lines.as_bytes()));
+    if let Err(error) = written {
+        report::warning(&format!("the logfile {} cannot be written: {error}", path.display()));
+    }
 }
 
 /// Every recipient's fate when the session did not come as far as the message.

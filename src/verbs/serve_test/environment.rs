@@ -123,7 +123,8 @@ impl Facts<'_> {
             text.push_str(&format!("default-account = {}\n", quoted(first)));
         }
         for (name, password) in self.users {
-            let email = if name.contains('@') { name.clone() } else { format!("{name}@{}", self.domain) };
+            let email =
+                if name.contains('@') { name.clone() } else { format!("{name}@{}", self.domain) };
             let shell = format!("printf '%s\\n' '{}'", password.replace('\'', "'\\''"));
             text.push_str(&format!(
                 "\n[account.{}]\nemail = {}\nuser = {}\npassword-command = {}\nca-file = {}\n",
@@ -202,10 +203,7 @@ mod tests {
         let config =
             crate::config::Config::parse(Path::new("config.toml"), &text, None).expect("parses");
         let alice = config.account("alice").expect("alice");
-        assert_eq!(
-            alice.password_command.as_deref(),
-            Some("printf '%s\\n' 'se'\\''c\"r\\et'")
-        );
+        assert_eq!(alice.password_command.as_deref(), Some("printf '%s\\n' 'se'\\''c\"r\\et'"));
         assert_eq!(alice.imap.as_ref().map(|url| url.port()), Some(1143));
         assert_eq!(config.default_account().map(|account| account.name.as_str()), Some("alice"));
     }

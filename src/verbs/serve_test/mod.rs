@@ -3,4 +3,14 @@
 //! The protocols are their own modules'; here are the sockets, the users, the throwaway
 //! certificates, and the command that all of it is wrapped around.
 
+mod args;
 pub mod certificates;
+mod environment;
+mod listeners;
+mod run;
+mod seed;
+mod service;
+mod users;
+
+pub use args::Args;
+pub use run::{Ended, run};

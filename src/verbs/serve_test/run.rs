@@ -17,6 +17,7 @@ use super::users::Users;
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
 use crate::net::transcript::{Redactor, Transcript};
+use crate::open::Context;
 use crate::ui::{Exit, Failure, report, trace};
 
 /// How `serve-test` ends: its own exit code, or the wrapped command's.
@@ -32,17 +33,20 @@ pub enum Ended {
 ///
 /// # Errors
 /// Whatever keeps the servers or the command from starting.
-pub async fn run(args: Args) -> Result<Ended> {
+pub async fn run(args: Args, context: &Context) -> Result<Ended> {
     let local = tokio::task::LocalSet::new();
-    local.run_until(serve(args)).await
+    local.run_until(serve(args, context)).await
 }
 
-async fn serve(args: Args) -> Result<Ended> {
+async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let scratch = Scratch::new()?;
-    let default = [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
+    let default =
+        [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
     let named = if args.users.is_empty() { default.to_vec() } else { args.users.clone() };
     if !args.listen.is_loopback() {
-        report::warning("a test server listens beyond this machine: anybody who reaches it can use it");
+        report::warning(
+            "a test server listens beyond this machine: anybody who reaches it can use it",
+        );
     }
     let redactor = Rc::new(Redactor::default());
     for (_, password) in &named {
@@ -61,7 +65,7 @@ async fn serve(args: Args) -> Result<Ended> {
         return Err(Failure::usage(format!("--catch-all {name}: no such user")).into());
     }
     for path in &args.seed_mail {
-        seed::mail(&users, path).await?;
+        seed::mail(&users, path, context).await?;
     }
     let services = Services::new(Parts {
         host: "localhost".into(),

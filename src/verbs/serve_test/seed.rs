@@ -2,9 +2,83 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use async_trait::async_trait;
 
 use super::users::{Users, put};
-use crate::store::memory::NewMessage;
-use crate::store::{Flags, mbox};
-use crate::ui::{Exit, Failure};
+use crate::base::location::Location;
+use crate::open::{self, Context, Create};
+use crate::store::memory::{NewMessage, Shared};
+use crate::store::{self, Id, Meta, Sink, What};
+use crate::ui::Failure;
+
+/// Puts the messages at `path` (an mbox, a Maildir, a folder of .eml files or one message)
+/// into the first user's INBOX.
+///
+/// # Errors
+/// A path that cannot be read; [`Failure`] when there is no user.
+pub async fn mail(users: &Users, path: &Path, context: &Context) -> Result<()> {
+    let Some((_, mail)) = users.all().into_iter().next() else {
+        return Err(Failure::usage("--seed-mail needs a user").into());
+    };
+    let location = Location::Path(path.to_owned());
+    let mut opened = open::open_mail(&location, &Default::default(), Create::No, context).await?;
+    opened.select(None, true).await?;
+    let listed = opened.spool().list().await?;
+    let ids: Vec<Id> = listed.into_iter().map(|listed| listed.id).collect();
+    let mut into = Into { mail, octets: Vec::new() };
+    opened.spool().read(&ids, &What::Whole, &mut into).await?;
+    Ok(())
+}
+
+/// Appends what is pushed to an INBOX, with the line ends of the wire.
+struct Into {
+    mail: Shared,
+    octets: Vec<u8>,
+}
+
+#[async_trait(?Send)]
+impl Sink for Into {
+    async fn begin(&mut self, _: &Meta) -> store::Result<()> {
+        self.octets.clear();
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        self.octets.extend_from_slice(octets);
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> store::Result<()> {
+        let message = NewMessage {
+            flags: message.flags.clone().unwrap_or_default(),
+            received: message.received,
+            octets: with_crlf(&self.octets).into(),
+        };
+        put(&self.mail, "INBOX", message).ok_or_else(|| store::Error::NoFolder("INBOX".into()))
+    }
+}
+
+/// Every bare LF becomes CRLF.
+fn with_crlf(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
+    let mut before = 0;
+    for &octet in octets {
+        if octet == b'\n' && before != b'\r' {
+            out.push(b'\r');
+        }
+        out.push(octet);
+        before = octet;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_become_those_of_the_wire() {
+        assert_eq!(with_crlf(b"a\nb\r\n\nc"), b"a\r\nb\r\n\r\nc");
+    }
+}

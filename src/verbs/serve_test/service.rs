@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::listeners::{Kind, Protocol};
-use super::users::{Post, Users};
+use super::users::{Drops, Post, Users};
 use crate::net::Wire;
 use crate::net::tls::Acceptor;
 use crate::net::transcript::{Event, Redactor, Transcript};
 use crate::net::wire::Tap;
+use crate::pop;
 use crate::sasl::Mechanism;
 use crate::smtp;
 
@@ -19,6 +20,7 @@ pub struct Services {
     smtp: smtp::server::Service,
     submission: smtp::server::Service,
     lmtp: smtp::server::Service,
+    pop: pop::server::Service,
     acceptor: Acceptor,
     transcript: Option<Rc<dyn Transcript>>,
     redactor: Rc<Redactor>,
@@ -63,6 +65,15 @@ impl Services {
             smtp: service(smtp::server::Mode::Smtp),
             submission: service(smtp::server::Mode::Submission),
             lmtp: service(smtp::server::Mode::Lmtp),
+            pop: {
+                let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
+                settings.allow_cleartext = parts.allow_cleartext;
+                pop::server::Service {
+                    settings: Rc::new(settings),
+                    maildrops: Rc::new(Drops(parts.users.clone())),
+                    acceptor: Some(parts.acceptor.clone()),
+                }
+            },
             acceptor: parts.acceptor.clone(),
             transcript: parts.transcript,
             redactor: parts.redactor,
@@ -98,7 +109,8 @@ impl Services {
             Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, None).await,
             Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, None).await,
             Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
-            Protocol::Imap | Protocol::Pop => Ok(()),
+            Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
+            Protocol::Imap => Ok(()),
         };
     }
 }

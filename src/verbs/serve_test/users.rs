@@ -1,19 +1,22 @@
 //! Who has a mailbox, who may log in, and where mail goes.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use async_trait::async_trait;
 
 use crate::base::date::Zoned;
 use crate::base::secret::Secret;
+use crate::pop::server::{Maildrops, Unavailable};
 use crate::sasl::Secrets;
 use crate::smtp::server::{Delivery, Envelope, Message, Peer};
 use crate::smtp::syntax::path::ForwardPath;
 use crate::smtp::syntax::reply::Reply;
-use crate::store::memory::{Account, NewMessage, Shared};
-use crate::store::{Body as _, Flags, Received};
+use crate::store::memory::{Account, Memory, NewMessage, Shared};
+use crate::store::{
+    self, Body as _, Deleted, Flags, Id, Listed, Received, Sink, Spool, Store as _, What,
+};
 
 /// The folders that every mailbox has beside its INBOX, with their special use (RFC 6154).
 const FOLDERS: [(&str, &str); 5] = [
@@ -34,6 +37,8 @@ pub struct Users {
     /// The name of this server in Received fields.
     host: String,
     deliveries: RefCell<u64>,
+    /// Whose maildrop a POP3 session holds.
+    held: RefCell<BTreeSet<String>>,
 }
 
 struct User {
@@ -57,6 +62,7 @@ impl Users {
             uid_validity: u32::try_from(now).unwrap_or(1),
             host: host.to_owned(),
             deliveries: RefCell::new(0),
+            held: RefCell::default(),
         };
         for (name, password) in users {
             all.add(name, Some(Secret::new(password.as_bytes())));
@@ -110,12 +116,12 @@ impl Users {
 
     /// Whose mail a recipient's is; `None` when nobody's.
     fn of_recipient(&self, to: &ForwardPath) -> Option<Shared> {
-        let address = to.address().to_lowercase();
+        let address = to.to_string().to_lowercase();
         let local = address.rsplit_once('@').map_or(address.as_str(), |(local, _)| local);
         let plain = local.split_once('+').map_or(local, |(user, _)| user);
-        let known = [address.as_str(), local, plain].into_iter().find_map(|name| {
-            self.accounts.borrow().get(name).map(|user| user.mail.clone())
-        });
+        let known = [address.as_str(), local, plain]
+            .into_iter()
+            .find_map(|name| self.accounts.borrow().get(name).map(|user| user.mail.clone()));
         let first = || self.accounts.borrow().values().next().map(|user| user.mail.clone());
         known
             .or_else(|| self.any.then(|| self.add(plain, None)))
@@ -179,12 +185,10 @@ impl Delivery for Post {
             format!("{:x}-{count}", self.0.uid_validity)
         };
         let date: Zoned = crate::open::now();
-        let return_path = format!("Return-Path: <{}>\r\n", envelope.from.address());
+        let return_path = format!("Return-Path: <{}>\r\n", envelope.from);
         let trace = envelope.received(&self.0.host, &id, &date.message());
         let mut octets = Vec::with_capacity(
-            return_path.len()
-                + trace.len()
-                + usize::try_from(message.octets()).unwrap_or_default(),
+            return_path.len() + trace.len() + usize::try_from(message.octets()).unwrap_or_default(),
         );
         octets.extend_from_slice(return_path.as_bytes());
         octets.extend_from_slice(trace.as_bytes());
@@ -211,9 +215,7 @@ impl Delivery for Post {
                     octets: octets.clone(),
                 };
                 match self.0.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
-                    Some(()) => {
-                        Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}"))
-                    }
+                    Some(()) => Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}")),
                     None => Reply::enhanced(550, (5, 1, 1), "no such user here any more"),
                 }
             })
@@ -230,4 +232,79 @@ pub fn put(mail: &Shared, folder: &str, message: NewMessage) -> Option<()> {
     let mut mail = mail.borrow_mut();
     let folder = mail.find(folder)?;
     mail.append(folder, vec![message]).ok().map(|_| ())
+}
+
+/// INBOXes as maildrops.
+pub struct Drops(pub Rc<Users>);
+
+#[async_trait(?Send)]
+impl Maildrops for Drops {
+    async fn open(&self, user: &str) -> Result<Box<dyn Spool>, Unavailable> {
+        let name = self.0.canonical(user);
+        let mail =
+            self.0.mail(&name).ok_or_else(|| Unavailable::Permanent("no such mailbox".into()))?;
+        if !self.0.held.borrow_mut().insert(name.clone()) {
+            return Err(Unavailable::InUse);
+        }
+        let held = Held { users: self.0.clone(), name };
+        let temporary = |error: store::Error| Unavailable::Temporary(error.to_string());
+        let mut inbox = Memory::new(mail).map_err(temporary)?;
+        let status = inbox.select("INBOX", false).await.map_err(temporary)?;
+        Ok(Box::new(Maildrop { inbox, uid_validity: status.uid_validity, _held: held }))
+    }
+
+    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
+        Some(logins(&self.0, subject))
+    }
+}
+
+/// The lock on a maildrop (RFC 1939 section 4), let go with this value.
+struct Held {
+    users: Rc<Users>,
+    name: String,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.users.held.borrow_mut().remove(&self.name);
+    }
+}
+
+/// One user's INBOX under unique-ids that hold across restarts: UIDVALIDITY and UID.
+struct Maildrop {
+    inbox: Memory,
+    uid_validity: u32,
+    _held: Held,
+}
+
+impl Maildrop {
+    fn uids(&self, ids: &[Id]) -> Vec<Id> {
+        let prefix = format!("{}.", self.uid_validity);
+        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(|uid| Id(uid.into())).collect()
+    }
+}
+
+#[async_trait(?Send)]
+impl Spool for Maildrop {
+    async fn list(&mut self) -> store::Result<Vec<Listed>> {
+        let mut listed = self.inbox.list().await?;
+        for message in &mut listed {
+            message.id = Id(format!("{}.{}", self.uid_validity, message.id));
+        }
+        Ok(listed)
+    }
+
+    async fn read(&mut self, ids: &[Id], what: &What, sink: &mut dyn Sink) -> store::Result<()> {
+        let uids = self.uids(ids);
+        self.inbox.read(&uids, what, sink).await
+    }
+
+    async fn delete(&mut self, ids: &[Id]) -> store::Result<Deleted> {
+        let uids = self.uids(ids);
+        self.inbox.delete(&uids).await
+    }
+
+    async fn finish(&mut self) -> store::Result<()> {
+        self.inbox.finish().await
+    }
 }

@@ -229,7 +229,9 @@ fn encode_metadata_options(depth: Option<Depth>, max_size: Option<u64>, out: &mu
 }
 
 impl AppendMessage<'_> {
-    fn encode(&self, out: &mut Encoder) {
+    /// Writes flags, date and message as they stand in APPEND, for a caller that does not yet
+    /// know how many will follow (RFC 3502).
+    pub fn encode(&self, out: &mut Encoder) {
         if let Some(flags) = &self.flags {
             flags.encode(out);
             out.sp();

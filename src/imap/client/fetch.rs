@@ -1,0 +1,352 @@
+//! Bodies: batches of UID FETCH in flight, each body pushed to a sink from the connection's own
+//! buffer.
+//!
+//! RFC 9051 section 6.4.5. A body above the inline limit streams in constant memory. Only where
+//! a server tells the UID behind such a body is it spilled to a file first, since a sink has to
+//! know what it is given.
+
+use std::io::SeekFrom;
+
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+
+use super::state::to_flags;
+use super::{Client, Error, Framed, protocol};
+use crate::base::decode::{Decoded, Malformed};
+use crate::imap::syntax::command::Command;
+use crate::imap::syntax::fetch::{self, Fetch, Item, Section, SectionText, Which};
+use crate::imap::syntax::response::{self, Data, Response};
+use crate::imap::syntax::{Octets, Uid};
+use crate::net::deadline;
+use crate::store::{self, Id, Meta, Received, Sink};
+
+/// Messages asked for in one command: enough that a round trip does not count, few enough that
+/// a server answers in bounded memory.
+const BATCH: usize = 256;
+
+/// Commands in flight: the next one is with the server before the one before it has ended.
+const IN_FLIGHT: usize = 3;
+
+/// Which octets of the messages are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The section.
+    pub section: Section<'static>,
+    /// Decode the part's transfer encoding (BINARY, RFC 3516); only of a section that is a part.
+    pub binary: bool,
+    /// First octet and number of octets; `None`: all.
+    pub partial: Option<(u64, u64)>,
+    /// Ask for flags and internal date, too.
+    pub with_meta: bool,
+}
+
+impl Wanted {
+    /// Whole messages with flags and date.
+    pub fn whole() -> Self {
+        Self { section: Section::default(), binary: false, partial: None, with_meta: true }
+    }
+
+    /// Header blocks with flags and date.
+    pub fn headers() -> Self {
+        let section = Section { part: Vec::new(), text: SectionText::Header };
+        Self { section, ..Self::whole() }
+    }
+
+    fn items(&self) -> Vec<Item<'static>> {
+        let mut items = vec![Item::Uid];
+        if self.with_meta {
+            items.extend([Item::Flags, Item::InternalDate]);
+        }
+        let (peek, partial) = (true, self.partial);
+        items.push(match self.binary {
+            true => Item::Binary { part: self.section.part.clone(), peek, partial },
+            false => Item::Section { section: self.section.clone(), peek, partial },
+        });
+        items
+    }
+
+    /// Whether octets that a server sends are those that were asked for.
+    fn is(&self, which: &Which<'_>) -> bool {
+        match which {
+            Which::Section(section) => !self.binary && same_section(&self.section, section),
+            Which::Binary(part) => self.binary && *part == self.section.part,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a section in a response is the one asked for; servers change the case and the
+/// quotes of field names.
+fn same_section(asked: &Section<'_>, told: &Section<'_>) -> bool {
+    use SectionText::{HeaderFields, HeaderFieldsNot};
+    asked.part == told.part
+        && match (&asked.text, &told.text) {
+            (HeaderFields(_), HeaderFields(_)) | (HeaderFieldsNot(_), HeaderFieldsNot(_)) => true,
+            (asked, told) => asked == told,
+        }
+}
+
+/// A body that is on its way in pieces.
+enum Streaming {
+    /// The sink has begun it.
+    Told,
+    /// The UID is not known yet.
+    Spilled(tokio::fs::File, u64),
+}
+
+impl Client {
+    /// Pushes the octets wanted of each message to `sink`. `uids` are best sorted: they are
+    /// asked for in this order, and the server answers in its own. A message that has vanished
+    /// is left out.
+    ///
+    /// # Errors
+    /// The connection's errors; [`Error::Refused`]; [`Error::Caller`] for the sink's.
+    pub async fn fetch(
+        &mut self,
+        uids: &[u32],
+        wanted: &Wanted,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        self.deadline(deadline::COMMAND);
+        let mut batches = Self::batches(uids, BATCH).into_iter();
+        let mut tags = Vec::new();
+        let mut refused = None;
+        loop {
+            while tags.len() < IN_FLIGHT && refused.is_none() {
+                let Some(set) = batches.next() else { break };
+                let command = Command::Fetch {
+                    uid: true,
+                    set,
+                    items: wanted.items(),
+                    changed_since: None,
+                    vanished: false,
+                };
+                tags.push(self.send(command).await?);
+            }
+            if tags.is_empty() {
+                return refused.map_or(Ok(()), Err);
+            }
+            self.receive_body(wanted, sink).await?;
+            tags.retain(|tag| match self.state.take_done(*tag) {
+                None => true,
+                Some((command, reply)) => {
+                    if reply.condition != response::Condition::Ok && refused.is_none() {
+                        refused = Some(Error::Refused { command, reply });
+                    }
+                    false
+                }
+            });
+        }
+    }
+
+    /// Takes one response; a body in it goes to the sink.
+    async fn receive_body(&mut self, wanted: &Wanted, sink: &mut dyn Sink) -> Result<(), Error> {
+        let mut streaming = None;
+        loop {
+            match self.frame().await? {
+                Framed::Literal(head, len) => {
+                    self.hold(head);
+                    let is_wanted = streaming.is_none()
+                        && self.stream(len, wanted, sink, &mut streaming).await?;
+                    if !is_wanted {
+                        self.skip = len;
+                    }
+                }
+                Framed::Whole(len) => return self.finish_body(len, wanted, sink, streaming).await,
+            }
+        }
+    }
+
+    /// Streams a literal whose head is held; `false` where it is not a body that is wanted.
+    async fn stream(
+        &mut self,
+        len: u64,
+        wanted: &Wanted,
+        sink: &mut dyn Sink,
+        streaming: &mut Option<Streaming>,
+    ) -> Result<bool, Error> {
+        let meta = match fetch::head(&self.held) {
+            Ok(Some(head)) if wanted.is(&head.which) => meta(&head.fetch, Some(len)),
+            Ok(_) => return Ok(false),
+            Err(malformed) => return Err(self.misspoke(malformed)),
+        };
+        let mut spill = None;
+        match &meta {
+            Some(meta) => {
+                *streaming = Some(Streaming::Told);
+                self.skip = len;
+                sink.begin(meta).await.map_err(Error::Caller)?;
+                self.skip = 0;
+            }
+            None => spill = Some(spill_file().await.map_err(Error::Caller)?),
+        }
+        let mut left = len;
+        while left > 0 {
+            let ready = self.ready(left);
+            if ready == 0 {
+                self.fill().await?;
+                continue;
+            }
+            let octets = &self.wire.buffered()[..ready];
+            let taken = match &mut spill {
+                None => sink.chunk(octets).await,
+                Some(file) => file.write_all(octets).await.map_err(spilling),
+            };
+            self.wire.consume_body(ready);
+            left -= ready as u64;
+            if let Err(error) = taken {
+                // What is left of the literal is passed over, should anyone go on.
+                self.skip = left;
+                return Err(Error::Caller(error));
+            }
+        }
+        if let Some(file) = spill {
+            *streaming = Some(Streaming::Spilled(file, len));
+        }
+        Ok(true)
+    }
+
+    /// The response is whole: its body goes to the sink, or is ended there.
+    async fn finish_body(
+        &mut self,
+        len: usize,
+        wanted: &Wanted,
+        sink: &mut dyn Sink,
+        streaming: Option<Streaming>,
+    ) -> Result<(), Error> {
+        if self.held.is_empty() {
+            return self.finish_inline(len, wanted, sink).await;
+        }
+        self.held.extend_from_slice(&self.wire.buffered()[..len]);
+        self.wire.consume(len);
+        let held = std::mem::take(&mut self.held);
+        let fetch = match response::decode(&held) {
+            Ok(Decoded::Done { value: Response::Untagged(Data::Fetch(fetch)), .. }) => fetch,
+            Ok(Decoded::Done { value, .. }) => {
+                self.state.note(&value);
+                return Ok(());
+            }
+            Ok(Decoded::More) => {
+                let malformed = Malformed { offset: held.len(), expected: "more" };
+                return Err(self.misspoke(malformed));
+            }
+            Err(malformed) => return Err(self.misspoke(malformed)),
+        };
+        let size = match &streaming {
+            None => return Ok(()),
+            Some(Streaming::Spilled(_, len)) => Some(*len),
+            Some(Streaming::Told) => {
+                let ours = fetch.sections.iter().find(|section| wanted.is(&section.which));
+                ours.and_then(|section| section.data.as_ref()).map(Octets::len)
+            }
+        };
+        let Some(meta) = meta(&fetch, size) else {
+            let malformed = Malformed { offset: held.len(), expected: "UID" };
+            return Err(self.misspoke(malformed));
+        };
+        if let Some(Streaming::Spilled(mut file, _)) = streaming {
+            sink.begin(&meta).await.map_err(Error::Caller)?;
+            file.seek(SeekFrom::Start(0)).await.map_err(spilling).map_err(Error::Caller)?;
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let read = file.read(&mut buffer).await.map_err(spilling).map_err(Error::Caller)?;
+                if read == 0 {
+                    break;
+                }
+                sink.chunk(&buffer[..read]).await.map_err(Error::Caller)?;
+            }
+        }
+        sink.end(&meta).await.map_err(Error::Caller)
+    }
+
+    /// A response that stands whole in the buffer.
+    async fn finish_inline(
+        &mut self,
+        len: usize,
+        wanted: &Wanted,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        let octets = &self.wire.buffered()[..len];
+        let malformed = match response::decode(octets) {
+            Ok(Decoded::Done { value: Response::Untagged(Data::Fetch(fetch)), .. }) => {
+                let ours = fetch.sections.iter().find(|section| wanted.is(&section.which));
+                let body = ours.and_then(|section| section.data.as_ref()?.inline());
+                let body_octets = body.map_or(0, <[u8]>::len);
+                let told = match (body, meta(&fetch, body.map(|body| body.len() as u64))) {
+                    (Some(body), Some(meta)) => push(&meta, body, sink).await,
+                    // NIL: the message has no such part, or is gone.
+                    (None, Some(meta)) if ours.is_some() && !wanted.section.part.is_empty() => {
+                        push(&Meta { size: Some(0), ..meta }, b"", sink).await
+                    }
+                    _ => {
+                        self.state.note_change();
+                        Ok(())
+                    }
+                };
+                // The transcript hears the lines around the body, and how long that was.
+                let head = memchr::memchr(b'\n', octets).map_or(len, |at| at + 1);
+                let counted = if head + body_octets <= len { body_octets } else { 0 };
+                self.wire.consume(head);
+                self.wire.consume_body(counted);
+                self.wire.consume(len - head - counted);
+                return told.map_err(Error::Caller);
+            }
+            Ok(Decoded::Done { value, .. }) => {
+                self.state.note(&value);
+                self.wire.consume(len);
+                return Ok(());
+            }
+            Ok(Decoded::More) => Malformed { offset: len, expected: "more" },
+            Err(malformed) => malformed,
+        };
+        self.is_broken = true;
+        Err(protocol("UID FETCH", malformed, octets))
+    }
+
+    fn misspoke(&mut self, malformed: Malformed) -> Error {
+        self.is_broken = true;
+        protocol("UID FETCH", malformed, &self.held)
+    }
+}
+
+async fn push(meta: &Meta, body: &[u8], sink: &mut dyn Sink) -> store::Result<()> {
+    sink.begin(meta).await?;
+    if !body.is_empty() {
+        sink.chunk(body).await?;
+    }
+    sink.end(meta).await
+}
+
+/// What a response tells of its message; `None` without UID.
+fn meta(fetch: &Fetch<'_>, size: Option<u64>) -> Option<Meta> {
+    let Uid(uid) = fetch.uid?;
+    let received = fetch.internal_date.map(|date| Received {
+        seconds: date.epoch_seconds,
+        offset_seconds: i32::from(date.offset_minutes) * 60,
+    });
+    Some(Meta {
+        id: Id(uid.to_string()),
+        size,
+        flags: fetch.flags.as_ref().map(to_flags),
+        received,
+    })
+}
+
+fn spilling(source: std::io::Error) -> store::Error {
+    store::Error::file(&std::env::temp_dir(), source)
+}
+
+/// A file without a name.
+async fn spill_file() -> store::Result<tokio::fs::File> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("pillarbox-{}-{number}.spill", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let mut options = tokio::fs::OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let file = options.open(&path).await.map_err(|error| store::Error::file(&path, error))?;
+    tokio::fs::remove_file(&path).await.map_err(|error| store::Error::file(&path, error))?;
+    Ok(file)
+}

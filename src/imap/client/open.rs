@@ -1,0 +1,324 @@
+//! From the greeting to a session that can select: STARTTLS, login, ENABLE, ID.
+//!
+//! RFC 9051 sections 6.1.1, 6.2 and 7.1, RFC 4959 (SASL-IR), RFC 5161 (ENABLE), RFC 2971 (ID).
+
+use std::borrow::Cow;
+
+use super::state::reply;
+use super::{Client, Error, Login, Options, StartTls, protocol};
+use crate::base::decode::Malformed;
+use crate::base::secret::Secret;
+use crate::imap::syntax::command::{Command, Word};
+use crate::imap::syntax::response::{Condition, Data};
+use crate::net::tls::Connector;
+use crate::net::{Wire, deadline};
+use crate::sasl::{self, Channel, CredentialSecret, Mechanism};
+
+/// Challenges answered in one exchange; no mechanism has more than a few.
+const CHALLENGES: usize = 16;
+
+impl Client {
+    /// Takes a connection, on which nothing was said yet, to a session ready for mail.
+    ///
+    /// # Errors
+    /// [`Error`]; the connection is of no use then.
+    pub async fn open(wire: Wire, options: &Options<'_>) -> Result<Self, Error> {
+        let mut client = Self::new(wire, options.timeout);
+        let is_preauth = client.greet().await?;
+        client.secure(options, is_preauth).await?;
+        client.state.trusts_alerts = client.wire.is_encrypted();
+        if let Some(login) = &options.login
+            && !is_preauth
+        {
+            client.login(login).await?;
+        }
+        client.state.trusts_alerts = true;
+        if is_preauth || options.login.is_some() {
+            client.introduce(options).await?;
+        }
+        Ok(client)
+    }
+
+    /// Waits for the greeting and, where it does not tell, asks for the capabilities; then
+    /// nothing more. For those who look at a server rather than use it.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub async fn open_unauthenticated(wire: Wire, options: &Options<'_>) -> Result<Self, Error> {
+        let mut client = Self::new(wire, options.timeout);
+        client.greet().await?;
+        client.ask_capabilities().await?;
+        Ok(client)
+    }
+
+    /// Waits for the greeting; whether it is PREAUTH.
+    async fn greet(&mut self) -> Result<bool, Error> {
+        self.deadline(deadline::COMMAND);
+        let mut greeting = None;
+        while greeting.is_none() {
+            self.receive(&mut |data| {
+                if let Data::Status(status) = data {
+                    greeting = Some(reply(status));
+                }
+            })
+            .await?;
+        }
+        match greeting {
+            Some(reply) if reply.condition == Condition::Bye => {
+                self.is_broken = true;
+                Err(Error::Bye { reply })
+            }
+            Some(reply) => {
+                self.state.banner = reply.text;
+                Ok(reply.condition == Condition::Preauth)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// CAPABILITY, unless the server has told already.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and the connection's errors.
+    pub async fn ask_capabilities(&mut self) -> Result<(), Error> {
+        if !self.state.capabilities_told {
+            self.run(Command::Word(Word::Capability), &mut |_| {}).await?;
+        }
+        Ok(())
+    }
+
+    async fn secure(&mut self, options: &Options<'_>, is_preauth: bool) -> Result<(), Error> {
+        let (connector, is_required) = match options.starttls {
+            _ if self.wire.is_encrypted() => return self.ask_capabilities().await,
+            StartTls::Never => return self.ask_capabilities().await,
+            StartTls::IfOffered(connector) => (connector, false),
+            StartTls::Required(connector) => (connector, true),
+        };
+        if is_preauth {
+            return if is_required {
+                Err(Error::PreauthInTheClear)
+            } else {
+                self.ask_capabilities().await
+            };
+        }
+        self.ask_capabilities().await?;
+        if !self.state.capabilities.has("STARTTLS") {
+            return if is_required { Err(Error::NoStartTls) } else { Ok(()) };
+        }
+        match self.start_tls(connector).await {
+            Err(Error::Refused { .. }) if !is_required => return Ok(()),
+            done => done?,
+        }
+        self.ask_capabilities().await
+    }
+
+    /// STARTTLS and the handshake, after which nothing is known of the server any more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] where the session goes on in the clear; any other ends it.
+    pub async fn start_tls(&mut self, connector: &Connector) -> Result<(), Error> {
+        self.run(Command::Word(Word::StartTls), &mut |_| {}).await?;
+        self.state.forget();
+        if let Err(source) = self.wire.start_tls(connector).await {
+            self.is_broken = true;
+            return Err(Error::Network { during: "STARTTLS", source });
+        }
+        Ok(())
+    }
+
+    /// Logs in by the strongest mechanism that both sides have, else by LOGIN.
+    ///
+    /// # Errors
+    /// [`Error::Sasl`], [`Error::LoginRefused`], [`Error::LoginDisabled`], and the connection's
+    /// errors.
+    pub async fn login(&mut self, login: &Login<'_>) -> Result<(), Error> {
+        let mut offered: Vec<Mechanism> =
+            self.state.capabilities.values("AUTH=").filter_map(Mechanism::from_name).collect();
+        let channel = Channel {
+            encrypted: self.wire.is_encrypted(),
+            bindings: self.wire.tls().map(bindings).unwrap_or_default(),
+            host: login.host.to_owned(),
+            port: login.port,
+        };
+        loop {
+            let chosen = sasl::client(
+                &offered,
+                login.mechanism,
+                login.credential,
+                &channel,
+                login.allow_cleartext,
+            );
+            let mut exchange = match chosen {
+                Ok(exchange) => exchange,
+                Err(error) => match self.login_password(login, &channel, error)? {
+                    Some(password) => return self.login_plainly(login, password).await,
+                    None => return Err(Error::LoginDisabled),
+                },
+            };
+            self.state.capabilities_told = false;
+            let refused = match self.authenticate(&mut *exchange).await {
+                Ok(()) => {
+                    exchange.finish()?;
+                    return self.ask_capabilities().await;
+                }
+                Err(Error::Refused { reply, .. }) => reply,
+                Err(error) => return Err(error),
+            };
+            self.state.capabilities_told = true;
+            let mechanism = exchange.mechanism();
+            // BAD: offered and yet not known. The next one may do.
+            offered.retain(|other| *other != mechanism);
+            if refused.condition != Condition::Bad
+                || login.mechanism.is_some()
+                || offered.is_empty()
+            {
+                let detail = exchange.refusal().map(Box::new);
+                return Err(Error::LoginRefused {
+                    mechanism: mechanism.name(),
+                    reply: refused,
+                    detail,
+                });
+            }
+        }
+    }
+
+    /// The password for the LOGIN command where SASL has no way; `None` where LOGIN is not
+    /// allowed either.
+    fn login_password<'l>(
+        &self,
+        login: &'l Login<'_>,
+        channel: &Channel,
+        error: sasl::Error,
+    ) -> Result<Option<&'l Secret>, Error> {
+        let CredentialSecret::Password(password) = &login.credential.secret else {
+            return Err(error.into());
+        };
+        let fits = match (&error, login.mechanism) {
+            (_, Some(Mechanism::Login)) => matches!(error, sasl::Error::NotOffered { .. }),
+            (sasl::Error::NoCommonMechanism { .. }, None) => true,
+            _ => false,
+        };
+        if !fits || login.credential.authorize_as.as_ref().is_some_and(|who| !who.is_empty()) {
+            return Err(error.into());
+        }
+        if self.state.capabilities.has("LOGINDISABLED") {
+            return Ok(None);
+        }
+        if !channel.encrypted && !login.allow_cleartext {
+            return Err(sasl::Error::Cleartext { mechanism: Mechanism::Login }.into());
+        }
+        Ok(Some(password))
+    }
+
+    async fn login_plainly(&mut self, login: &Login<'_>, password: &Secret) -> Result<(), Error> {
+        self.state.capabilities_told = false;
+        let command = Command::Login {
+            user: Cow::Borrowed(login.credential.user.as_bytes()),
+            password: password.clone(),
+        };
+        match self.run(command, &mut |_| {}).await {
+            Err(Error::Refused { reply, .. }) => {
+                self.state.capabilities_told = true;
+                Err(Error::LoginRefused { mechanism: "LOGIN", reply, detail: None })
+            }
+            ended => {
+                ended?;
+                self.ask_capabilities().await
+            }
+        }
+    }
+
+    /// One AUTHENTICATE from its command to its end.
+    async fn authenticate(&mut self, exchange: &mut dyn sasl::Client) -> Result<(), Error> {
+        self.deadline(deadline::COMMAND);
+        let name = exchange.mechanism().name();
+        let mut initial = exchange.initial()?;
+        let mut sent = None;
+        if self.state.capabilities.has("SASL-IR") || self.state.capabilities.has("IMAP4rev2") {
+            sent = initial.take().map(|octets| Secret::new(sasl::encode_initial(&octets)));
+        }
+        let mechanism = Cow::Borrowed(name.as_bytes());
+        let tag = self.send(Command::Authenticate { mechanism, initial: sent }).await?;
+        for _ in 0..CHALLENGES {
+            let challenge = loop {
+                if let Some(text) = self.state.go_ahead.take() {
+                    break text;
+                }
+                if let Some((command, reply)) = self.state.take_done(tag) {
+                    return match reply.condition {
+                        Condition::Ok => Ok(()),
+                        _ => Err(Error::Refused { command, reply }),
+                    };
+                }
+                self.receive(&mut |_| {}).await?;
+            };
+            let answer = match (initial.take(), sasl::decode(&challenge)) {
+                // The go-ahead for the initial response of a server without SASL-IR.
+                (Some(initial), _) => Ok(initial),
+                (None, Some(challenge)) => exchange.step(&challenge).map_err(Error::Sasl),
+                (None, None) => {
+                    let malformed = Malformed { offset: 0, expected: "base64" };
+                    Err(protocol("AUTHENTICATE", malformed, &challenge))
+                }
+            };
+            match answer {
+                Ok(answer) => {
+                    let line = sasl::encode(&answer);
+                    self.wire.queue_secret(format!("{line}\r\n").as_bytes());
+                }
+                Err(error) => {
+                    self.wire.queue(b"*\r\n");
+                    // The server answers BAD to the cancellation (RFC 9051 section 6.2.2); why
+                    // we cancelled is the error.
+                    match self.wait(tag, &mut |_| {}).await {
+                        Ok(_) | Err(Error::Refused { .. }) => return Err(error),
+                        Err(worse) => return Err(worse),
+                    }
+                }
+            }
+        }
+        self.is_broken = true;
+        let malformed = Malformed { offset: 0, expected: "an end of the challenges" };
+        Err(protocol("AUTHENTICATE", malformed, b""))
+    }
+
+    /// ID and ENABLE, in one flight.
+    async fn introduce(&mut self, options: &Options<'_>) -> Result<(), Error> {
+        let capabilities = &self.state.capabilities;
+        let mut commands = Vec::new();
+        if capabilities.has("ID") {
+            let field = |name: &'static str, value: &'static str| {
+                (Cow::Borrowed(name.as_bytes()), Some(Cow::Borrowed(value.as_bytes())))
+            };
+            commands.push(Command::Id(Some(vec![
+                field("name", "pillarbox"),
+                field("version", env!("CARGO_PKG_VERSION")),
+            ])));
+        }
+        if !options.without_enable && (capabilities.has("ENABLE") || capabilities.has("IMAP4rev2"))
+        {
+            // IMAP4rev2 implies UTF-8 names, and QRESYNC implies CONDSTORE.
+            let choices: [&[&'static str]; 2] =
+                [&["IMAP4rev2", "UTF8=ACCEPT"], &["QRESYNC", "CONDSTORE"]];
+            let wanted: Vec<Cow<'static, [u8]>> = choices
+                .into_iter()
+                .filter_map(|names| names.iter().find(|name| capabilities.has(name)))
+                .map(|name| Cow::Borrowed(name.as_bytes()))
+                .collect();
+            if !wanted.is_empty() {
+                commands.push(Command::Enable(wanted));
+            }
+        }
+        // A server that refuses an introduction still serves.
+        self.try_all(commands, &mut |_| {}).await.map(drop)
+    }
+}
+
+/// The channel bindings of a TLS session, best first.
+fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
+    use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
+    [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]
+        .into_iter()
+        .filter_map(|(kind, data)| data.clone().map(|data| sasl::ChannelBinding { kind, data }))
+        .collect()
+}

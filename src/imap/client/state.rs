@@ -1,0 +1,279 @@
+//! What a session knows: it is told of every response, asked for or not.
+//!
+//! No I/O: [`State::note`] is the one place where unsolicited data are understood.
+
+use std::collections::VecDeque;
+
+use super::Reply;
+use crate::imap::syntax::code::{Code, Word};
+use crate::imap::syntax::flag::Flag;
+use crate::imap::syntax::response::{Condition, Data, Response, StatusText};
+use crate::imap::syntax::{ModSeq, Uid, UidValidity};
+use crate::store::Flags;
+
+/// What the server says it can do; names compare without case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    names: Vec<String>,
+}
+
+impl Capabilities {
+    fn from_atoms<'a>(atoms: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let name = |atom: &[u8]| String::from_utf8_lossy(atom).to_ascii_uppercase();
+        Self { names: atoms.into_iter().map(name).collect() }
+    }
+
+    /// Whether a capability is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|each| each.eq_ignore_ascii_case(name))
+    }
+
+    /// What stands behind `prefix` (such as `AUTH=`) in all that begin with it.
+    pub fn values(&self, prefix: &str) -> impl Iterator<Item = &str> {
+        self.names.iter().filter_map(move |name| {
+            let (head, value) = name.split_at_checked(prefix.len())?;
+            head.eq_ignore_ascii_case(prefix).then_some(value)
+        })
+    }
+
+    /// All of them in capitals, in the server's order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Octets of the largest message that APPEND takes everywhere (RFC 7889); `None` where the
+    /// server does not say.
+    pub fn append_limit(&self) -> Option<u64> {
+        self.values("APPENDLIMIT=").find_map(|value| value.parse().ok())
+    }
+}
+
+/// The mailbox that is selected, as far as the server has told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// Its name on the wire.
+    pub mailbox: Vec<u8>,
+    /// Whether it cannot be changed.
+    pub read_only: bool,
+    /// Number of messages now.
+    pub exists: u32,
+    /// UIDVALIDITY; 0 where the server did not tell, or said 0.
+    pub uid_validity: UidValidity,
+    /// The UID that comes next, at least; `None` where the server did not tell.
+    pub uid_next: Option<Uid>,
+    /// The highest mod-sequence when it was selected; `None` where it keeps none.
+    pub highest_modseq: Option<ModSeq>,
+    /// Flags that can be changed for good; `None`: all.
+    pub permanent_flags: Option<Flags>,
+    /// Whether new keywords can be made.
+    pub any_keyword: bool,
+    /// Its identity (RFC 8474).
+    pub mailbox_id: Option<String>,
+    /// Whether the server has told of a change since it was selected.
+    pub is_stale: bool,
+}
+
+/// What the session knows.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub capabilities: Capabilities,
+    /// Whether capabilities were told since this was last set to false.
+    pub capabilities_told: bool,
+    pub banner: String,
+    pub server_id: Vec<(String, String)>,
+    pub alerts: Vec<String>,
+    /// ALERT counts only where nobody can have put it in (RFC 9051 section 11.3).
+    pub trusts_alerts: bool,
+    pub utf8: bool,
+    pub condstore: bool,
+    pub qresync: bool,
+    pub selected: Option<Selected>,
+    pub bye: Option<Reply>,
+    /// Commands that have not ended, oldest first: tag and name.
+    pub pending: VecDeque<(u32, &'static str)>,
+    /// Commands that have ended and were not asked about yet.
+    done: Vec<(u32, &'static str, Reply)>,
+    /// What followed the last `+`.
+    pub go_ahead: Option<Vec<u8>>,
+    tag: u32,
+}
+
+impl State {
+    pub fn next_tag(&mut self) -> u32 {
+        self.tag += 1;
+        self.tag
+    }
+
+    /// The command that waits longest.
+    pub fn during(&self) -> &'static str {
+        self.pending.front().map_or("session", |(_, name)| name)
+    }
+
+    /// The end of a command, if it has come.
+    pub fn take_done(&mut self, tag: u32) -> Option<(&'static str, Reply)> {
+        let at = self.done.iter().position(|(done, ..)| *done == tag)?;
+        let (_, name, reply) = self.done.swap_remove(at);
+        Some((name, reply))
+    }
+
+    /// Forgets what was learnt before TLS (RFC 9051 section 6.2.1).
+    pub fn forget(&mut self) {
+        self.capabilities = Capabilities::default();
+        self.capabilities_told = false;
+        self.alerts.clear();
+        self.server_id.clear();
+    }
+
+    pub fn note(&mut self, response: &Response<'_>) {
+        match response {
+            Response::Continue { text } => self.go_ahead = Some(text.to_vec()),
+            Response::Tagged { tag, status } => self.note_end(tag, status),
+            Response::Untagged(data) => self.note_data(data),
+        }
+    }
+
+    fn note_end(&mut self, tag: &[u8], status: &StatusText<'_>) {
+        let reply = self.note_status(status);
+        let number = tag.strip_prefix(b"a").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
+        let at = self.pending.iter().position(|(tag, _)| Some(*tag) == number);
+        // An answer to nothing that was asked is a server's mistake that harms nobody; but a
+        // BAD that bears no tag of ours must not leave us waiting.
+        let at =
+            at.or((status.condition == Condition::Bad && !self.pending.is_empty()).then_some(0));
+        if let Some((tag, name)) = at.and_then(|at| self.pending.remove(at)) {
+            self.done.push((tag, name, reply));
+        }
+    }
+
+    fn note_status(&mut self, status: &StatusText<'_>) -> Reply {
+        let reply = reply(status);
+        match &status.code {
+            Some(Code::Capability(names)) => self.note_capabilities(names),
+            Some(Code::Word(Word::Alert)) if self.trusts_alerts => {
+                self.alerts.push(String::from_utf8_lossy(&status.text).into_owned());
+            }
+            _ => {}
+        }
+        let Some(selected) = &mut self.selected else { return reply };
+        match &status.code {
+            Some(Code::UidValidity(validity)) => selected.uid_validity = *validity,
+            Some(Code::UidNext(uid)) => selected.uid_next = Some(*uid),
+            Some(Code::HighestModSeq(modseq)) if modseq.0 > 0 => {
+                selected.highest_modseq = Some(*modseq);
+            }
+            Some(Code::Word(Word::NoModSeq)) => selected.highest_modseq = None,
+            Some(Code::Word(Word::ReadOnly)) => selected.read_only = true,
+            Some(Code::Word(Word::ReadWrite)) => selected.read_only = false,
+            Some(Code::MailboxId(id)) => {
+                selected.mailbox_id = Some(String::from_utf8_lossy(id).into_owned());
+            }
+            Some(Code::PermanentFlags(flags)) => {
+                selected.any_keyword = flags.contains(&Flag::Any);
+                selected.permanent_flags = Some(to_flags(flags));
+            }
+            _ => {}
+        }
+        reply
+    }
+
+    fn note_capabilities(&mut self, names: &[std::borrow::Cow<'_, [u8]>]) {
+        self.capabilities = Capabilities::from_atoms(names.iter().map(|name| &**name));
+        self.capabilities_told = true;
+    }
+
+    fn note_data(&mut self, data: &Data<'_>) {
+        match data {
+            Data::Status(status) => {
+                let reply = self.note_status(status);
+                if status.condition == Condition::Bye {
+                    self.bye = Some(reply);
+                }
+            }
+            Data::Capability(names) => self.note_capabilities(names),
+            Data::Enabled(names) => {
+                let has =
+                    |name: &str| names.iter().any(|n| n.eq_ignore_ascii_case(name.as_bytes()));
+                self.utf8 |= has("UTF8=ACCEPT") || has("IMAP4rev2");
+                self.qresync |= has("QRESYNC");
+                self.condstore |= has("CONDSTORE") || has("QRESYNC");
+            }
+            Data::Id(Some(fields)) => {
+                let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+                self.server_id = fields
+                    .iter()
+                    .filter_map(|(name, value)| Some((text(name), text(value.as_deref()?))))
+                    .collect();
+            }
+            Data::Exists(count) => {
+                if let Some(selected) = &mut self.selected {
+                    selected.is_stale |= selected.exists != *count;
+                    selected.exists = *count;
+                }
+            }
+            Data::Expunge(_) => {
+                if let Some(selected) = &mut self.selected {
+                    selected.exists = selected.exists.saturating_sub(1);
+                    selected.is_stale = true;
+                }
+            }
+            Data::Vanished { earlier: false, uids } => {
+                if let Some(selected) = &mut self.selected {
+                    let gone = u32::try_from(uids.count(0)).unwrap_or(u32::MAX);
+                    selected.exists = selected.exists.saturating_sub(gone);
+                    selected.is_stale = true;
+                }
+            }
+            // Flags that nobody asked for: another session changed them.
+            Data::Fetch(fetch) if fetch.flags.is_some() && !self.awaits_fetch() => {
+                self.note_change();
+            }
+            _ => {}
+        }
+    }
+
+    fn awaits_fetch(&self) -> bool {
+        self.pending.iter().any(|(_, name)| matches!(*name, "UID FETCH" | "UID STORE"))
+    }
+
+    /// Notes that flags came without a body where bodies were asked for.
+    pub fn note_change(&mut self) {
+        if let Some(selected) = &mut self.selected {
+            selected.is_stale = true;
+        }
+    }
+}
+
+/// What the server said, in text.
+pub(super) fn reply(status: &StatusText<'_>) -> Reply {
+    let text = String::from_utf8_lossy(&status.text).into_owned();
+    let code = status.code.clone().map(Code::into_owned);
+    let text = match &code {
+        Some(Code::Word(word)) => format!("[{}] {text}", word.name()),
+        Some(Code::Unknown { name, arguments }) => {
+            let name = String::from_utf8_lossy(name);
+            match arguments {
+                None => format!("[{name}] {text}"),
+                Some(more) => format!("[{name} {}] {text}", String::from_utf8_lossy(more)),
+            }
+        }
+        _ => text,
+    };
+    Reply { condition: status.condition, code: code.map(Box::new), text }
+}
+
+/// Flags as stores know them. A keyword that is not UTF-8 is no keyword and is left out, and so
+/// is `\*`.
+pub(super) fn to_flags(flags: &crate::imap::syntax::flag::Flags<'_>) -> Flags {
+    let mut all = Flags::new();
+    for flag in flags.iter().filter(|flag| *flag != Flag::Any) {
+        if let Ok(name) = String::from_utf8(flag.to_text()) {
+            all.insert(&name);
+        }
+    }
+    all
+}

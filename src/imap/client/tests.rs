@@ -1,0 +1,706 @@
+//! The client over a connection in memory, with servers that follow a script.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::fetch::Wanted;
+use super::messages::FlagUpdate;
+use super::{Client, Error, Login, Options};
+use crate::imap::store::Account;
+use crate::imap::syntax::ModSeq;
+use crate::imap::syntax::command::Action;
+use crate::imap::syntax::mailbox::Mailbox;
+use crate::net::Wire;
+use crate::sasl::{Credential, CredentialSecret};
+use crate::store::testing::{Collected, Given, run};
+use crate::store::{Deleted, Id, PeerError, Since, Spool, Store, What};
+
+/// A line of a server's script.
+enum Step {
+    /// What the server says.
+    Say(Vec<u8>),
+    /// A line that the client has to send.
+    Hear(&'static str),
+}
+use Step::Hear;
+
+fn say(line: impl AsRef<str>) -> Step {
+    Step::Say(format!("{}\r\n", line.as_ref()).into_bytes())
+}
+
+/// Plays a server to its script's end, and stays until the client has gone.
+async fn play(mut wire: Wire, script: Vec<Step>) {
+    wire.set_timeout(Duration::from_secs(10));
+    for step in script {
+        match step {
+            Step::Say(octets) => {
+                wire.queue(&octets);
+                wire.flush().await.expect("the client listens");
+            }
+            Hear(expected) => {
+                let len = wire
+                    .line(1 << 20)
+                    .await
+                    .unwrap_or_else(|error| panic!("no line where {expected:?} was due: {error}"));
+                let line = String::from_utf8_lossy(&wire.buffered()[..len - 2]).into_owned();
+                assert_eq!(line, expected);
+                wire.consume(len);
+            }
+        }
+    }
+    while wire.fill().await.is_ok() {}
+}
+
+const PLAIN: &str = "IMAP4rev1 AUTH=PLAIN SASL-IR LITERAL+ UIDPLUS MOVE IDLE ESEARCH UNSELECT";
+
+/// Runs a client against a script that begins behind the login.
+fn session<T, F: Future<Output = T>>(
+    capabilities: &str,
+    script: Vec<Step>,
+    talk: impl FnOnce(Client) -> F,
+) -> T {
+    run(async {
+        let (near, far) = Wire::duplex(1 << 16);
+        let mut all = vec![say(format!("* PREAUTH [CAPABILITY {capabilities}] hello"))];
+        all.extend(script);
+        let ours = async {
+            let client = Client::open(near, &Options::default()).await.expect("a session");
+            client_within(talk(client)).await
+        };
+        let (result, ()) = tokio::join!(ours, play(far, all));
+        result
+    })
+}
+
+async fn client_within<T>(client: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), client).await.expect("the client ends")
+}
+
+/// A script's start: the mailbox is selected.
+fn selected(exists: u32, more: &[&str]) -> Vec<Step> {
+    let mut script = vec![
+        Hear("a1 SELECT INBOX"),
+        say(format!("* {exists} EXISTS")),
+        say("* FLAGS (\\Seen)"),
+        say("* OK [UIDVALIDITY 7] x"),
+        say("* OK [UIDNEXT 100] x"),
+    ];
+    script.extend(more.iter().map(say));
+    script.push(say("a1 OK [READ-WRITE] done"));
+    script
+}
+
+async fn inbox(client: &mut Client) {
+    client.select(&Mailbox(b"INBOX"[..].into()), false).await.expect("INBOX");
+}
+
+fn credential() -> Credential {
+    Credential {
+        user: "ann".into(),
+        authorize_as: None,
+        secret: CredentialSecret::Password(crate::base::secret::Secret::new("se\"cret")),
+    }
+}
+
+fn open_with(script: Vec<Step>, allow_cleartext: bool) -> Result<Client, Error> {
+    run(async {
+        let (near, far) = Wire::duplex(1 << 16);
+        let credential = credential();
+        let options = Options {
+            login: Some(Login {
+                credential: &credential,
+                mechanism: None,
+                allow_cleartext,
+                host: "localhost",
+                port: 143,
+            }),
+            ..Options::default()
+        };
+        let ours = client_within(Client::open(near, &options));
+        // The server may be left in the middle of its script by a client that gives up.
+        tokio::select! {
+            client = ours => client,
+            () = async { play(far, script).await; std::future::pending().await } => {
+                unreachable!("the server stays")
+            }
+        }
+    })
+}
+
+#[test]
+fn login_by_sasl_ir_then_id_and_enable_in_one_flight() {
+    let client = open_with(
+        vec![
+            say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello"),
+            Hear("a1 AUTHENTICATE PLAIN AGFubgBzZSJjcmV0"),
+            say("* CAPABILITY IMAP4rev1 ID ENABLE CONDSTORE QRESYNC"),
+            say("a1 OK done"),
+            Hear(concat!(
+                "a2 ID (\"name\" \"pillarbox\" \"version\" \"",
+                env!("CARGO_PKG_VERSION"),
+                "\")"
+            )),
+            Hear("a3 ENABLE QRESYNC"),
+            say("* ID (\"name\" \"Dovecot\")"),
+            say("a2 OK done"),
+            say("* ENABLED QRESYNC"),
+            say("a3 OK done"),
+        ],
+        true,
+    )
+    .expect("a session");
+    assert!(client.has_qresync());
+    assert_eq!(client.server_id(), [("name".to_owned(), "Dovecot".to_owned())]);
+}
+
+#[test]
+fn login_without_sasl_ir_waits_for_the_go_ahead() {
+    let client = open_with(
+        vec![
+            say("* OK hello"),
+            Hear("a1 CAPABILITY"),
+            say("* CAPABILITY IMAP4rev1 AUTH=PLAIN"),
+            say("a1 OK done"),
+            Hear("a2 AUTHENTICATE PLAIN"),
+            say("+ "),
+            Hear("AGFubgBzZSJjcmV0"),
+            say("a2 OK [CAPABILITY IMAP4rev1] done"),
+        ],
+        true,
+    );
+    assert!(client.expect("a session").capabilities().has("imap4rev1"));
+}
+
+#[test]
+fn login_command_where_sasl_has_no_way() {
+    let client = open_with(
+        vec![
+            say("* OK [CAPABILITY IMAP4rev1] hello"),
+            Hear("a1 LOGIN ann \"se\\\"cret\""),
+            say("a1 OK [CAPABILITY IMAP4rev1 IDLE] done"),
+        ],
+        true,
+    );
+    assert!(client.expect("a session").capabilities().has("IDLE"));
+}
+
+#[test]
+fn no_password_crosses_in_the_clear_or_where_login_is_disabled() {
+    for greeting in ["* OK [CAPABILITY IMAP4rev1] x", "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x"] {
+        let error = open_with(vec![say(greeting)], false).err().expect("refused");
+        assert!(matches!(&error, Error::Sasl(error) if error.is_cleartext()), "{error}");
+    }
+    let script = vec![say("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] x")];
+    let error = open_with(script, true).err().expect("refused");
+    assert!(error.is_auth() && matches!(error, Error::LoginDisabled));
+}
+
+#[test]
+fn what_a_server_says_of_a_login_is_kept() {
+    let error = open_with(
+        vec![
+            say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] x"),
+            Hear("a1 AUTHENTICATE PLAIN AGFubgBzZSJjcmV0"),
+            say("a1 NO [AUTHENTICATIONFAILED] wrong password"),
+        ],
+        true,
+    )
+    .err()
+    .expect("refused");
+    assert!(error.is_auth() && !error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        "the server refused PLAIN: NO [AUTHENTICATIONFAILED] wrong password"
+    );
+    let error = open_with(vec![say("* BYE [UNAVAILABLE] later")], true).err().expect("refused");
+    assert!(error.is_transient());
+    assert_eq!(error.to_string(), "the server ended the session: BYE [UNAVAILABLE] later");
+}
+
+#[test]
+fn bodies_inline_and_unasked_data_anywhere() {
+    let mut script = selected(2, &[]);
+    script.extend([
+        Hear("a2 UID FETCH 1:3 (UID FLAGS INTERNALDATE BODY.PEEK[])"),
+        say("* 1 FETCH (UID 1 FLAGS (\\Seen) BODY[] {3}\r\na\r\n)"),
+        say("* 3 EXISTS"),
+        say("* 2 FETCH (FLAGS (\\Deleted))"),
+        say("* OK [ALERT] going down"),
+        say("* 2 FETCH (BODY[] \"b\" INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" UID 3)"),
+        say("a2 OK done"),
+    ]);
+    let (collected, alerts, stale) = session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut sink = Collected::default();
+        client.fetch(&[1, 2, 3], &Wanted::whole(), &mut sink).await.expect("bodies");
+        let stale = client.selected().expect("selected").is_stale;
+        (sink, client.take_alerts(), stale)
+    });
+    assert_eq!(collected.bodies(), [&b"a\r\n"[..], b"b"]);
+    assert!(collected.messages[0].0.flags.as_ref().expect("flags").has("\\Seen"));
+    assert_eq!(collected.messages[1].0.received.expect("date").offset_seconds, -7 * 3600);
+    assert_eq!(alerts, ["going down"]);
+    assert!(stale);
+}
+
+#[test]
+fn large_bodies_stream_whether_the_uid_comes_before_or_behind() {
+    let large = |c: u8, len: usize| vec![c; len];
+    let (one, other) = (large(b'x', 300_000), large(b'y', 70_000));
+    let mut script = selected(2, &[]);
+    script.push(Hear("a2 UID FETCH 8:9 (UID FLAGS INTERNALDATE BODY.PEEK[])"));
+    let said = [
+        &b"* 1 FETCH (UID 8 BODY[] {300000}\r\n"[..],
+        &one,
+        b" FLAGS (\\Seen))\r\n* 2 FETCH (BODY[] {70000}\r\n",
+        &other,
+        b" UID 9)\r\na2 OK done\r\n",
+    ]
+    .concat();
+    script.push(Step::Say(said));
+    let collected = session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut sink = Collected::default();
+        client.fetch(&[8, 9], &Wanted::whole(), &mut sink).await.expect("bodies");
+        sink
+    });
+    assert_eq!(collected.bodies(), [&one[..], &other]);
+    assert!(collected.messages[0].0.flags.as_ref().expect("flags").has("\\Seen"));
+    assert_eq!(collected.messages[1].0.id, Id("9".into()));
+}
+
+#[test]
+fn batches_are_in_flight_together_and_lines_stay_short() {
+    let mut script = selected(1000, &[]);
+    script.extend([
+        Hear("a2 UID FETCH 1:256 (UID BODY.PEEK[HEADER])"),
+        Hear("a3 UID FETCH 257:512 (UID BODY.PEEK[HEADER])"),
+        Hear("a4 UID FETCH 513:600 (UID BODY.PEEK[HEADER])"),
+        say("a2 OK done"),
+        say("a3 NO [UNAVAILABLE] busy"),
+        say("a4 OK done"),
+    ]);
+    let error = session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let uids: Vec<u32> = (1..=600).collect();
+        let wanted = Wanted { with_meta: false, ..Wanted::headers() };
+        client.fetch(&uids, &wanted, &mut Collected::default()).await.expect_err("refused")
+    });
+    assert!(error.is_transient());
+    assert_eq!(error.to_string(), "the server answered UID FETCH with NO [UNAVAILABLE] busy");
+    let odd: Vec<u32> = (0..5000).map(|n| 100_001 + 2 * n).collect();
+    let sets = Client::batches(&odd, usize::MAX);
+    assert!(sets.iter().all(|set| set.to_text().len() <= 800));
+    assert_eq!(sets.iter().map(|set| set.count(0)).sum::<u64>(), 5000);
+}
+
+#[test]
+fn appends_pipeline_with_literal_plus() {
+    let script = vec![
+        Hear("a1 APPEND Sent (\\Seen) \"17-Jul-1996 09:44:25 +0000\" {6+}"),
+        Hear("a"),
+        Hear("b"),
+        Hear(""),
+        say("* 1 EXISTS"),
+        say("a1 OK [APPENDUID 7 42] done"),
+    ];
+    let places = session(PLAIN, script, async |mut client| {
+        let mut given = Given::one(b"a\nb\n", &["\\Seen"], 837_596_665);
+        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect("stored")
+    });
+    assert_eq!(places[0].expect("told").uid, 42);
+}
+
+#[test]
+fn appends_wait_where_the_server_has_to_agree() {
+    let script = vec![
+        Hear("a1 APPEND Sent {3}"),
+        say("+ go on"),
+        Hear("x"),
+        Hear(""),
+        say("a1 OK done"),
+        Hear("a2 APPEND Sent {3}"),
+        say("a2 NO [OVERQUOTA] full"),
+    ];
+    let error = session("IMAP4rev1", script, async |mut client| {
+        let mut given = Given::new(&[b"x\n", b"y\n"]);
+        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect_err("refused")
+    });
+    assert!(error.is_transient(), "{error}");
+}
+
+#[test]
+fn multiappend_takes_all_in_one_command() {
+    let script = vec![
+        Hear("a1 APPEND Sent {3+}"),
+        Hear("x"),
+        Hear(" {3+}"),
+        Hear("y"),
+        Hear(""),
+        say("a1 OK [APPENDUID 7 42:43] done"),
+    ];
+    let places = session("IMAP4rev1 LITERAL+ MULTIAPPEND", script, async |mut client| {
+        let mut given = Given::new(&[b"x\n", b"y\r\n"]);
+        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect("stored")
+    });
+    assert_eq!(places.iter().map(|place| place.expect("told").uid).collect::<Vec<_>>(), [42, 43]);
+}
+
+#[test]
+fn a_long_append_is_read_twice_and_streams() {
+    run(async {
+        let body: Vec<u8> = b"line\n".repeat(80_000);
+        let (near, mut far) = Wire::duplex(4096);
+        let expected = b"line\r\n".repeat(80_000);
+        let ours = async {
+            let mut client = Client::open(near, &Options::default()).await.expect("a session");
+            let mut given = Given::new(&[&body]);
+            client.append(&Mailbox(b"x"[..].into()), &mut given).await.expect("stored")
+        };
+        let theirs = async {
+            far.queue(b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] x\r\n");
+            let len = far.line(1000).await.expect("a line");
+            assert_eq!(&far.buffered()[..len], b"a1 APPEND x {480000+}\r\n");
+            far.consume(len);
+            while far.buffered().len() < 480_002 {
+                far.fill().await.expect("the message");
+            }
+            assert!(far.buffered()[..480_000] == expected);
+            far.queue(b"a1 OK done\r\n");
+            far.flush().await.expect("the client listens");
+        };
+        let (places, ()) = tokio::join!(ours, theirs);
+        assert_eq!(places, [None]);
+    });
+}
+
+#[test]
+fn search_by_esearch_or_without() {
+    use crate::imap::syntax::search::{Field, Key, Word};
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 UID SEARCH RETURN (ALL) CHARSET UTF-8 UNSEEN SUBJECT {2+}"),
+        Hear("\u{e4}"),
+        say("* ESEARCH (TAG \"a2\") UID ALL 9,2:4"),
+        say("a2 OK done"),
+        Hear("a3 UID SEARCH RETURN (ALL) ALL"),
+        say("* SEARCH 5 4 "),
+        say("a3 OK done"),
+        Hear("a4 UID SEARCH RETURN (ALL) ALL"),
+        say("* ESEARCH (TAG \"a4\") UID"),
+        say("a4 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let text = Key::Text(Field::Subject, "ä".as_bytes().into());
+        let keys = vec![Key::Word(Word::Unseen), text];
+        assert_eq!(client.search(keys).await.expect("found"), [2, 3, 4, 9]);
+        let all = || vec![Key::Word(Word::All)];
+        assert_eq!(client.search(all()).await.expect("found"), [4, 5]);
+        assert_eq!(client.search(all()).await.expect("found"), [] as [u32; 0]);
+    });
+}
+
+#[test]
+fn only_ours_are_expunged_without_uidplus() {
+    for (deleted, outcome) in [("2 5", Deleted::Marked), ("5", Deleted::Gone)] {
+        let mut script = selected(9, &[]);
+        script.extend([
+            Hear("a2 UID STORE 5:6 +FLAGS.SILENT (\\Deleted)"),
+            say("a2 OK done"),
+            Hear("a3 UID SEARCH DELETED"),
+            say(format!("* SEARCH {deleted}")),
+            say("a3 OK done"),
+        ]);
+        if outcome == Deleted::Gone {
+            script.extend([Hear("a4 EXPUNGE"), say("* 1 EXPUNGE"), say("a4 OK done")]);
+        }
+        let found = session("IMAP4rev1", script, async |mut client| {
+            inbox(&mut client).await;
+            client.expunge(&[5, 6]).await.expect("expunged")
+        });
+        assert_eq!(found, outcome);
+    }
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 UID STORE 5:6 +FLAGS.SILENT (\\Deleted)"),
+        Hear("a3 UID EXPUNGE 5:6"),
+        say("a2 OK done"),
+        say("a3 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        assert_eq!(client.expunge(&[5, 6]).await.expect("expunged"), Deleted::Gone);
+    });
+}
+
+#[test]
+fn copyuid_wherever_it_stands() {
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 UID MOVE 5:7 Old"),
+        say("* OK [COPYUID 3 5,7 21:22] moved"),
+        say("* 5 EXPUNGE"),
+        say("a2 OK done"),
+        Hear("a3 UID COPY 5 Old"),
+        say("* [COPYUID 3 5 30]"),
+        say("a3 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let old = Mailbox(b"Old"[..].into());
+        let (places, _) = client.move_to(&[5, 6, 7], &old).await.expect("moved");
+        let uids: Vec<_> = places.iter().map(|place| place.map(|place| place.uid)).collect();
+        assert_eq!(uids, [Some(21), None, Some(22)]);
+        let places = client.copy(&[5], &old).await.expect("copied");
+        assert_eq!(places[0].expect("told").uid, 30);
+    });
+}
+
+#[test]
+fn flags_change_in_one_flight_and_all_answers_are_heard() {
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 UID STORE 1:2 +FLAGS.SILENT ($x \\Seen)"),
+        Hear("a3 UID STORE 3 -FLAGS.SILENT (\\Flagged)"),
+        say("a3 OK done"),
+        say("a2 NO [NOPERM] no"),
+        Hear("a4 NOOP"),
+        say("a4 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let update = |uids: &[u32], action, flags: &[&str]| FlagUpdate {
+            uids: uids.to_vec(),
+            action,
+            flags: flags.iter().collect(),
+        };
+        let updates = [
+            update(&[1, 2], Action::Add, &["\\Seen", "$x"]),
+            update(&[3], Action::Remove, &["\\Flagged"]),
+            update(&[4], Action::Add, &[]),
+        ];
+        let error = client.store(&updates).await.expect_err("refused");
+        assert!(error.is_auth());
+        client.noop().await.expect("the session goes on");
+    });
+}
+
+#[test]
+fn idle_ends_when_something_is_told_and_at_its_limit() {
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 IDLE"),
+        say("+ idling"),
+        say("* OK still here"),
+        say("* 10 EXISTS"),
+        Hear("DONE"),
+        say("a2 OK done"),
+        Hear("a3 SELECT INBOX"),
+        say("* 10 EXISTS"),
+        say("a3 OK done"),
+        Hear("a4 IDLE"),
+        say("+ idling"),
+        Hear("DONE"),
+        say("a4 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        assert!(client.wait_for_change(Duration::from_secs(9)).await.expect("told"));
+        // Nothing new is waited for until it was looked at.
+        assert!(client.wait_for_change(Duration::from_secs(9)).await.expect("told"));
+        client.reselect().await.expect("selected");
+        assert!(!client.wait_for_change(Duration::from_millis(30)).await.expect("quiet"));
+    });
+}
+
+#[test]
+fn a_cancelled_wait_is_ended_by_the_next_command() {
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 IDLE"),
+        say("+ idling"),
+        Hear("DONE"),
+        say("a2 OK done"),
+        Hear("a3 NOOP"),
+        say("a3 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let wait = client.wait_for_change(Duration::from_secs(9));
+        assert!(tokio::time::timeout(Duration::from_millis(50), wait).await.is_err());
+        client.noop().await.expect("the session goes on");
+    });
+}
+
+#[test]
+fn changes_by_qresync_by_condstore_and_by_listing() {
+    let since = |modseq| Since {
+        uid_validity: 7,
+        modseq,
+        known: ["1", "2", "5"].into_iter().map(|uid| Id(uid.into())).collect(),
+    };
+    let gone = |changes: &crate::store::Changes| {
+        changes.vanished.iter().map(|id| id.0.clone()).collect::<Vec<_>>()
+    };
+    // QRESYNC, with a set that claims all UIDs there are.
+    let capabilities = "IMAP4rev1 ENABLE CONDSTORE QRESYNC";
+    let script = vec![
+        Hear("a1 ENABLE QRESYNC"),
+        say("* ENABLED QRESYNC"),
+        say("a1 OK done"),
+        Hear("a2 LIST \"\" \"\""),
+        say("* LIST (\\Noselect) \"/\" \"\""),
+        say("a2 OK done"),
+        Hear("a3 SELECT INBOX"),
+        say("* 2 EXISTS"),
+        say("* OK [UIDVALIDITY 7] x"),
+        say("* OK [HIGHESTMODSEQ 30] x"),
+        say("a3 OK done"),
+        Hear("a4 UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 20 VANISHED)"),
+        say("* VANISHED (EARLIER) 2:4294967295"),
+        say("* 1 FETCH (UID 1 FLAGS (\\Seen) MODSEQ (25))"),
+        say("a4 OK done"),
+    ];
+    session(capabilities, script, async |client| {
+        let mut account = Account::new(client).await.expect("an account");
+        assert_eq!(account.select("INBOX", false).await.expect("INBOX").highest_modseq, Some(30));
+        let changes = account.changes(Some(&since(Some(20)))).await.expect("changes");
+        assert_eq!(gone(&changes), ["2", "5"]);
+        assert!(!changes.complete && changes.changed.len() == 1);
+        // Nothing happened since: nothing is asked.
+        let changes = account.changes(Some(&since(Some(30)))).await.expect("changes");
+        assert!(changes.changed.is_empty() && changes.vanished.is_empty());
+    });
+    // CONDSTORE without QRESYNC.
+    let script = vec![
+        Hear("a1 SELECT INBOX (CONDSTORE)"),
+        say("* 2 EXISTS"),
+        say("* OK [UIDVALIDITY 7] x"),
+        say("* OK [HIGHESTMODSEQ 30] x"),
+        say("a1 OK done"),
+        Hear("a2 UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE 20)"),
+        Hear("a3 UID SEARCH ALL"),
+        say("a2 OK done"),
+        say("* SEARCH 1 5 9"),
+        say("a3 OK done"),
+    ];
+    session("IMAP4rev1 CONDSTORE", script, async |mut client| {
+        inbox(&mut client).await;
+        let changed = client.changed_since(ModSeq(20), &[1, 2, 5]).await.expect("changes");
+        assert_eq!(changed.vanished, [2]);
+    });
+    // Neither.
+    let mut script = selected(2, &[]);
+    script.extend([
+        Hear("a2 UID FETCH 1:* (UID FLAGS)"),
+        say("* 2 FETCH (UID 5 FLAGS (\\Seen))"),
+        say("* 1 FETCH (UID 1 FLAGS ())"),
+        say("a2 OK done"),
+    ]);
+    session("IMAP4rev1", script, async |mut client| {
+        inbox(&mut client).await;
+        let all = client.list_messages(false).await.expect("a listing");
+        assert_eq!(all.iter().map(|message| message.uid).collect::<Vec<_>>(), [1, 5]);
+    });
+}
+
+#[test]
+fn folders_with_all_that_one_round_trip_tells() {
+    let capabilities = "IMAP4rev1 NAMESPACE LIST-EXTENDED LIST-STATUS SPECIAL-USE";
+    let script = vec![
+        Hear("a1 NAMESPACE"),
+        say("* NAMESPACE ((\"INBOX.\" \".\")) NIL ((\"shared.\" \".\"))"),
+        say("a1 OK done"),
+        Hear(
+            "a2 LIST \"\" * RETURN (SUBSCRIBED CHILDREN SPECIAL-USE STATUS (MESSAGES UNSEEN UIDNEXT UIDVALIDITY))",
+        ),
+        say("* LIST (\\Subscribed) \".\" inbox"),
+        say("* STATUS INBOX (MESSAGES 3 UNSEEN 1 UIDNEXT 9 UIDVALIDITY 7)"),
+        say("* LIST (\\Sent \\HasNoChildren) \".\" INBOX.Entw&APw-rfe"),
+        say("* LIST (\\Noselect) \".\" shared"),
+        say("a2 OK done"),
+        Hear("a3 CREATE INBOX.a.b"),
+        Hear("a4 CREATE INBOX.a"),
+        say("a3 OK done"),
+        say("a4 NO it is there"),
+        Hear("a5 LIST \"\" INBOX.a"),
+        say("* LIST () \".\" INBOX.a"),
+        say("a5 OK done"),
+        Hear("a6 SELECT INBOX.none"),
+        say("a6 NO [NONEXISTENT] no such mailbox"),
+    ];
+    session(capabilities, script, async |client| {
+        let mut account = Account::new(client).await.expect("an account");
+        let folders = account.folders(&[]).await.expect("folders");
+        let names: Vec<_> = folders.iter().map(|folder| folder.name.as_str()).collect();
+        assert_eq!(names, ["INBOX", "Entwürfe", "shared"]);
+        assert_eq!(folders[0].status.expect("told").messages, 3);
+        assert_eq!(folders[1].special_use, ["\\Sent"]);
+        assert!(!folders[2].selectable);
+        account.create(&["a/b".into(), "a".into()]).await.expect("created");
+        let error = account.select("none", false).await.expect_err("no folder");
+        assert!(matches!(error, crate::store::Error::NoFolder(name) if name == "none"));
+    });
+}
+
+#[test]
+fn a_broken_server_is_told_from_a_broken_network() {
+    let script = vec![Hear("a1 NOOP"), say("* 1 FETCH (UID x)")];
+    let error = session(PLAIN, script, async |mut client| {
+        let error = client.noop().await.expect_err("nonsense");
+        assert!(!client.is_open());
+        error
+    });
+    assert!(error.is_protocol() && !error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        "NOOP: the server broke the protocol: expected number at octet 15, in \"* 1 FETCH (UID x)\\r\\n\""
+    );
+    let script = vec![Hear("a1 NOOP"), say("* BYE [UNAVAILABLE] going down")];
+    run(async {
+        let (near, far) = Wire::duplex(1 << 16);
+        let mut all = vec![say("* PREAUTH [CAPABILITY IMAP4rev1] x")];
+        all.extend(script);
+        let theirs = async {
+            // Says goodbye and hangs up.
+            tokio::time::timeout(Duration::from_millis(100), play(far, all)).await.ok();
+        };
+        let ours = async {
+            let mut client = Client::open(near, &Options::default()).await.expect("a session");
+            client.noop().await.expect_err("gone")
+        };
+        let (error, ()) = tokio::join!(ours, theirs);
+        assert!(matches!(&error, Error::Bye { .. }), "{error}");
+    });
+}
+
+#[test]
+fn sections_and_ranges() {
+    let mut script = selected(9, &[]);
+    script.extend([
+        Hear("a2 UID FETCH 4 (UID FLAGS INTERNALDATE BODY.PEEK[1.2.MIME])"),
+        say("* 4 FETCH (UID 4 BODY[1.2.MIME] NIL)"),
+        say("a2 OK done"),
+        Hear("a3 UID FETCH 4 (UID FLAGS INTERNALDATE BODY.PEEK[]<10.5>)"),
+        say("* 4 FETCH (UID 4 BODY[]<10> \"abcde\")"),
+        say("a3 OK done"),
+        Hear("a4 UID FETCH 4 (UID FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS (From To)])"),
+        say("* 4 FETCH (UID 4 BODY[HEADER.FIELDS (\"FROM\" \"TO\")] {2}\r\n\r\n)"),
+        say("a4 OK done"),
+    ]);
+    let collected = session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut sink = Collected::default();
+        let mut account = Account::over(client);
+        let ids = [Id("4".into())];
+        account.read(&ids, &What::Section("1.2.MIME".into()), &mut sink).await.expect("read");
+        let range = What::Partial { section: String::new(), offset: 10, octets: Some(5) };
+        account.read(&ids, &range, &mut sink).await.expect("read");
+        let fields = What::HeaderFields(vec!["From".into(), "To".into()]);
+        account.read(&ids, &fields, &mut sink).await.expect("read");
+        assert!(account.read(&ids, &What::Section("1.x".into()), &mut sink).await.is_err());
+        sink
+    });
+    assert_eq!(collected.bodies(), [&b""[..], b"abcde", b"\r\n"]);
+}

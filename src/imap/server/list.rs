@@ -1,0 +1,245 @@
+//! LIST (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154), LSUB (RFC 3501 section
+//! 6.3.9) and NAMESPACE (RFC 2342).
+//!
+//! There is one name space, the user's own, with `/` between levels.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::outcome::{Outcome, Voice};
+use super::status;
+use crate::imap::syntax::command::{List, ListReturn};
+use crate::imap::syntax::mailbox::{
+    self, Mailbox, Namespace, NamespaceEntry, StatusItem, decode_utf7,
+};
+use crate::imap::syntax::response::Data;
+use crate::store::memory::{Account, Shared};
+use crate::store::pattern;
+
+const DELIMITER: u8 = b'/';
+
+/// What LIST is to select and to return.
+#[derive(Debug, Default)]
+struct Options<'l> {
+    subscribed: bool,
+    recursive: bool,
+    special_use: bool,
+    return_subscribed: bool,
+    status: Option<&'l [StatusItem<'l>]>,
+}
+
+impl<'l> Options<'l> {
+    /// # Errors
+    /// BAD for options that we do not know, or that RFC 5258 section 3 forbids.
+    fn read(list: &'l List<'l>) -> Result<Self, Outcome> {
+        let mut options = Self::default();
+        for option in list.select.iter().flatten() {
+            let is = |known: &str| option.eq_ignore_ascii_case(known.as_bytes());
+            if is("SUBSCRIBED") {
+                options.subscribed = true;
+            } else if is("RECURSIVEMATCH") {
+                options.recursive = true;
+            } else if is("SPECIAL-USE") {
+                options.special_use = true;
+            } else if !is("REMOTE") {
+                return Err(Outcome::bad("there is no such selection option"));
+            }
+        }
+        if options.recursive && !options.subscribed {
+            return Err(Outcome::bad("RECURSIVEMATCH needs another selection option"));
+        }
+        options.return_subscribed = options.subscribed;
+        for option in list.returns.iter().flatten() {
+            match option {
+                ListReturn::Status(items) => {
+                    status::check(items)?;
+                    options.status = Some(items.as_slice());
+                }
+                ListReturn::Word(word) => {
+                    let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+                    if is("SUBSCRIBED") {
+                        options.return_subscribed = true;
+                    } else if !is("CHILDREN") && !is("SPECIAL-USE") {
+                        // The attributes of both are always told.
+                        return Err(Outcome::bad("there is no such return option"));
+                    }
+                }
+                ListReturn::Other(..) => {
+                    return Err(Outcome::bad("there is no such return option"));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The text of a pattern: wildcards stay what they are.
+fn pattern_text(voice: &Voice, octets: &[u8]) -> Option<String> {
+    if voice.is_utf8() {
+        std::str::from_utf8(octets).ok().map(str::to_owned)
+    } else {
+        decode_utf7(octets)
+    }
+}
+
+/// Whether any of the patterns fits.
+fn fits(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|each| pattern::matches(each, name))
+}
+
+/// Reference and patterns put together. A pattern that is not rightly encoded names nothing.
+fn patterns(voice: &Voice, reference: &Mailbox<'_>, given: &[Cow<'_, [u8]>]) -> Vec<String> {
+    let Some(reference) = pattern_text(voice, &reference.0) else { return Vec::new() };
+    let whole =
+        |each: &Cow<'_, [u8]>| pattern_text(voice, each).map(|each| format!("{reference}{each}"));
+    given.iter().filter_map(whole).collect()
+}
+
+/// LIST.
+pub(super) fn list(
+    voice: &mut Voice,
+    account: &Shared,
+    list: &List<'_>,
+    append_limit: u64,
+) -> Outcome {
+    let options = match Options::read(list) {
+        Ok(options) => options,
+        Err(outcome) => return outcome,
+    };
+    let basic = list.select.is_none() && list.returns.is_none();
+    if basic && matches!(list.patterns.as_slice(), [only] if only.is_empty()) {
+        tell(voice, vec![Cow::Borrowed(b"\\Noselect")], "", Vec::new());
+        return Outcome::ok("the delimiter was told");
+    }
+    let patterns = patterns(voice, &list.reference, &list.patterns);
+    let account = account.borrow();
+    for name in candidates(&account, options.subscribed) {
+        if !fits(&patterns, &name) {
+            continue;
+        }
+        let subscribed = account.is_subscribed(&name);
+        let below = options.recursive && has_subscribed_below(&account, &name);
+        if options.subscribed && !subscribed && !below {
+            continue;
+        }
+        let mailbox = account.find(&name).and_then(|id| account.mailbox(id));
+        let special_use = mailbox.map_or(&[][..], |mailbox| mailbox.special_use());
+        if options.special_use && special_use.is_empty() {
+            continue;
+        }
+        let mut attributes: Vec<Cow<'static, [u8]>> = Vec::new();
+        match mailbox {
+            None => attributes.push(Cow::Borrowed(b"\\NonExistent")),
+            Some(mailbox) if !mailbox.is_selectable() => {
+                attributes.push(Cow::Borrowed(b"\\Noselect"));
+            }
+            Some(_) => {}
+        }
+        if options.return_subscribed && subscribed {
+            attributes.push(Cow::Borrowed(b"\\Subscribed"));
+        }
+        let children: &[u8] =
+            if account.has_children(&name) { b"\\HasChildren" } else { b"\\HasNoChildren" };
+        attributes.push(Cow::Borrowed(children));
+        for special_use in special_use {
+            attributes.push(Cow::Owned(special_use.clone().into_bytes()));
+        }
+        let extended = if below {
+            vec![(Cow::Borrowed(&b"CHILDINFO"[..]), Cow::Borrowed(&b"(\"SUBSCRIBED\")"[..]))]
+        } else {
+            Vec::new()
+        };
+        tell(voice, attributes, &name, extended);
+        if let (Some(items), Some(mailbox)) = (options.status, mailbox)
+            && mailbox.is_selectable()
+        {
+            let status = status::of_mailbox(voice, &name, mailbox, items, append_limit);
+            voice.data(Data::MailboxStatus(status));
+        }
+    }
+    Outcome::ok("listed")
+}
+
+/// Names that may be listed, in order: mailboxes, and with `subscribed` also names that are
+/// subscribed to and have no mailbox, or that stand above such.
+fn candidates(account: &Account, subscribed: bool) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> =
+        account.mailboxes().map(|(name, _)| name.to_owned()).collect();
+    if subscribed {
+        for name in account.subscriptions() {
+            let levels = name.match_indices('/').map(|(at, _)| name[..at].to_owned());
+            names.extend(levels);
+            names.insert(name.to_owned());
+        }
+    }
+    names
+}
+
+/// Whether anything below the name is subscribed to.
+fn has_subscribed_below(account: &Account, name: &str) -> bool {
+    account
+        .subscriptions()
+        .any(|each| each.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')))
+}
+
+fn tell(
+    voice: &mut Voice,
+    attributes: Vec<Cow<'static, [u8]>>,
+    name: &str,
+    extended: Vec<(Cow<'static, [u8]>, Cow<'static, [u8]>)>,
+) {
+    let mailbox = voice.mailbox(name);
+    let delimiter = Some(DELIMITER);
+    voice.data(Data::List(mailbox::List { attributes, delimiter, mailbox, extended }));
+}
+
+/// LSUB: names subscribed to; where the pattern ends in `%` and fits only a level above
+/// such, that level with `\Noselect` (RFC 3501 section 6.3.9).
+pub(super) fn lsub(
+    voice: &mut Voice,
+    account: &Shared,
+    reference: &Mailbox<'_>,
+    pattern: &Cow<'_, [u8]>,
+) -> Outcome {
+    let patterns = patterns(voice, reference, std::slice::from_ref(pattern));
+    let account = account.borrow();
+    let mut names: BTreeSet<(String, bool)> = BTreeSet::new();
+    for name in account.subscriptions() {
+        if fits(&patterns, name) {
+            names.insert((name.to_owned(), true));
+        } else if pattern.ends_with(b"%") {
+            let above = name.match_indices('/').map(|(at, _)| &name[..at]);
+            for level in above.filter(|level| fits(&patterns, level)) {
+                if !account.is_subscribed(level) {
+                    names.insert((level.to_owned(), false));
+                }
+            }
+        }
+    }
+    for (name, subscribed) in names {
+        let id = account.find(&name);
+        let selectable =
+            id.and_then(|id| account.mailbox(id)).is_some_and(|mailbox| mailbox.is_selectable());
+        let attributes = if subscribed && (selectable || id.is_none()) {
+            Vec::new()
+        } else {
+            vec![Cow::Borrowed(&b"\\Noselect"[..])]
+        };
+        let mailbox = voice.mailbox(&name);
+        let delimiter = Some(DELIMITER);
+        let extended = Vec::new();
+        voice.data(Data::Lsub(mailbox::List { attributes, delimiter, mailbox, extended }));
+    }
+    Outcome::ok("listed")
+}
+
+/// NAMESPACE.
+pub(super) fn namespace(voice: &mut Voice) -> Outcome {
+    let own = NamespaceEntry {
+        prefix: Cow::Borrowed(b""),
+        delimiter: Some(DELIMITER),
+        extensions: Vec::new(),
+    };
+    voice.data(Data::Namespace(Namespace { personal: vec![own], ..Namespace::default() }));
+    Outcome::ok("the name space was told")
+}

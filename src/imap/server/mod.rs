@@ -1,0 +1,112 @@
+//! The server's side of IMAP over mail in memory: IMAP4rev1 (RFC 3501) and IMAP4rev2
+//! (RFC 9051) for the test server.
+//!
+//! [`Session`] takes decoded commands and gives responses without any socket; [`serve()`]
+//! moves both over a [`crate::net::Wire`]: framing, literals, go-aheads, STARTTLS, IDLE and
+//! limits. [`capability`] lists the extensions, each of which works as its RFC says.
+//!
+//! It does not offer COMPRESS, ACL, QUOTA, METADATA, NOTIFY or URLAUTH: their commands are
+//! answered with BAD.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::net::deadline;
+use crate::net::tls::Acceptor;
+use crate::sasl::Mechanism;
+use crate::store::memory::Shared;
+
+mod append;
+mod auth;
+mod body;
+pub mod capability;
+mod commands;
+mod copy;
+mod fetch;
+mod flags;
+mod list;
+mod mailbox;
+mod outcome;
+pub mod replies;
+mod results;
+mod search;
+mod section;
+mod select;
+mod serve;
+pub mod session;
+mod sort;
+mod spool;
+mod status;
+mod store;
+mod thread;
+mod view;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use replies::{Outlet, Replies};
+pub use serve::serve;
+pub use session::{Next, Session};
+
+/// Whose mail is where.
+pub trait Accounts {
+    /// The mail of a user who has proved to be that; `None` for one who has none here.
+    fn account(&self, user: &str) -> Option<Shared>;
+}
+
+/// What every connection of one listener shares.
+pub struct Server {
+    /// The users' mail.
+    pub accounts: Rc<dyn Accounts>,
+    /// Does STARTTLS; `None`: it is not offered.
+    pub acceptor: Option<Acceptor>,
+    /// What can be set.
+    pub settings: Settings,
+}
+
+/// What can be set of a server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Our own name, for the greeting and for SASL.
+    pub host: String,
+    /// Our port; 0 when unknown.
+    pub port: u16,
+    /// SASL mechanisms in the order in which they are listed. One that the connection cannot
+    /// carry (channel binding without TLS, EXTERNAL without a certificate) is left out there.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether passwords are taken without TLS; if not, LOGINDISABLED is told until then.
+    pub allow_cleartext: bool,
+    /// Capabilities that are not listed, in any case. What they stand for works all the same.
+    pub hidden: Vec<String>,
+    /// Largest message that APPEND takes, in octets (APPENDLIMIT, RFC 7889).
+    pub append_limit: u64,
+    /// How many commands in a row may be bad before the connection is closed.
+    pub bad_commands: u32,
+    /// How many logins may fail before the connection is closed.
+    pub failed_logins: u32,
+    /// How long a client that has not logged in may be silent.
+    pub login_timeout: Duration,
+    /// How long a client that has logged in may be silent; RFC 9051 section 5.4 wants no less
+    /// than 30 minutes.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let offered = |mechanism: &Mechanism| *mechanism != Mechanism::Anonymous;
+        Self {
+            host: "localhost".to_owned(),
+            port: 0,
+            mechanisms: Mechanism::ALL.into_iter().filter(offered).collect(),
+            allow_cleartext: false,
+            hidden: Vec::new(),
+            append_limit: 64 * 1024 * 1024,
+            bad_commands: 50,
+            failed_logins: 20,
+            login_timeout: Duration::from_secs(300),
+            idle_timeout: deadline::SERVER_IDLE,
+        }
+    }
+}

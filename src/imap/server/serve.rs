@@ -1,0 +1,410 @@
+//! A session on a [`Wire`]: commands framed and decoded, literals taken in, responses sent,
+//! STARTTLS, IDLE and limits.
+//!
+//! RFC 9051 sections 2.2, 4.3, 5.4, 6.2.1 and 6.3.13, RFC 7888. Commands may be pipelined:
+//! they are answered one after the other, and the answers leave together.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::Server;
+use super::outcome::Outcome;
+use super::replies::{Outlet, Piece, Replies};
+use super::session::{Next, Session};
+use super::spool::Spool;
+use crate::base::decode::Decoded;
+use crate::base::limits::{IMAP_FRAME_OCTETS, LINE_OCTETS};
+use crate::imap::syntax::code::Word as CodeWord;
+use crate::imap::syntax::command;
+use crate::imap::syntax::frame::{Framer, Step};
+use crate::net::{self, Wire};
+use crate::sasl::{Channel, ChannelBinding, ChannelBindingKind, Secrets};
+
+/// Octets of a message that are queued before the writer waits for a slow peer.
+const CHUNK_OCTETS: usize = 128 * 1024;
+
+/// Octets of a refused literal that are read and thrown away; a client that sends more
+/// without asking is one to hang up on.
+const DISCARD_OCTETS: u64 = 1024 * 1024 * 1024;
+
+/// How long a client may take to hear a goodbye.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Serves one connection from the greeting to its end. With implicit TLS, `wire` has done
+/// its handshake. Not cancel-safe: drop the wire after cancelling.
+///
+/// # Errors
+/// The network's, but not that the client went away or was silent for too long: both are
+/// ends like others.
+pub async fn serve(
+    wire: Wire,
+    server: Rc<Server>,
+    secrets: Rc<dyn Secrets>,
+) -> Result<(), net::Error> {
+    let channel = channel(&wire, &server);
+    let session = Session::new(server.clone(), secrets, channel);
+    let mut connection = Connection {
+        line: Line { wire },
+        session,
+        server,
+        framer: Framer::commands(),
+        frame: Vec::new(),
+        literals: Vec::new(),
+    };
+    let text = match connection.run().await {
+        Ok(()) => None,
+        Err(net::Error::Timeout { .. }) => Some("you were silent for too long"),
+        Err(net::Error::LineTooLong { .. }) => Some("the line is too long"),
+        Err(net::Error::Closed | net::Error::Io(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let Connection { mut line, mut session, .. } = connection;
+    line.wire.set_timeout(FAREWELL);
+    if let Some(text) = text {
+        session.bye(text, &mut line).await?;
+    }
+    match line.wire.shutdown().await {
+        Err(error) if !error.is_closed() && !error.is_timeout() => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What SASL has to know of the connection.
+fn channel(wire: &Wire, server: &Server) -> Channel {
+    let mut bindings = Vec::new();
+    if let Some(tls) = wire.tls() {
+        let found = [
+            (ChannelBindingKind::TlsExporter, &tls.exporter),
+            (ChannelBindingKind::TlsServerEndPoint, &tls.end_point),
+        ];
+        for (kind, data) in found {
+            if let Some(data) = data {
+                bindings.push(ChannelBinding { kind, data: data.clone() });
+            }
+        }
+    }
+    Channel {
+        encrypted: wire.is_encrypted(),
+        bindings,
+        host: server.settings.host.clone(),
+        port: server.settings.port,
+    }
+}
+
+/// The way out of a session.
+struct Line {
+    wire: Wire,
+}
+
+#[async_trait(?Send)]
+impl Outlet for Line {
+    /// Every response passes here, one after the other, before it is written.
+    async fn send(&mut self, replies: &mut Replies) -> Result<(), net::Error> {
+        for reply in replies.iter() {
+            for piece in reply.pieces() {
+                match piece {
+                    Piece::Text(octets) => self.wire.queue(octets),
+                    Piece::Body(octets) => {
+                        for chunk in octets.chunks(CHUNK_OCTETS) {
+                            self.wire.queue_body(chunk);
+                            self.wire.ease().await?;
+                        }
+                    }
+                }
+            }
+            self.wire.ease().await?;
+        }
+        replies.clear();
+        Ok(())
+    }
+}
+
+struct Connection {
+    line: Line,
+    session: Session,
+    server: Rc<Server>,
+    framer: Framer,
+    /// The command that is being read, without its streamed literals.
+    frame: Vec<u8>,
+    literals: Vec<Spool>,
+}
+
+/// What was read.
+enum Read {
+    /// A whole command is in the frame.
+    Command,
+    /// The command was answered before it was whole.
+    Answered(Next),
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<(), net::Error> {
+        self.set_timeout();
+        self.session.greet(&mut self.line).await?;
+        let mut next = Next::Command;
+        loop {
+            next = match next {
+                Next::Command => match self.read().await? {
+                    Read::Command => self.handle().await?,
+                    Read::Answered(next) => next,
+                },
+                Next::Challenge => self.challenge().await?,
+                Next::Idle => self.idle().await?,
+                Next::StartTls => self.start_tls().await?,
+                Next::Close => return Ok(()),
+            };
+            self.set_timeout();
+        }
+    }
+
+    fn set_timeout(&mut self) {
+        let settings = &self.server.settings;
+        let logged_in = self.session.account().is_some();
+        let timeout = if logged_in { settings.idle_timeout } else { settings.login_timeout };
+        self.line.wire.set_timeout(timeout);
+    }
+
+    /// Reads one command into the frame.
+    async fn read(&mut self) -> Result<Read, net::Error> {
+        self.frame.clear();
+        self.literals.clear();
+        loop {
+            match self.framer.step(self.line.wire.buffered()) {
+                Ok(Step::More) => {
+                    self.line.wire.fill().await?;
+                }
+                Ok(Step::Complete { len }) => {
+                    self.take(len);
+                    return Ok(Read::Command);
+                }
+                Ok(Step::Continue { .. }) => self.go_on().await?,
+                Ok(Step::Literal { head, len, synchronising }) => {
+                    self.take(head);
+                    let refused = match self.session.refuses_literal(&self.frame, len) {
+                        None => self.take_literal(len, synchronising).await?,
+                        Some(outcome) if synchronising => Some(outcome),
+                        Some(outcome) => {
+                            self.discard(len).await?;
+                            self.discard_rest().await?;
+                            Some(outcome)
+                        }
+                    };
+                    if let Some(outcome) = refused {
+                        self.framer.reset();
+                        let tag = command::tag(&self.frame);
+                        let next = self.session.answer(tag, &outcome, &mut self.line).await?;
+                        return Ok(Read::Answered(next));
+                    }
+                }
+                Err(_) => {
+                    let outcome = Outcome::bad("the command is too long").word(CodeWord::Limit);
+                    let tag = command::tag(&self.frame);
+                    self.session.answer(tag, &outcome, &mut self.line).await?;
+                    return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS });
+                }
+            }
+        }
+    }
+
+    /// Asks for the literal that the client holds back.
+    async fn go_on(&mut self) -> Result<(), net::Error> {
+        self.session.go_on(&mut self.line).await?;
+        self.line.wire.flush().await
+    }
+
+    /// Moves octets from the wire to the frame. A transcript does not see the secrets of
+    /// LOGIN and AUTHENTICATE.
+    fn take(&mut self, len: usize) {
+        self.frame.extend_from_slice(&self.line.wire.buffered()[..len]);
+        let mut words = self.frame.split(|octet| *octet == b' ');
+        let name = words.nth(1).unwrap_or_default();
+        let secret = name.eq_ignore_ascii_case(b"LOGIN")
+            || (name.eq_ignore_ascii_case(b"AUTHENTICATE") && words.nth(1).is_some());
+        if secret {
+            self.line.wire.consume_secret(len);
+        } else {
+            self.line.wire.consume(len);
+        }
+    }
+
+    /// Reads a streamed literal into a spool of its own. Where there is no room for it, the
+    /// whole command is passed over, and this gives the answer to it.
+    async fn take_literal(
+        &mut self,
+        len: u64,
+        synchronising: bool,
+    ) -> Result<Option<Outcome>, net::Error> {
+        let held = self.literals.iter().map(Spool::held).sum();
+        let mut spool = Spool::new(len, held).await;
+        if synchronising && spool.is_ok() {
+            self.go_on().await?;
+        }
+        if synchronising && spool.is_err() {
+            return Ok(Some(no_room()));
+        }
+        let mut left = len;
+        while left > 0 {
+            let buffered = self.line.wire.buffered();
+            if buffered.is_empty() {
+                self.line.wire.fill().await?;
+                continue;
+            }
+            let count = buffered.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+            let mut failed = None;
+            if let Ok(place) = &mut spool {
+                failed = place.write(&buffered[..count]).await.err();
+            }
+            if let Some(error) = failed {
+                spool = Err(error);
+            }
+            self.line.wire.consume_body(count);
+            left -= count as u64;
+        }
+        match spool {
+            Ok(spool) => {
+                self.literals.push(spool);
+                Ok(None)
+            }
+            Err(_) => {
+                self.discard_rest().await?;
+                Ok(Some(no_room()))
+            }
+        }
+    }
+
+    async fn discard(&mut self, len: u64) -> Result<(), net::Error> {
+        if len > DISCARD_OCTETS {
+            return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS });
+        }
+        let mut left = len;
+        while left > 0 {
+            let buffered = self.line.wire.buffered().len();
+            if buffered == 0 {
+                self.line.wire.fill().await?;
+                continue;
+            }
+            let count = buffered.min(usize::try_from(left).unwrap_or(usize::MAX));
+            self.line.wire.consume_body(count);
+            left -= count as u64;
+        }
+        Ok(())
+    }
+
+    /// Passes over what is left of a command whose literal did not wait to be asked for.
+    async fn discard_rest(&mut self) -> Result<(), net::Error> {
+        loop {
+            match self.framer.step(self.line.wire.buffered()) {
+                Ok(Step::More) => {
+                    self.line.wire.fill().await?;
+                }
+                Ok(Step::Complete { len }) => {
+                    self.line.wire.consume_body(len);
+                    return Ok(());
+                }
+                // The answer to the command is the refusal of this literal, too.
+                Ok(Step::Continue { .. }) => return Ok(()),
+                Ok(Step::Literal { head, synchronising: true, .. }) => {
+                    self.line.wire.consume_body(head);
+                    return Ok(());
+                }
+                Ok(Step::Literal { head, len, synchronising: false }) => {
+                    self.line.wire.consume_body(head);
+                    self.discard(len).await?;
+                }
+                Err(_) => return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS }),
+            }
+        }
+    }
+
+    /// Every command passes here before it is handled.
+    async fn handle(&mut self) -> Result<Next, net::Error> {
+        let mut literals: Vec<Arc<[u8]>> = Vec::with_capacity(self.literals.len());
+        for spool in std::mem::take(&mut self.literals) {
+            match spool.finish().await {
+                Ok(octets) => literals.push(octets),
+                Err(_) => {
+                    let tag = command::tag(&self.frame);
+                    return self.session.answer(tag, &no_room(), &mut self.line).await;
+                }
+            }
+        }
+        match command::decode(&self.frame) {
+            Ok(Decoded::Done { value, .. }) => {
+                self.session.command(&value, literals, &mut self.line).await
+            }
+            Ok(Decoded::More) => {
+                let outcome = Outcome::bad("the command is not whole");
+                let tag = command::tag(&self.frame);
+                self.session.answer(tag, &outcome, &mut self.line).await
+            }
+            Err(malformed) => self.session.malformed(&self.frame, &malformed, &mut self.line).await,
+        }
+    }
+
+    /// A line of AUTHENTICATE.
+    async fn challenge(&mut self) -> Result<Next, net::Error> {
+        self.line.wire.flush().await?;
+        let len = self.line.wire.line(LINE_OCTETS).await?;
+        let line = self.line.wire.buffered()[..len].to_vec();
+        self.line.wire.consume_secret(len);
+        self.session.challenge_line(&line, &mut self.line).await
+    }
+
+    /// Waits for changes and for DONE.
+    async fn idle(&mut self) -> Result<Next, net::Error> {
+        let mut changes = self.session.account().map(|account| account.borrow().changes());
+        loop {
+            self.line.wire.flush().await?;
+            let changed = tokio::select! {
+                line = self.line.wire.line(LINE_OCTETS) => Woken::Line(line?),
+                () = changed(&mut changes) => Woken::Changed,
+            };
+            match changed {
+                Woken::Changed => self.session.idle_update(&mut self.line).await?,
+                Woken::Line(len) => {
+                    let line = self.line.wire.buffered()[..len].to_vec();
+                    self.line.wire.consume(len);
+                    return self.session.idle_line(&line, &mut self.line).await;
+                }
+            }
+        }
+    }
+
+    async fn start_tls(&mut self) -> Result<Next, net::Error> {
+        let clean = self.line.wire.buffered().is_empty();
+        if !self.session.start_tls(clean, &mut self.line).await? {
+            return Ok(Next::Command);
+        }
+        if let Some(acceptor) = &self.server.acceptor {
+            self.line.wire.accept_tls(acceptor).await?;
+        }
+        let channel = channel(&self.line.wire, &self.server);
+        self.session.secured(channel);
+        Ok(Next::Command)
+    }
+}
+
+/// What is said where a literal could not be kept.
+fn no_room() -> Outcome {
+    Outcome::no("there is no room to keep the message").word(CodeWord::Unavailable)
+}
+
+/// Why an idle connection woke up.
+enum Woken {
+    Line(usize),
+    Changed,
+}
+
+/// Waits for a change of the account; for ever where there is none to wait for.
+async fn changed(changes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(receiver) = changes
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,255 @@
+//! CREATE, DELETE, RENAME, LIST, LSUB, STATUS, SELECT, EXAMINE, CLOSE, and QRESYNC.
+
+use super::super::testing::*;
+
+#[test]
+fn mailboxes_come_and_go() {
+    let mut talk = Talk::ann(&server(&account()));
+    assert!(talk.end("CREATE a/b/").starts_with("OK [MAILBOXID (F"));
+    assert_eq!(talk.end("CREATE a/b"), "NO [ALREADYEXISTS]");
+    assert_eq!(talk.end("CREATE inbox"), "NO [ALREADYEXISTS]");
+    assert_eq!(talk.end("CREATE a//b"), "NO [CANNOT]");
+    assert_eq!(talk.end("CREATE \"a&b\""), "NO [CANNOT]");
+    assert_eq!(talk.end("CREATE x (USE (\\All))"), "NO [USEATTR]");
+    assert!(talk.end("CREATE Sent (USE (\\sent))").starts_with("OK"));
+    assert_eq!(talk.end("DELETE INBOX"), "NO [CANNOT]");
+    assert_eq!(talk.end("DELETE none"), "NO [NONEXISTENT]");
+    assert_eq!(talk.end("DELETE a"), "OK");
+    assert_eq!(talk.end("SELECT a"), "NO [NONEXISTENT]");
+    assert_eq!(
+        talk.ask("LIST \"\" *"),
+        [
+            "* LIST (\\HasNoChildren) \"/\" INBOX",
+            "* LIST (\\HasNoChildren \\Sent) \"/\" Sent",
+            "* LIST (\\Noselect \\HasChildren) \"/\" a",
+            "* LIST (\\HasNoChildren) \"/\" a/b",
+        ]
+    );
+    assert_eq!(talk.end("RENAME a/b c/d"), "OK");
+    assert_eq!(talk.end("RENAME c Sent"), "NO [ALREADYEXISTS]");
+    assert_eq!(talk.ask("LIST \"c/\" %"), ["* LIST (\\HasNoChildren) \"/\" c/d"]);
+    assert_eq!(talk.ask("LIST \"\" \"\""), ["* LIST (\\Noselect) \"/\" \"\""]);
+    assert!(talk.ask("LIST \"\" c").len() == 1);
+}
+
+#[test]
+fn renaming_inbox_moves_its_messages() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &[]), ("b", &[])]);
+    let mut talk = Talk::ann(&server(&account));
+    assert_eq!(talk.end("RENAME INBOX old"), "OK");
+    assert_eq!(talk.ask("STATUS old (MESSAGES)"), ["* STATUS old (MESSAGES 2)"]);
+    assert_eq!(
+        talk.ask("STATUS inbox (MESSAGES UIDNEXT)"),
+        ["* STATUS INBOX (MESSAGES 0 UIDNEXT 3)"]
+    );
+}
+
+#[test]
+fn names_beyond_ascii() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("CREATE Entw&APw-rfe");
+    assert_eq!(talk.ask("LIST \"\" E*"), ["* LIST (\\HasNoChildren) \"/\" Entw&APw-rfe"]);
+    assert_eq!(talk.end("CREATE \"R&D\""), "NO [CANNOT]");
+    talk.ask("ENABLE UTF8=ACCEPT");
+    assert_eq!(
+        talk.ask("LIST \"\" \"Entw\u{fc}*\""),
+        ["* LIST (\\HasNoChildren) \"/\" \"Entw\u{fc}rfe\""]
+    );
+    talk.ask("SELECT \"Entw\u{fc}rfe\"");
+}
+
+#[test]
+fn subscriptions() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("CREATE foo");
+    talk.ask("SUBSCRIBE foo/bar");
+    talk.ask("SUBSCRIBE INBOX");
+    assert_eq!(talk.end("SUBSCRIBE \"\""), "NO [CANNOT]");
+    // RFC 3501 section 6.3.9.
+    assert_eq!(talk.ask("LSUB \"\" foo/*"), ["* LSUB () \"/\" foo/bar"]);
+    assert_eq!(talk.ask("LSUB \"\" %"), ["* LSUB () \"/\" INBOX", "* LSUB (\\Noselect) \"/\" foo"]);
+    assert_eq!(
+        talk.ask("LIST (SUBSCRIBED) \"\" *"),
+        [
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" INBOX",
+            "* LIST (\\NonExistent \\Subscribed \\HasNoChildren) \"/\" foo/bar",
+        ]
+    );
+    // RFC 5258 section 5, example 9.
+    assert_eq!(
+        talk.ask("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" f%"),
+        ["* LIST (\\HasNoChildren) \"/\" foo (CHILDINFO (\"SUBSCRIBED\"))"]
+    );
+    assert_eq!(talk.end("LIST (RECURSIVEMATCH) \"\" *"), "BAD");
+    talk.ask("UNSUBSCRIBE foo/bar");
+    assert_eq!(talk.ask("LSUB \"\" *"), ["* LSUB () \"/\" INBOX"]);
+}
+
+#[test]
+fn extended_list() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &["\\Seen"]), ("b", &[])]);
+    let mut talk = Talk::ann(&server(&account));
+    talk.ask("CREATE Drafts (USE (\\Drafts))");
+    talk.ask("SUBSCRIBE Drafts");
+    assert_eq!(
+        talk.ask("LIST \"\" (INBOX D*) RETURN (SUBSCRIBED CHILDREN STATUS (MESSAGES UNSEEN))"),
+        [
+            "* LIST (\\Subscribed \\HasNoChildren \\Drafts) \"/\" Drafts",
+            "* STATUS Drafts (MESSAGES 0 UNSEEN 0)",
+            "* LIST (\\HasNoChildren) \"/\" INBOX",
+            "* STATUS INBOX (MESSAGES 2 UNSEEN 1)",
+        ]
+    );
+    assert_eq!(
+        talk.ask("LIST (SPECIAL-USE) \"\" *"),
+        ["* LIST (\\HasNoChildren \\Drafts) \"/\" Drafts"]
+    );
+    assert_eq!(talk.end("LIST (NONSENSE) \"\" *"), "BAD");
+    assert_eq!(talk.end("LIST \"\" * RETURN (NONSENSE)"), "BAD");
+}
+
+#[test]
+fn status_items() {
+    let account = account();
+    fill(&account, "INBOX", &[("abc", &["\\Seen", "\\Deleted"]), ("de", &[])]);
+    let mut talk = Talk::ann(&server(&account));
+    let all = "MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN DELETED SIZE HIGHESTMODSEQ";
+    assert_eq!(
+        talk.ask(&format!("STATUS INBOX ({all} MAILBOXID)")),
+        [concat!(
+            "* STATUS INBOX (MESSAGES 2 RECENT 2 UIDNEXT 3 UIDVALIDITY 7 UNSEEN 1 DELETED 1 ",
+            "SIZE 5 HIGHESTMODSEQ 2 MAILBOXID (F1))"
+        )]
+    );
+    assert_eq!(talk.end("STATUS none (MESSAGES)"), "NO [NONEXISTENT]");
+    assert_eq!(talk.end("STATUS INBOX (NONSENSE)"), "BAD");
+}
+
+#[test]
+fn select_tells_how_it_stands() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &["\\Seen", "$Label"]), ("b", &[])]);
+    let server = server(&account);
+    let mut talk = Talk::ann(&server);
+    let flags = "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Label";
+    let expected = |permanent: &str, recent: u32| {
+        [
+            format!("* FLAGS ({flags})"),
+            format!("* OK [PERMANENTFLAGS ({permanent})]"),
+            "* 2 EXISTS".to_owned(),
+            format!("* {recent} RECENT"),
+            "* OK [UNSEEN 2]".to_owned(),
+            "* OK [UIDVALIDITY 7]".to_owned(),
+            "* OK [UIDNEXT 3]".to_owned(),
+            "* OK [HIGHESTMODSEQ 2]".to_owned(),
+            "* OK [MAILBOXID (F1)]".to_owned(),
+        ]
+    };
+    let lines = |said: Vec<String>| -> Vec<String> {
+        let line = |line: &String| match line.split_once("] ") {
+            Some((code, _)) => format!("{code}]"),
+            None => line.clone(),
+        };
+        said.iter().map(line).collect()
+    };
+    assert_eq!(lines(talk.ask("EXAMINE INBOX")), expected("", 2));
+    assert_eq!(talk.end("STORE 1 FLAGS ()"), "NO [READ-ONLY]");
+    assert_eq!(talk.end("EXPUNGE"), "NO [READ-ONLY]");
+    let again = lines(talk.ask("SELECT INBOX"));
+    assert_eq!(again[0], "* OK [CLOSED]");
+    assert_eq!(again[1..], expected(&format!("{flags} \\*"), 2));
+    let mut other = Talk::ann(&server);
+    assert_eq!(lines(other.ask("SELECT INBOX")), expected(&format!("{flags} \\*"), 0));
+    assert_eq!(talk.end("SELECT none"), "NO [NONEXISTENT]");
+    assert_eq!(talk.end("CHECK"), "BAD");
+}
+
+#[test]
+fn rev2_has_no_recent() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &[])]);
+    let mut talk = Talk::ann(&server(&account));
+    talk.ask("ENABLE IMAP4rev2");
+    let said = talk.say("SELECT inbox");
+    assert!(!said.contains("RECENT") && !said.contains("UNSEEN"), "{said}");
+    assert!(said.contains("* LIST () \"/\" INBOX\r\n"), "{said}");
+    fill(&account, "INBOX", &[("b", &[])]);
+    assert_eq!(talk.ask("NOOP"), ["* 2 EXISTS"]);
+    assert_eq!(talk.ask("FETCH 2 FLAGS"), ["* 2 FETCH (FLAGS ())"]);
+    assert_eq!(talk.ask("SEARCH ALL"), ["* ESEARCH (TAG \"6\") ALL 1:2"]);
+}
+
+#[test]
+fn close_and_unselect() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &["\\Deleted"]), ("b", &[])]);
+    let server = server(&account);
+    let mut talk = Talk::inbox(&server);
+    assert_eq!(talk.ask("UNSELECT"), [""; 0]);
+    assert_eq!(talk.end("CHECK"), "BAD");
+    talk.say("EXAMINE INBOX");
+    assert_eq!(talk.ask("CLOSE"), [""; 0]);
+    assert_eq!(account.borrow().mailboxes().next().map(|(_, m)| m.messages().len()), Some(2));
+    talk.say("SELECT INBOX");
+    assert_eq!(talk.ask("CLOSE"), [""; 0]);
+    assert_eq!(account.borrow().mailboxes().next().map(|(_, m)| m.messages().len()), Some(1));
+}
+
+#[test]
+fn a_mailbox_deleted_under_a_session_is_empty() {
+    let account = account();
+    let server = server(&account);
+    let mut talk = Talk::ann(&server);
+    talk.ask("CREATE box");
+    fill(&account, "box", &[("a", &[]), ("b", &[])]);
+    talk.ask("SELECT box");
+    let mut other = Talk::ann(&server);
+    other.ask("DELETE box");
+    assert_eq!(talk.end("FETCH 1 FLAGS"), "NO [EXPUNGEISSUED]");
+    assert_eq!(talk.ask("NOOP"), ["* 1 EXPUNGE", "* 1 EXPUNGE"]);
+    assert_eq!(talk.ask("NOOP"), [""; 0]);
+    other.ask("CREATE box");
+    other.ask("SELECT box");
+    let said = other.ask("DELETE box");
+    assert!(said[0].starts_with("* OK [CLOSED]"), "{said:?}");
+    assert_eq!(other.end("CHECK"), "BAD");
+}
+
+#[test]
+fn a_client_that_comes_back() {
+    let account = account();
+    let messages: Vec<(&str, &[&str])> = (0..6).map(|_| ("x", &[][..])).collect();
+    fill(&account, "INBOX", &messages);
+    let server = server(&account);
+    let mut other = Talk::inbox(&server);
+    let mut talk = Talk::ann(&server);
+    assert_eq!(talk.end("SELECT INBOX (QRESYNC (7 2))"), "BAD");
+    talk.ask("ENABLE QRESYNC");
+    other.ask("STORE 2,5 +FLAGS.SILENT (\\Deleted)");
+    other.ask("EXPUNGE");
+    other.ask("UID STORE 3 +FLAGS.SILENT (\\Flagged)");
+    let said = talk.ask("SELECT INBOX (QRESYNC (7 2))");
+    assert_eq!(
+        said[said.len() - 2..],
+        ["* VANISHED (EARLIER) 2,5", "* 2 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (5))"]
+    );
+    let said = talk.ask("SELECT INBOX (QRESYNC (7 2 1:4))");
+    assert!(said.contains(&"* VANISHED (EARLIER) 2".to_owned()), "{said:?}");
+    let said = talk.ask("SELECT INBOX (QRESYNC (7 2 1:6 (1,2 1,3)))");
+    assert!(said.contains(&"* VANISHED (EARLIER) 5".to_owned()), "{said:?}");
+    let said = talk.say("SELECT INBOX (QRESYNC (8 2))");
+    assert!(!said.contains("VANISHED") && !said.contains("FETCH"), "{said}");
+    other.ask("STORE 1 +FLAGS.SILENT (\\Deleted)");
+    other.ask("EXPUNGE");
+    assert_eq!(
+        talk.ask("UID FETCH 1:6 (FLAGS) (CHANGEDSINCE 4 VANISHED)"),
+        ["* 2 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (5))", "* VANISHED 1"]
+    );
+    assert_eq!(
+        talk.ask("UID FETCH 1:6 (FLAGS) (CHANGEDSINCE 4 VANISHED)"),
+        ["* VANISHED (EARLIER) 1", "* 1 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (5))"]
+    );
+    assert_eq!(talk.end("FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)"), "BAD");
+}

@@ -1,0 +1,707 @@
+//! What a pair remembers between runs: its folders with the point up to which all is known,
+//! its messages by their two ids, and the copies that were begun.
+//!
+//! A copy is written down as an *intent* before it is made and becomes a row after; an intent
+//! that is found at the start of a run is a copy that may or may not have been made.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::diff::{Both, Row, Side};
+use super::digest::{self, Digest};
+use crate::state::{self, Database, Layout};
+use crate::store::{Flags, Id, Status};
+
+const LAYOUT: Layout = Layout {
+    name: "the state of a sync",
+    application_id: 0x7062_7853,
+    migrations: &["
+        CREATE TABLE pair (
+            id   INTEGER PRIMARY KEY CHECK (id = 1),
+            far  TEXT NOT NULL,
+            near TEXT NOT NULL
+        );
+        CREATE TABLE folders (
+            id                INTEGER PRIMARY KEY,
+            name              TEXT NOT NULL UNIQUE,
+            far_uid_validity  INTEGER NOT NULL,
+            far_uid_next      INTEGER NOT NULL DEFAULT 0,
+            far_messages      INTEGER NOT NULL DEFAULT 0,
+            far_modseq        INTEGER,
+            near_uid_validity INTEGER NOT NULL,
+            near_uid_next     INTEGER NOT NULL DEFAULT 0,
+            near_messages     INTEGER NOT NULL DEFAULT 0,
+            near_modseq       INTEGER
+        );
+        CREATE TABLE messages (
+            id     INTEGER PRIMARY KEY,
+            folder INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
+            far    TEXT NOT NULL,
+            near   TEXT NOT NULL,
+            flags  TEXT NOT NULL
+        );
+        CREATE INDEX messages_of_folder ON messages (folder);
+        CREATE TABLE intents (
+            id         INTEGER PRIMARY KEY,
+            folder     INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
+            target     TEXT NOT NULL CHECK (target IN ('far', 'near')),
+            source     TEXT NOT NULL,
+            message    INTEGER REFERENCES messages (id) ON DELETE CASCADE,
+            flags      TEXT NOT NULL,
+            digest     BLOB NOT NULL,
+            message_id TEXT NOT NULL,
+            uid_next   INTEGER NOT NULL,
+            stored     INTEGER NOT NULL DEFAULT 0
+        );
+        CREATE INDEX intents_of_folder ON intents (folder);
+        CREATE TABLE keywords (
+            folder  INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
+            side    TEXT NOT NULL CHECK (side IN ('far', 'near')),
+            name    TEXT NOT NULL COLLATE NOCASE,
+            refused INTEGER NOT NULL,
+            PRIMARY KEY (folder, side, name)
+        ) WITHOUT ROWID;
+    "],
+};
+
+/// The point of a folder's history up to which all was carried over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Generation of the ids.
+    pub uid_validity: u32,
+    /// The next id then; 0 when unknown.
+    pub uid_next: u32,
+    /// Number of messages then.
+    pub messages: u64,
+    /// Mod-sequence up to which nothing was left; `None`: the whole folder has to be looked
+    /// at again.
+    pub modseq: Option<u64>,
+}
+
+impl Known {
+    /// Of how a folder stands. `settled`: nothing that was seen of it is left to be done.
+    pub fn new(status: &Status, settled: bool) -> Self {
+        Self {
+            uid_validity: status.uid_validity,
+            uid_next: status.uid_next,
+            messages: status.messages,
+            modseq: status.highest_modseq.filter(|_| settled),
+        }
+    }
+}
+
+/// A folder that was synchronised before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFolder {
+    /// Its key in the state.
+    pub key: i64,
+    /// Each side.
+    pub sides: Both<Known>,
+}
+
+/// A copy that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Its key in the state; `None` before it has been written there.
+    pub key: Option<i64>,
+    /// Where the copy goes.
+    pub to: Side,
+    /// The message's id on the other side.
+    pub source: Id,
+    /// Key of the row that it is the new copy for.
+    pub row: Option<i64>,
+    /// The flags that it gets.
+    pub flags: Flags,
+    /// The digest of its content, by which it is found again.
+    pub digest: Digest,
+    /// Its Message-ID, or empty.
+    pub message_id: String,
+    /// The target's UIDNEXT before: the copy's id is not below it. 0 when unknown.
+    pub uid_next: u32,
+    /// The target has confirmed the copy, but not told where it is.
+    pub stored: bool,
+}
+
+/// What has to be known of a folder before anything in it is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Rows that mean nothing any more.
+    pub dropped_rows: Vec<i64>,
+    /// Intents that are settled: the copy was found and is a row, or was never made.
+    pub dropped_intents: Vec<i64>,
+    /// Places in the list of rows that are new or have other ids.
+    pub changed_rows: Vec<usize>,
+    /// Keywords that turned out to be kept after all, or not.
+    pub keywords: Vec<(Side, String, Keyword)>,
+}
+
+impl Opening {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is known of a keyword that was set on a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keyword {
+    /// It was set, and has not been seen since.
+    Unconfirmed,
+    /// It was set, and was not there afterwards.
+    Refused,
+    /// It was seen.
+    Kept,
+}
+
+/// A copy that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Key of its intent.
+    pub intent: i64,
+    /// Key of the row that it is the new copy for.
+    pub row: Option<i64>,
+    /// Both ids.
+    pub ids: Both<Id>,
+    /// The flags that it got.
+    pub flags: Flags,
+}
+
+/// The state of one pair, locked against every other run.
+pub struct State {
+    database: Database,
+    /// Breaks the run off at a write, as a crash would.
+    #[cfg(test)]
+    pub(super) fuse: Option<std::rc::Rc<super::tests::Fuse>>,
+}
+
+impl State {
+    /// Where the state of a pair lies: named by a digest of both locations.
+    ///
+    /// # Errors
+    /// [`state::Error::NoPlace`].
+    pub fn usual_path(pair: &Both<String>) -> state::Result<PathBuf> {
+        let digest = digest::of_parts(&[pair.far.as_bytes(), pair.near.as_bytes()]);
+        let name = format!("{}.db", digest::hex(&digest[..16]));
+        Ok(state::folder()?.join("sync").join(name))
+    }
+
+    /// Opens the state of a pair, or begins it.
+    ///
+    /// # Errors
+    /// Those of [`Database::open`], and [`state::Error::Foreign`] where the file is another
+    /// pair's.
+    pub fn open(path: &Path, pair: &Both<String>) -> state::Result<Self> {
+        Self::of(Database::open(path, &LAYOUT)?, pair)
+    }
+
+    /// State that is gone when it is dropped.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn in_memory(pair: &Both<String>) -> state::Result<Self> {
+        Self::of(Database::in_memory(&LAYOUT)?, pair)
+    }
+
+    fn of(mut database: Database, pair: &Both<String>) -> state::Result<Self> {
+        let found = database.read(|db| {
+            db.query_row("SELECT far, near FROM pair", [], |row| {
+                Ok(Both { far: row.get::<_, String>(0)?, near: row.get::<_, String>(1)? })
+            })
+            .optional()
+        })?;
+        match found {
+            Some(found) if found != *pair => {
+                let wanted = format!(
+                    "the state of {} and {}, but of {} and {}",
+                    pair.far, pair.near, found.far, found.near
+                );
+                return Err(state::Error::Foreign { path: database.path().to_owned(), wanted });
+            }
+            Some(_) => {}
+            None => database.write(|db| {
+                db.execute(
+                    "INSERT INTO pair (id, far, near) VALUES (1, ?1, ?2)",
+                    params![pair.far, pair.near],
+                )
+                .map(drop)
+            })?,
+        }
+        Ok(Self {
+            database,
+            #[cfg(test)]
+            fuse: None,
+        })
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> &str {
+        self.database.path()
+    }
+
+    /// All folders that were synchronised before, by name.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn folders(&self) -> state::Result<BTreeMap<String, KnownFolder>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare(
+                "SELECT name, id, far_uid_validity, far_uid_next, far_messages, far_modseq,
+                 near_uid_validity, near_uid_next, near_messages, near_modseq FROM folders",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut found = BTreeMap::new();
+            while let Some(row) = rows.next()? {
+                let side = |at: usize| -> rusqlite::Result<Known> {
+                    let modseq: Option<i64> = row.get(at + 3)?;
+                    Ok(Known {
+                        uid_validity: row.get(at)?,
+                        uid_next: row.get(at + 1)?,
+                        messages: from_i64(row.get(at + 2)?),
+                        modseq: modseq.map(from_i64),
+                    })
+                };
+                let sides = Both { far: side(2)?, near: side(6)? };
+                let name: String = row.get(0)?;
+                found.insert(name, KnownFolder { key: row.get(1)?, sides });
+            }
+            Ok(found)
+        })
+    }
+
+    /// The messages of a folder, in the order in which they became known.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn rows(&self, folder: i64) -> state::Result<Vec<Row>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare(
+                "SELECT id, far, near, flags FROM messages WHERE folder = ?1 ORDER BY id",
+            )?;
+            let rows = statement.query_map(params![folder], |row| {
+                let flags: String = row.get(3)?;
+                Ok(Row {
+                    key: Some(row.get(0)?),
+                    ids: Both { far: Id(row.get(1)?), near: Id(row.get(2)?) },
+                    flags: flags_of(&flags),
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The copies of a folder that were begun and not recorded.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn intents(&self, folder: i64) -> state::Result<Vec<Intent>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare(
+                "SELECT id, target, source, message, flags, digest, message_id, uid_next, stored
+                 FROM intents WHERE folder = ?1 ORDER BY id",
+            )?;
+            let rows = statement.query_map(params![folder], |row| {
+                let target: String = row.get(1)?;
+                let flags: String = row.get(4)?;
+                Ok(Intent {
+                    key: Some(row.get(0)?),
+                    to: if target == Side::Far.name() { Side::Far } else { Side::Near },
+                    source: Id(row.get(2)?),
+                    row: row.get(3)?,
+                    flags: flags_of(&flags),
+                    digest: row.get(5)?,
+                    message_id: row.get(6)?,
+                    uid_next: row.get(7)?,
+                    stored: row.get(8)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Keywords that were set on each side of a folder: first those that it cannot keep,
+    /// then those of which that is not known.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn keywords(&self, folder: i64) -> state::Result<(Both<Flags>, Both<Flags>)> {
+        self.database.read(|db| {
+            let mut statement =
+                db.prepare("SELECT side, name, refused FROM keywords WHERE folder = ?1")?;
+            let mut rows = statement.query(params![folder])?;
+            let (mut refused, mut unconfirmed): (Both<Flags>, Both<Flags>) = Default::default();
+            while let Some(row) = rows.next()? {
+                let side: String = row.get(0)?;
+                let side = if side == Side::Far.name() { Side::Far } else { Side::Near };
+                let name: String = row.get(1)?;
+                let kind = if row.get(2)? { &mut refused } else { &mut unconfirmed };
+                kind.of_mut(side).insert(&name);
+            }
+            Ok((refused, unconfirmed))
+        })
+    }
+
+    /// Begins work in a folder: its generations, and all that `opening` says. Rows that are
+    /// new get their keys. The folder's key.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn open_folder(
+        &mut self,
+        name: &str,
+        uid_validity: Both<u32>,
+        opening: &Opening,
+        rows: &mut [Row],
+    ) -> state::Result<i64> {
+        let mut keys = Vec::new();
+        let folder = self.write(|db| {
+            // Another generation has another history: what was known of the old one is void.
+            db.execute(
+                "INSERT INTO folders (name, far_uid_validity, near_uid_validity)
+                 VALUES (?1, ?2, ?3)
+                 ON CONFLICT (name) DO UPDATE SET
+                 far_modseq = iif(far_uid_validity = ?2, far_modseq, NULL),
+                 near_modseq = iif(near_uid_validity = ?3, near_modseq, NULL),
+                 far_uid_validity = ?2, near_uid_validity = ?3",
+                params![name, uid_validity.far, uid_validity.near],
+            )?;
+            let folder: i64 =
+                db.query_row("SELECT id FROM folders WHERE name = ?1", params![name], |row| {
+                    row.get(0)
+                })?;
+            delete(db, "intents", &opening.dropped_intents)?;
+            delete(db, "messages", &opening.dropped_rows)?;
+            for at in &opening.changed_rows {
+                let row = &rows[*at];
+                keys.push((*at, write_row(db, folder, row.key, &row.ids, &row.flags)?));
+            }
+            for (side, name, keyword) in &opening.keywords {
+                write_keyword(db, folder, *side, name, *keyword)?;
+            }
+            Ok(folder)
+        })?;
+        for (at, key) in keys {
+            rows[at].key = Some(key);
+        }
+        Ok(folder)
+    }
+
+    /// Writes down copies that are about to be made, and the keywords that they bring.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn intend(
+        &mut self,
+        folder: i64,
+        intents: &mut [Intent],
+        keywords: &[(Side, String)],
+    ) -> state::Result<()> {
+        let keys = self.write(|db| {
+            let mut insert = db.prepare(
+                "INSERT INTO intents
+                 (folder, target, source, message, flags, digest, message_id, uid_next)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            let mut keys = Vec::new();
+            for intent in intents.iter() {
+                keys.push(insert.insert(params![
+                    folder,
+                    intent.to.name(),
+                    intent.source.0,
+                    intent.row,
+                    text_of(&intent.flags),
+                    intent.digest,
+                    intent.message_id,
+                    intent.uid_next,
+                ])?);
+            }
+            for (side, name) in keywords {
+                write_keyword(db, folder, *side, name, Keyword::Unconfirmed)?;
+            }
+            Ok(keys)
+        })?;
+        for (intent, key) in intents.iter_mut().zip(keys) {
+            intent.key = Some(key);
+        }
+        Ok(())
+    }
+
+    /// Writes down that copies were made whose place is not known.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn stored(&mut self, intents: &[i64]) -> state::Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare("UPDATE intents SET stored = 1 WHERE id = ?1")?;
+            for key in intents {
+                update.execute(params![key])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes intents into rows.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn record(&mut self, folder: i64, copies: &[Made]) -> state::Result<()> {
+        self.write(|db| {
+            for made in copies {
+                write_row(db, folder, made.row, &made.ids, &made.flags)?;
+            }
+            let intents: Vec<i64> = copies.iter().map(|made| made.intent).collect();
+            delete(db, "intents", &intents)
+        })
+    }
+
+    /// Writes down keywords that are about to be set.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn set_keywords(&mut self, folder: i64, keywords: &[(Side, String)]) -> state::Result<()> {
+        self.write(|db| {
+            for (side, name) in keywords {
+                write_keyword(db, folder, *side, name, Keyword::Unconfirmed)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Knows messages by other flags from now on.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn set_flags(&mut self, rows: &[(i64, &Flags)]) -> state::Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare("UPDATE messages SET flags = ?2 WHERE id = ?1")?;
+            for (key, flags) in rows {
+                update.execute(params![key, text_of(flags)])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Knows no longer of these messages.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn forget(&mut self, rows: &[i64]) -> state::Result<()> {
+        self.write(|db| delete(db, "messages", rows))
+    }
+
+    /// Writes down up to which point all in a folder was carried over.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn settle(&mut self, folder: i64, known: &Both<Known>) -> state::Result<()> {
+        self.write(|db| {
+            db.execute(
+                "UPDATE folders SET
+                 far_uid_validity = ?2, far_uid_next = ?3, far_messages = ?4, far_modseq = ?5,
+                 near_uid_validity = ?6, near_uid_next = ?7, near_messages = ?8, near_modseq = ?9
+                 WHERE id = ?1",
+                params![
+                    folder,
+                    known.far.uid_validity,
+                    known.far.uid_next,
+                    to_i64(known.far.messages),
+                    known.far.modseq.map(to_i64),
+                    known.near.uid_validity,
+                    known.near.uid_next,
+                    to_i64(known.near.messages),
+                    known.near.modseq.map(to_i64),
+                ],
+            )
+            .map(drop)
+        })
+    }
+
+    fn write<T>(
+        &mut self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> state::Result<T> {
+        #[cfg(test)]
+        if let Some(fuse) = &self.fuse
+            && fuse.burn() != super::tests::Burnt::Not
+        {
+            return Err(state::Error::NoPlace);
+        }
+        self.database.write(write)
+    }
+}
+
+fn delete(db: &Transaction<'_>, table: &str, keys: &[i64]) -> rusqlite::Result<()> {
+    let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE id = ?1"))?;
+    for key in keys {
+        delete.execute(params![key])?;
+    }
+    Ok(())
+}
+
+fn write_row(
+    db: &Transaction<'_>,
+    folder: i64,
+    key: Option<i64>,
+    ids: &Both<Id>,
+    flags: &Flags,
+) -> rusqlite::Result<i64> {
+    if let Some(key) = key {
+        let update = "UPDATE messages SET far = ?2, near = ?3, flags = ?4 WHERE id = ?1";
+        let found = db.prepare_cached(update)?.execute(params![
+            key,
+            ids.far.0,
+            ids.near.0,
+            text_of(flags)
+        ])?;
+        if found > 0 {
+            return Ok(key);
+        }
+    }
+    db.prepare_cached("INSERT INTO messages (folder, far, near, flags) VALUES (?1, ?2, ?3, ?4)")?
+        .insert(params![folder, ids.far.0, ids.near.0, text_of(flags)])
+}
+
+fn write_keyword(
+    db: &Transaction<'_>,
+    folder: i64,
+    side: Side,
+    name: &str,
+    keyword: Keyword,
+) -> rusqlite::Result<()> {
+    let sql = match keyword {
+        // One that is known to be refused stays so.
+        Keyword::Unconfirmed => "INSERT OR IGNORE INTO keywords VALUES (?1, ?2, ?3, 0)",
+        Keyword::Refused => "INSERT OR REPLACE INTO keywords VALUES (?1, ?2, ?3, 1)",
+        Keyword::Kept => "DELETE FROM keywords WHERE folder = ?1 AND side = ?2 AND name = ?3",
+    };
+    db.prepare_cached(sql)?.execute(params![folder, side.name(), name]).map(drop)
+}
+
+/// Flags in one text, by LF: no name of a flag holds one.
+fn text_of(flags: &Flags) -> String {
+    let names: Vec<&str> = flags.iter().map(crate::store::Flag::name).collect();
+    names.join("\n")
+}
+
+fn flags_of(text: &str) -> Flags {
+    text.split('\n').filter(|name| !name.is_empty()).collect()
+}
+
+/// SQLite's integers have a sign; RFC 7162 keeps mod-sequences below 2^63.
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn from_i64(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::testing::Dir;
+
+    fn pair() -> Both<String> {
+        Both { far: "imaps://h".into(), near: "maildir:/m".into() }
+    }
+
+    fn ids(far: &str, near: &str) -> Both<Id> {
+        Both { far: Id(far.into()), near: Id(near.into()) }
+    }
+
+    fn intent(source: &str) -> Intent {
+        Intent {
+            key: None,
+            to: Side::Near,
+            source: Id(source.into()),
+            row: None,
+            flags: ["\\Seen", "work"].iter().collect(),
+            digest: [7; 32],
+            message_id: "<a@b>".into(),
+            uid_next: 9,
+            stored: false,
+        }
+    }
+
+    #[test]
+    fn a_folder_remembers_all_that_it_was_told() {
+        let dir = Dir::new();
+        let path = dir.path().join("s.db");
+        let mut state = State::open(&path, &pair()).expect("new");
+        let mut rows = vec![Row { key: None, ids: ids("1", "a"), flags: Flags::new() }];
+        let opening = Opening { changed_rows: vec![0], ..Opening::default() };
+        let generations = Both { far: 7, near: 8 };
+        let folder = state.open_folder("INBOX", generations, &opening, &mut rows).expect("written");
+        let mut intents = [intent("2"), intent("3")];
+        state.intend(folder, &mut intents, &[(Side::Near, "work".into())]).expect("written");
+        drop(state);
+
+        let mut state = State::open(&path, &pair()).expect("there");
+        assert_eq!(state.rows(folder).expect("readable"), rows);
+        assert_eq!(state.intents(folder).expect("readable"), intents);
+        let (refused, unconfirmed) = state.keywords(folder).expect("readable");
+        assert!(refused.near.is_empty() && unconfirmed.near.has("WORK"));
+        state.stored(&[intents[1].key.expect("written")]).expect("written");
+        let made = Made {
+            intent: intents[0].key.expect("written"),
+            row: None,
+            ids: ids("2", "b"),
+            flags: ["\\Seen"].iter().collect(),
+        };
+        state.record(folder, &[made]).expect("written");
+        assert_eq!(state.rows(folder).expect("readable").len(), 2);
+        let left = state.intents(folder).expect("readable");
+        assert!(left.len() == 1 && left[0].stored && left[0].source.0 == "3");
+        let known = Both {
+            far: Known { uid_validity: 7, uid_next: 4, messages: 2, modseq: Some(1 << 62) },
+            near: Known { uid_validity: 8, ..Known::default() },
+        };
+        state.settle(folder, &known).expect("written");
+        assert_eq!(state.folders().expect("readable")["INBOX"].sides, known);
+        let key = rows[0].key.expect("written");
+        let flags: Flags = ["\\Flagged"].iter().collect();
+        state.set_flags(&[(key, &flags)]).expect("written");
+        assert_eq!(state.rows(folder).expect("readable")[0].flags, flags);
+        state.forget(&[key]).expect("written");
+        assert_eq!(state.rows(folder).expect("readable").len(), 1);
+
+        // Another generation of one side: only that side's history is void.
+        let generations = Both { far: 70, near: 8 };
+        state.open_folder("INBOX", generations, &Opening::default(), &mut []).expect("written");
+        let sides = state.folders().expect("readable")["INBOX"].sides;
+        assert_eq!(sides.far.uid_validity, 70);
+        assert_eq!(sides.far.modseq, None);
+    }
+
+    #[test]
+    fn keywords_go_from_unconfirmed_to_refused_to_kept() {
+        let mut state = State::in_memory(&pair()).expect("new");
+        let generations = Both { far: 1, near: 1 };
+        let folder =
+            state.open_folder("x", generations, &Opening::default(), &mut []).expect("written");
+        let mut say = |keyword: Keyword| {
+            let keywords = vec![(Side::Far, "Work".to_owned(), keyword)];
+            let opening = Opening { keywords, ..Opening::default() };
+            state.open_folder("x", generations, &opening, &mut []).expect("written");
+            state.keywords(folder).expect("readable")
+        };
+        assert!(say(Keyword::Unconfirmed).1.far.has("work"));
+        assert!(say(Keyword::Refused).0.far.has("work"));
+        assert!(say(Keyword::Unconfirmed).0.far.has("work"), "a refusal is not forgotten");
+        assert_eq!(say(Keyword::Kept), Default::default());
+    }
+
+    #[test]
+    fn the_state_of_another_pair_is_refused() {
+        let dir = Dir::new();
+        let path = dir.path().join("s.db");
+        drop(State::open(&path, &pair()).expect("new"));
+        let other = Both { far: "imaps://other".into(), ..pair() };
+        assert!(matches!(State::open(&path, &other), Err(state::Error::Foreign { .. })));
+        assert_ne!(
+            State::usual_path(&other).expect("a home"),
+            State::usual_path(&pair()).expect("a home")
+        );
+    }
+}
