@@ -19,7 +19,8 @@ def fill():
     imap = imaplib.IMAP4_SSL(*at("imaps"), ssl_context=trusting(), timeout=TIMEOUT)
     imap.login("bob", USERS["bob"])
     imap.select("INBOX")
-    imap.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
+    # By UID: RFC 3501 section 9 makes a sequence number of an empty mailbox BAD.
+    imap.uid("STORE", "1:*", "+FLAGS.SILENT", "(\\Deleted)")
     imap.expunge()
     for message in MESSAGES:
         equal(imap.append("INBOX", "", None, message)[0], "OK")

@@ -18,7 +18,7 @@ use crate::store::memory::{Message, Shared};
 
 /// How a date is compared with a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     Before,
     On,
     Since,
@@ -26,7 +26,7 @@ enum Order {
 
 /// Which date of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     Received,
     Sent,
     Saved,
@@ -161,7 +161,9 @@ impl Builder<'_> {
         Ok(match key {
             Key::Word(word) => of_word(*word),
             Key::Text(field, text) => {
-                let header = |name: &str| Ok(Test::Header(name.to_owned(), lower(text)?));
+                let header = |name: &str| -> Result<Test, Outcome> {
+                    Ok(Test::Header(name.to_owned(), lower(text)?))
+                };
                 match field {
                     Field::Bcc => header("Bcc")?,
                     Field::Cc => header("Cc")?,

@@ -21,10 +21,10 @@ enum Value {
 ///
 /// # Errors
 /// BAD for RELEVANCY, which goes with FUZZY alone (RFC 6203).
-pub(super) fn sort(
-    found: Vec<Candidate<'_>>,
+pub(super) fn sort<'a>(
+    found: Vec<Candidate<'a>>,
     criteria: &[(bool, SortKey)],
-) -> Result<Vec<Candidate<'_>>, Outcome> {
+) -> Result<Vec<Candidate<'a>>, Outcome> {
     if criteria.iter().any(|(_, key)| *key == SortKey::Relevancy) {
         return Err(Outcome::bad("relevancy is not computed here"));
     }

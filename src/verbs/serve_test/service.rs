@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::listeners::{Kind, Protocol};
-use super::users::{Drops, Post, Users};
+use super::users::{Drops, Post, Users, logins};
+use crate::imap;
 use crate::net::Wire;
 use crate::net::tls::Acceptor;
 use crate::net::transcript::{Event, Redactor, Transcript};
@@ -21,6 +22,8 @@ pub struct Services {
     submission: smtp::server::Service,
     lmtp: smtp::server::Service,
     pop: pop::server::Service,
+    imap: Rc<imap::server::Server>,
+    users: Rc<Users>,
     acceptor: Acceptor,
     transcript: Option<Rc<dyn Transcript>>,
     redactor: Rc<Redactor>,
@@ -65,6 +68,16 @@ impl Services {
             smtp: service(smtp::server::Mode::Smtp),
             submission: service(smtp::server::Mode::Submission),
             lmtp: service(smtp::server::Mode::Lmtp),
+            imap: Rc::new(imap::server::Server {
+                accounts: parts.users.clone(),
+                acceptor: Some(parts.acceptor.clone()),
+                settings: imap::server::Settings {
+                    host: parts.host.clone(),
+                    allow_cleartext: parts.allow_cleartext,
+                    ..imap::server::Settings::default()
+                },
+            }),
+            users: parts.users.clone(),
             pop: {
                 let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
                 settings.allow_cleartext = parts.allow_cleartext;
@@ -110,7 +123,11 @@ impl Services {
             Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, None).await,
             Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
             Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
-            Protocol::Imap => Ok(()),
+            Protocol::Imap => {
+                let subject = wire.tls().and_then(|session| session.client_subject.clone());
+                let secrets = logins(&self.users, subject.as_deref());
+                imap::server::serve(wire, self.imap.clone(), secrets).await
+            }
         };
     }
 }

@@ -166,6 +166,12 @@ pub fn logins(users: &Rc<Users>, subject: Option<&str>) -> Rc<dyn Secrets> {
     Rc::new(Logins { users: users.clone(), subject: subject.map(str::to_owned) })
 }
 
+impl crate::imap::server::Accounts for Users {
+    fn account(&self, user: &str) -> Option<Shared> {
+        self.mail(user)
+    }
+}
+
 /// Puts mail into mailboxes.
 pub struct Post(pub Rc<Users>);
 
