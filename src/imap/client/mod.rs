@@ -515,8 +515,10 @@ impl Client {
                     range = Some((first, number));
                     continue;
                 }
-                len += digits(first) + digits(last) + 2;
-                if len + 2 * digits(number) + 2 <= SET_OCTETS {
+                let single = digits(first) + 1;
+                len += if first == last { single } else { single + digits(last) + 1 };
+                // Room for `4294967295:4294967295`, which the next range may grow to be.
+                if len + 21 <= SET_OCTETS {
                     range = Some((number, number));
                     continue;
                 }

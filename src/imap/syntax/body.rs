@@ -590,7 +590,8 @@ mod tests {
         let mut out = Encoder::new(crate::imap::syntax::encode::Literals::Server, false);
         body(r#"("MIXED" ("BOUNDARY" "x"))"#).encode(&mut out);
         let octets = out.finish().unwrap().octets;
-        let text = r#"(("TEXT" "PLAIN" NIL NIL NIL "7BIT" 0 0) "MIXED" ("BOUNDARY" "x") NIL NIL NIL)"#;
+        let text =
+            r#"(("TEXT" "PLAIN" NIL NIL NIL "7BIT" 0 0) "MIXED" ("BOUNDARY" "x") NIL NIL NIL)"#;
         assert_eq!(String::from_utf8(octets).unwrap(), text);
     }
 
