@@ -262,13 +262,11 @@ fn opposite(word: Word) -> Option<Word> {
         (Word::Flagged, Word::Unflagged),
         (Word::Seen, Word::Unseen),
     ];
-    PAIRS.iter().find_map(|&(set, unset)| {
-        if word == set {
-            Some(unset)
-        } else {
-            (word == unset).then_some(set)
-        }
-    })
+    PAIRS.iter().find_map(
+        |&(set, unset)| {
+            if word == set { Some(unset) } else { (word == unset).then_some(set) }
+        },
+    )
 }
 
 fn owned(text: &str) -> Cow<'static, [u8]> {
@@ -453,9 +451,7 @@ fn of_date(date: &DateTerm) -> Bounds {
     }
     match date.range {
         TimeRange { from: None, until: None } => Bounds::exact(most),
-        range => {
-            Bounds { most, least: within(range, (since, 2), (before, -1), &Found::Nothing) }
-        }
+        range => Bounds { most, least: within(range, (since, 2), (before, -1), &Found::Nothing) },
     }
 }
 

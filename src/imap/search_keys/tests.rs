@@ -65,7 +65,10 @@ fn what_is_asked() {
         ("from:ann OR has:pdf", "ALL"),
         ("gm:x", "-"),
         ("is:read (from:ann OR gm:x)", "SEEN FROM ann"),
-        ("thread:<a@b>", "OR HEADER Message-ID a@b OR HEADER References a@b HEADER In-Reply-To a@b"),
+        (
+            "thread:<a@b>",
+            "OR HEADER Message-ID a@b OR HEADER References a@b HEADER In-Reply-To a@b",
+        ),
     ] {
         assert_eq!(asked(query, OURS), keys, "{query}");
     }
@@ -77,7 +80,10 @@ fn what_is_left() {
         ("is:unread size:>1M body:x", ""),
         ("is:unread from:ann", "from:ann"),
         ("has:pdf budget", "has:pdf"),
-        ("subject:\"q3 report\" is:flagged since:2026-03-01", "subject:\"q3 report\" since:2026-03-01"),
+        (
+            "subject:\"q3 report\" is:flagged since:2026-03-01",
+            "subject:\"q3 report\" since:2026-03-01",
+        ),
     ] {
         let expected = parse(rest, &context()).expect(rest);
         assert_eq!(mapped(query, OURS).rest, expected, "{query}");
@@ -166,17 +172,16 @@ fn server_finds(key: &Key<'_>, shown: &Shown) -> bool {
 /// No single `s`: half of an `ß` is not looked for.
 fn any_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "a", "ann", "ss", "ß", "SS", "Grüße", "GRÜSSE", "ü", " ", "  ", "@x.org", "<", ">",
-        "\"", "東京", "京", "report", "Re: ", ",",
+        "a", "ann", "ss", "ß", "SS", "Grüße", "GRÜSSE", "ü", " ", "  ", "@x.org", "<", ">", "\"",
+        "東京", "京", "report", "Re: ", ",",
     ]);
     prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
 }
 
 fn any_time() -> impl Strategy<Value = Timestamp> {
     // A few days, so that messages lie at the ends of ranges.
-    (0i64..20 * 6).prop_map(|step| {
-        Timestamp::from_second(1_772_323_200 + step * 4 * 3600).expect("a time")
-    })
+    (0i64..20 * 6)
+        .prop_map(|step| Timestamp::from_second(1_772_323_200 + step * 4 * 3600).expect("a time"))
 }
 
 fn any_message() -> impl Strategy<Value = Shown> {
@@ -184,9 +189,22 @@ fn any_message() -> impl Strategy<Value = Shown> {
         vec!["\\Seen", "\\Flagged", "\\Answered", "$Forwarded", "Junk"],
         0..=5,
     );
-    (any_text(), any_text(), prop::option::of(any_text()), any_time(), any_time(), flags, 0u64..4000, 1u32..30, -43_200i64..50_400)
+    (
+        any_text(),
+        any_text(),
+        prop::option::of(any_text()),
+        any_time(),
+        any_time(),
+        flags,
+        0u64..4000,
+        1u32..30,
+        -43_200i64..50_400,
+    )
         .prop_map(|(from, subject, list, sent, received, flags, size, uid, zone)| {
-            let date = crate::base::date::Zoned { seconds: sent.as_second(), offset_seconds: i32::try_from(zone / 60 * 60).expect("a zone") };
+            let date = crate::base::date::Zoned {
+                seconds: sent.as_second(),
+                offset_seconds: i32::try_from(zone / 60 * 60).expect("a zone"),
+            };
             let list = list.map(|list| format!("List-Id: {list}\r\n")).unwrap_or_default();
             let octets = format!(
                 "From: {from}\r\nSubject: {subject}\r\nDate: {}\r\n{list}\r\nbody\r\n",
@@ -210,7 +228,8 @@ fn any_term() -> impl Strategy<Value = Term> {
         1 => Just(Pattern::Present),
         1 => Just(Pattern::regex("re?p").expect("an expression")),
     ];
-    let keyword = prop::sample::select(vec![DateKeyword::Date, DateKeyword::Since, DateKeyword::Before]);
+    let keyword =
+        prop::sample::select(vec![DateKeyword::Date, DateKeyword::Since, DateKeyword::Before]);
     let ends = (prop::option::of(any_time()), prop::option::of(any_time()));
     prop_oneof![
         4 => (field, pattern).prop_map(|(field, pattern)| Term::Match(field, pattern)),
@@ -287,9 +306,8 @@ fn days_at_the_ends_of_the_calendar() {
 
 #[test]
 fn many_alternatives_stay_shallow() {
-    let list: Vec<Expr> = (1..=1000u32)
-        .map(|uid| Expr::Term(Term::Uid(UidSet(vec![(uid, uid)]))))
-        .collect();
+    let list: Vec<Expr> =
+        (1..=1000u32).map(|uid| Expr::Term(Term::Uid(UidSet(vec![(uid, uid)])))).collect();
     fn depth(key: &Key<'_>) -> usize {
         match key {
             Key::Or(one, other) => 1 + depth(one).max(depth(other)),
