@@ -3,7 +3,6 @@
 
 mod args;
 mod context;
-mod imap;
 mod mail;
 mod outgoing;
 mod peer;
@@ -11,8 +10,7 @@ mod verdict;
 
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
 pub use context::{Context, now};
-pub use imap::open_imap;
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
-pub use outgoing::{Outgoing, smtp_error};
+pub use outgoing::{Outgoing, own_name, smtp_error};
 pub use peer::Peer;
 pub use verdict::{Verdict, verdict};

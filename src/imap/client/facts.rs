@@ -6,15 +6,9 @@ use std::collections::HashMap;
 use super::state::to_flags;
 use super::{Client, Error};
 use crate::imap::part_facts::part_facts;
-use crate::imap::syntax::Uid;
-use crate::imap::syntax::command::Command;
 use crate::imap::syntax::fetch::{Fetch, Item};
-use crate::imap::syntax::response::Data;
 use crate::message::facts::PartFacts;
 use crate::store::{Flags, Received};
-
-/// Messages asked for in one command.
-const BATCH: usize = 256;
 
 /// What to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,24 +58,13 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`], and the connection's errors.
     pub async fn facts(&mut self, uids: &[u32], asked: Asked) -> Result<HashMap<u32, Told>, Error> {
-        let items = match asked {
-            Asked::Attributes => vec![Item::Uid, Item::Flags, Item::Size, Item::InternalDate],
-            Asked::Structure => vec![Item::Uid, Item::BodyStructure],
+        let items: &[Item<'static>] = match asked {
+            Asked::Attributes => &[Item::Uid, Item::Flags, Item::Size, Item::InternalDate],
+            Asked::Structure => &[Item::Uid, Item::BodyStructure],
         };
-        let commands = Self::batches(uids, BATCH).into_iter().map(|set| Command::Fetch {
-            uid: true,
-            set,
-            items: items.clone(),
-            changed_since: None,
-            vanished: false,
-        });
         let mut told: HashMap<u32, Told> = HashMap::new();
-        self.run_all(commands, &mut |data| {
-            if let Data::Fetch(fetch) = data
-                && let Some(Uid(uid)) = fetch.uid
-            {
-                told.entry(uid).or_default().take(fetch);
-            }
+        self.fetch_items(uids, items, &mut |uid, fetch| {
+            told.entry(uid).or_default().take(fetch);
         })
         .await?;
         told.retain(|_, told| match asked {

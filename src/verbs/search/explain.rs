@@ -75,7 +75,7 @@ fn on_server(place: &Place, expr: &Expr, exact: bool) -> Explained {
         Scope::Folder(name) => (Some(name.as_str()), format!("folder {name}")),
         Scope::Mailbox(name, _) => (None, format!("mailbox {}", String::from_utf8_lossy(name))),
     };
-    let server = place.account.clone().unwrap_or_else(|| place.url.to_string());
+    let server = place.account.clone().unwrap_or_else(|| place.location.to_string());
     let narrowed = match folder {
         Some(name) => plan::narrowed(expr, Some(name), place.account.as_deref()),
         None => expr.clone(),
@@ -177,10 +177,8 @@ mod tests {
 
     fn printed(query: &str, exact: bool, format: Format) -> String {
         let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
-        let Ok(Location::Imap(url)) = Location::parse("imaps://ann@h.test/") else {
-            panic!("a URL")
-        };
-        let place = Place { account: None, url, scope: Scope::All };
+        let location = Location::parse("imaps://ann@h.test/").expect("a URL");
+        let place = Place { account: None, location, scope: Scope::All };
         let local = Location::Maildir("/m".into());
         let plan = Plan {
             expr: parse(query, &context).expect(query),

@@ -84,11 +84,11 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
             Reference::Imap(imap) => {
                 let mut url = ImapUrl::from(imap.clone());
                 url.mailbox = None;
-                let location = Location::Imap(url.clone());
+                let location = Location::Imap(url);
                 let account = config.account_of(&location)?.map(|account| account.name.clone());
                 let only = Only { uid_validity: imap.uid_validity, uids: Some(Vec::new()) };
                 let scope = Scope::Mailbox(imap.mailbox.clone(), only);
-                let place = Target::Server(Place { account, url, scope });
+                let place = Target::Server(Place { account, location, scope });
                 if let Target::Server(Place { scope: Scope::Mailbox(_, only), .. }) =
                     same_or_new(&mut targets, place)
                     && let Some(uids) = &mut only.uids
@@ -145,7 +145,7 @@ fn is_same_place(one: &Target, other: &Target) -> bool {
                 Scope::Mailbox(name, only) => Some((name.clone(), only.uid_validity)),
                 Scope::All | Scope::Folder(_) => None,
             };
-            one.url == other.url && folder(one).is_some() && folder(one) == folder(other)
+            one.location == other.location && folder(one).is_some() && folder(one) == folder(other)
         }
         (Target::Place(one, Some(_)), Target::Place(other, Some(_))) => one == other,
         (Target::Files(_), Target::Files(_)) => true,

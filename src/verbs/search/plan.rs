@@ -94,11 +94,13 @@ fn target(location: Location, config: &Config) -> Result<Target> {
     let name = account.map(|account| account.name.clone());
     match &location {
         Location::Account { folder, .. } => {
-            let Some(url) = account.and_then(|account| account.imap.clone()) else {
+            if account.is_none_or(|account| account.imap.is_none()) {
                 return Ok(Target::Place(location, None));
-            };
+            }
             let scope = folder.clone().map_or(Scope::All, Scope::Folder);
-            Ok(Target::Server(Place { account: name, url, scope }))
+            let account = name.clone().unwrap_or_default();
+            let location = Location::Account { account, folder: None, whole: true };
+            Ok(Target::Server(Place { account: name, location, scope }))
         }
         Location::Imap(url) => of_url(url, name).map(Target::Server),
         Location::MboxMessage(message) => {
@@ -129,7 +131,8 @@ fn of_url(url: &ImapUrl, account: Option<String>) -> Result<Place> {
             Scope::Mailbox(mailbox.name.clone(), Only { uid_validity, uids })
         }
     };
-    Ok(Place { account, url: ImapUrl { mailbox: None, ..url.clone() }, scope })
+    let location = Location::Imap(ImapUrl { mailbox: None, ..url.clone() });
+    Ok(Place { account, location, scope })
 }
 
 /// The query for the messages of one folder: terms about folder and account are answered.
@@ -233,9 +236,9 @@ mod tests {
     fn scope(words: &[&str]) -> Scope {
         match targets(words, "").expect("targets").remove(0) {
             Target::Server(place) => {
-                assert_eq!(place.url.server.host, "mail.x.org");
                 assert_eq!(place.account.as_deref(), Some("work"));
-                assert_eq!(place.url.mailbox, None);
+                let location = place.location.to_string();
+                assert!(["work:", "imaps://ann@mail.x.org/"].contains(&location.as_str()));
                 place.scope
             }
             other => panic!("{other:?}"),

@@ -19,7 +19,7 @@ use crate::open::{self, Context, Create, Mail, Opened};
 use crate::query::{Attributes, Expr, Local};
 use crate::store::maildir::{Maildir, MessageFile};
 use crate::store::{Id, Spool as _, Store as _};
-use crate::ui::{Exit, Output};
+use crate::ui::{Exit, Failure, Output};
 
 /// Searches.
 ///
@@ -77,12 +77,11 @@ async fn on_server(
     context: &Context,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let account = match &place.account {
-        Some(name) => Some(context.config.account(name)?),
-        None => None,
-    };
     let options = &args.server.options;
-    let (mut session, url) = open::open_imap(&place.url, account, options, context).await?;
+    let opened = open::open_mail(&place.location, options, Create::No, context).await?;
+    let Mail::Imap(mut session, url) = opened.mail else {
+        return Err(Failure::usage(format!("{} is no IMAP server", place.location)).into());
+    };
     server::search(&mut session, place, &url, expr, args.exact, results).await?;
     session.finish().await?;
     Ok(())

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::found::{FIELDS, Found, Results};
 use super::plan;
 use super::spooled::Collected;
-use crate::base::location::{ImapReference, ImapUrl, Reference};
+use crate::base::location::{ImapReference, ImapUrl, Location, Reference};
 use crate::imap::client::facts::Asked as Ask;
 use crate::imap::client::fetch::Wanted;
 use crate::imap::client::{self, Client};
@@ -42,8 +42,8 @@ const SET_OCTETS: usize = 600;
 pub struct Place {
     /// The account whose server it is, by its name in the configuration.
     pub account: Option<String>,
-    /// The server.
-    pub url: ImapUrl,
+    /// What is opened: the account, or the server of a URL.
+    pub location: Location,
     /// Which of its folders.
     pub scope: Scope,
 }

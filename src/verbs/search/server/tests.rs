@@ -95,7 +95,8 @@ fn found(mail: &Shared, scope: Scope, query: &str, exact: bool) -> (Vec<String>,
     let settings = Settings { allow_cleartext: true, ..Settings::default() };
     let server = Rc::new(Server { accounts: users.clone(), acceptor: None, settings });
     let expr = expr(query);
-    let place = Place { account: Some("work".into()), url: url(), scope };
+    let (account, url) = (Some("work".into()), url());
+    let place = Place { account, location: Location::Imap(url.clone()), scope };
     let (lines, exit) = printed(async |results| {
         let (near, far) = Wire::duplex(1 << 16);
         let talk = async {
@@ -114,9 +115,7 @@ fn found(mail: &Shared, scope: Scope, query: &str, exact: bool) -> (Vec<String>,
             let options = Options { login: Some(login), ..Options::default() };
             let client = Client::open(near, &options).await.expect("a session");
             let mut account = Account::new(client).await.expect("an account");
-            if let Err(error) =
-                search(&mut account, &place, &place.url, &expr, exact, results).await
-            {
+            if let Err(error) = search(&mut account, &place, &url, &expr, exact, results).await {
                 results.fail(&error);
             }
         };
