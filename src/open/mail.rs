@@ -249,7 +249,9 @@ async fn imap(
     )
     .await
     .map_err(store::Error::from)?;
-    let account = ImapAccount::new(client).await.map_err(store::Error::from)?;
+    let mut account = ImapAccount::new(client).await.map_err(store::Error::from)?;
+    // A size is a hint, and some servers open every message to tell it.
+    account.set_with_sizes(false);
     let folder = match &url.mailbox {
         None => None,
         Some(mailbox) => {

@@ -124,7 +124,7 @@ pub async fn search(
 fn is_refusal(error: &anyhow::Error) -> bool {
     match error.downcast_ref::<store::Error>() {
         Some(store::Error::Peer(peer)) => {
-            let peer: &dyn std::any::Any = peer.as_ref();
+            let peer: &dyn std::any::Any = &**peer;
             matches!(peer.downcast_ref::<client::Error>(), Some(client::Error::Refused { .. }))
         }
         _ => false,
@@ -223,7 +223,8 @@ impl Folder<'_> {
             let Asked::Keys(keys) = &mapping.asked else { return Ok(None) };
             let can_retry =
                 manner.utf8 && keys.iter().chain(&mapping.questions).any(Key::needs_charset);
-            match self.ask_all(client, keys, &mapping.questions).await {
+            let asked = self.ask_all(client, keys, &mapping.questions).await;
+            match asked {
                 Err(client::Error::Refused { .. }) if can_retry => manner.utf8 = false,
                 Err(error) => return Err(store::Error::from(error).into()),
                 Ok((uids, answers)) => return Ok(Some((mapping, uids, answers))),

@@ -194,7 +194,14 @@ mod tests {
         let users =
             [("alice".to_owned(), "se'c\"r\\et".to_owned()), ("b.ob".to_owned(), "x".to_owned())];
         let facts = Facts {
-            ports: &[("imap", 1143), ("pop3", 1110), ("submission", 1587)],
+            ports: &[
+                ("imap", 1143),
+                ("pop3", 1110),
+                ("submission", 1587),
+                ("imaps", 1993),
+                ("pop3s", 1995),
+                ("submissions", 1465),
+            ],
             address: [127, 0, 0, 1].into(),
             users: &users,
             domain: "example.test",
