@@ -34,7 +34,9 @@ pub enum Input {
 /// [`Failure`] for a later line that is no reference, and for input that cannot be read.
 pub fn read(input: &mut dyn Read, nul: bool) -> Result<Input> {
     let mut octets = Vec::new();
-    let failed = |error| Failure::new(Exit::Io, format!("standard input cannot be read: {error}"));
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Io, format!("standard input cannot be read: {error}"))
+    };
     let count = input.take(STDIN_OCTETS + 1).read_to_end(&mut octets).map_err(failed)?;
     if count as u64 > STDIN_OCTETS {
         return Err(Failure::new(Exit::Data, "standard input is larger than 256 MiB").into());

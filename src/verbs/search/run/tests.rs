@@ -106,7 +106,7 @@ fn queries_with_mistakes_are_shown() {
     let words = ["search", "from:ann subjct:x", "--config", "/dev/null"];
     let line = <Line as clap::Parser>::parse_from(words);
     let context = Context::new(&line.args.common).expect("a context");
-    let mut out = Output::to(Box::new(Vec::new()), crate::ui::Format::Lines, false);
+    let mut out = Output::to(Box::new(Vec::<u8>::new()), crate::ui::Format::Lines, false);
     let error = run(super::run(line.args, &context, &mut out)).expect_err("a mistake");
     let shown = error.to_string();
     assert!(shown.contains("from:ann subjct:x\n") && shown.contains("^^^^^^"), "{shown}");
