@@ -32,6 +32,7 @@ pub struct Cli {
 enum Verb {
     Send(Box<verbs::send::Args>),
     Fetch(Box<verbs::fetch::Args>),
+    Search(Box<verbs::search::Args>),
     Sync(Box<verbs::sync::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
     /// Print a shell's completions
@@ -74,6 +75,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Fetch(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::fetch::run(*args, context, out).await)
+        }
+        Verb::Search(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::search::run(*args, context, out).await)
         }
         Verb::Sync(args) => {
             let common = args.common.clone();

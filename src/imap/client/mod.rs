@@ -8,6 +8,7 @@
 pub mod append;
 pub mod changes;
 mod error;
+pub mod facts;
 pub mod fetch;
 pub mod folders;
 pub mod idle;

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use clap::{ArgAction, ValueEnum};
 use jiff::tz::{Offset, TimeZone};
 
 use crate::open::{Common, Endpoint, Own};
@@ -46,7 +46,7 @@ pub struct Args {
     pub exact: bool,
 
     /// The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system's)
-    #[arg(long, value_name = "ZONE", value_parser = zone, action = ArgAction::Set)]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub timezone: Option<TimeZone>,
 
     /// Options of the server.

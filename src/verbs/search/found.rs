@@ -84,6 +84,7 @@ pub struct Results<'o> {
     kept: Vec<Found>,
     count: usize,
     failed: bool,
+    text_by: Option<&'static str>,
 }
 
 impl<'o> Results<'o> {
@@ -95,7 +96,24 @@ impl<'o> Results<'o> {
         sort: Option<Sort>,
         zone: TimeZone,
     ) -> Self {
-        Self { out, counting, limit, sort, zone, kept: Vec::new(), count: 0, failed: false }
+        Self {
+            out,
+            counting,
+            limit,
+            sort,
+            zone,
+            kept: Vec::new(),
+            count: 0,
+            failed: false,
+            text_by: None,
+        }
+    }
+
+    /// What is said of `text_by` where the message itself does not say.
+    #[must_use]
+    pub fn text_by(mut self, text_by: Option<&'static str>) -> Self {
+        self.text_by = text_by;
+        self
     }
 
     /// Whether more than the reference is wanted of each message.
@@ -113,10 +131,11 @@ impl<'o> Results<'o> {
     ///
     /// # Errors
     /// The output's.
-    pub fn add(&mut self, found: Found) -> Result<()> {
+    pub fn add(&mut self, mut found: Found) -> Result<()> {
         if self.is_full() {
             return Ok(());
         }
+        found.text_by = found.text_by.or(self.text_by);
         self.count += 1;
         if self.counting {
             return Ok(());

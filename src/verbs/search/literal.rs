@@ -115,7 +115,7 @@ fn word_of(term: &Term, extent: Extent) -> Option<String> {
     // A fold or a line's end stands where a blank is; the colon behind a field's name, and
     // with it the blank that we put there, may stand otherwise.
     let plain = |c: char| c.is_ascii_alphanumeric() || ".-_@/+".contains(c);
-    let words = value.as_str().split(|c| !plain(c));
+    let words = value.as_str().split(|c: char| !plain(c));
     let word = words.max_by_key(|word| word.len())?;
     (word.len() >= SHORTEST).then(|| word.to_owned())
 }

@@ -12,7 +12,6 @@ mod found;
 mod input;
 mod literal;
 mod plan;
-mod remote;
 mod run;
 mod server;
 mod spooled;

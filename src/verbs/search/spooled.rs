@@ -22,20 +22,19 @@ const HELD_OCTETS: u64 = 64 * 1024 * 1024;
 /// What a message whose size is not known is taken for.
 const UNKNOWN_OCTETS: u64 = 64 * 1024;
 
-/// Looks at the messages of a source, or at those of `only`, in the source's order. `name`
-/// gives the reference of a message, and `folder` the folder of all of them.
+/// Looks at the messages of a source, which has listed them, or at those of `only`, in their
+/// order. `name` gives the reference of a message.
 ///
 /// # Errors
 /// The source's and the output's.
 pub async fn search(
     spool: &mut dyn Spool,
+    listed: Vec<Listed>,
     only: Option<&[Id]>,
     expr: &Expr,
-    folder: Option<&str>,
     name: &dyn Fn(&Id) -> Option<String>,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let listed = spool.list().await?;
     let listed: Vec<Listed> = match only {
         None => listed,
         Some(ids) => selected(listed, ids),
@@ -44,8 +43,7 @@ pub async fn search(
         if results.is_full() {
             break;
         }
-        let mut messages: Vec<Message> =
-            batch.iter().map(|listed| Message::new(listed, folder)).collect();
+        let mut messages: Vec<Message> = batch.iter().map(Message::new).collect();
         evaluate(spool, &mut messages, expr, results.wants_details()).await?;
         for message in messages.into_iter().filter(|message| message.verdict == Verdict::Yes) {
             if let Some(reference) = name(&message.id) {
@@ -63,9 +61,7 @@ fn selected(listed: Vec<Listed>, ids: &[Id]) -> Vec<Listed> {
     let mut known: HashMap<Id, Listed> =
         listed.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
     ids.iter()
-        .map(|id| {
-            known.remove(id).unwrap_or(Listed { id: id.clone(), size: None, flags: None })
-        })
+        .map(|id| known.remove(id).unwrap_or(Listed { id: id.clone(), size: None, flags: None }))
         .collect()
 }
 
@@ -79,11 +75,10 @@ struct Message {
 }
 
 impl Message {
-    fn new(listed: &Listed, folder: Option<&str>) -> Self {
+    fn new(listed: &Listed) -> Self {
         let attributes = Attributes {
             flags: listed.flags.as_ref().map(names),
             size: listed.size,
-            folder: folder.map(str::to_owned),
             ..Attributes::default()
         };
         // The date of arrival comes with the header, so that nothing is certain before.
@@ -106,8 +101,8 @@ impl Message {
     }
 
     fn found(self, reference: String) -> Found {
-        let Attributes { flags, size, received, folder, .. } = self.attributes;
-        let found = Found { reference, flags, size, folder, ..Found::default() };
+        let Attributes { flags, size, received, .. } = self.attributes;
+        let found = Found { reference, flags, size, ..Found::default() };
         match &self.gathered.header {
             Some(header) => found.with_header(header, received),
             None => found,
@@ -225,13 +220,10 @@ impl Sink for Collected {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
-    use super::super::testing::{Dir, Written, run};
+    use super::super::testing::{Dir, expr, printed, run, write};
     use super::*;
-    use crate::query::{Context, parse};
     use crate::store::mbox::{self, Mbox};
-    use crate::ui::{Exit, Format, Output};
+    use crate::ui::Exit;
 
     const MBOX: &[u8] = b"From ann@x.org Mon Mar  2 10:00:00 2026\n\
 From: Ann <ann@x.org>\nSubject: first\nStatus: RO\nDate: Sun, 1 Mar 2026 10:00:00 +0000\n\n\
@@ -241,27 +233,27 @@ From: Bob <bob@x.org>\nSubject: second\n\nanother body\n\n\
 From bob@x.org Wed Mar  4 10:00:00 2026\n\
 From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
 
-    fn references(query: &str, only: Option<&[usize]>) -> Vec<usize> {
+    /// Which of the messages are found, by their place in the file.
+    fn found(query: &str, only: Option<&[usize]>) -> Vec<usize> {
         let dir = Dir::new();
-        let path = dir.write("old.mbox", MBOX);
-        let mut mbox = Mbox::open(&path, mbox::Options::default(), store::system_clock())
-            .expect("opened");
-        let now = "2026-03-15T12:00:00Z".parse().expect("a time");
-        let expr = parse(query, &Context { now, zone: TimeZone::UTC }).expect(query);
-        let written = Written::default();
-        let mut out = Output::to(Box::new(written.clone()), Format::Lines, false);
-        let mut results = Results::new(&mut out, false, None, None, TimeZone::UTC);
+        let path = write(&dir, "old.mbox", MBOX);
+        let mut mbox =
+            Mbox::open(&path, mbox::Options::default(), store::system_clock()).expect("opened");
         let listed = run(mbox.list()).expect("listed");
         let only: Option<Vec<Id>> =
-            only.map(|numbers| numbers.iter().map(|at| listed[*at].id.clone()).collect());
+            only.map(|places| places.iter().map(|at| listed[*at].id.clone()).collect());
         let name = |id: &Id| {
             let at = listed.iter().position(|listed| listed.id == *id)?;
             Some(at.to_string())
         };
-        run(search(&mut mbox, only.as_deref(), &expr, None, &name, &mut results)).expect("searched");
-        assert_ne!(results.finish().expect("finished"), Exit::Two);
-        out.flush().expect("written");
-        written.text().lines().map(|line| line.parse().expect("a number")).collect()
+        let expr = expr(query);
+        let (lines, exit) = printed(async |results| {
+            search(&mut mbox, listed.clone(), only.as_deref(), &expr, &name, results)
+                .await
+                .expect("searched");
+        });
+        assert_eq!(exit, if lines.is_empty() { Exit::None } else { Exit::Ok });
+        lines.iter().map(|line| line.parse().expect("a number")).collect()
     }
 
     #[test]
@@ -278,13 +270,13 @@ From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
             ("has:pdf is:unread", vec![2]),
             ("from:carol", vec![]),
         ] {
-            assert_eq!(references(query, None), expected, "{query}");
+            assert_eq!(found(query, None), expected, "{query}");
         }
     }
 
     #[test]
     fn only_those_that_are_named() {
-        assert_eq!(references("is:unread", Some(&[0, 2])), [2]);
-        assert_eq!(references("body:body", Some(&[1])), [1]);
+        assert_eq!(found("is:unread", Some(&[0, 2])), [2]);
+        assert_eq!(found("body:body", Some(&[1])), [1]);
     }
 }

@@ -1,10 +1,16 @@
-//! What the tests of this verb share: an output that can be read, and a folder that goes away.
+//! What the tests of this verb share: an output that can be read, files, and queries.
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::tz::TimeZone;
+
+use super::found::Results;
+use crate::query::{Context, Expr, parse};
+pub use crate::store::testing::{Dir, run};
+use crate::ui::{Exit, Format, Output};
 
 /// What was written to an output.
 #[derive(Debug, Clone, Default)]
@@ -28,46 +34,27 @@ impl Write for Written {
     }
 }
 
-/// A folder of its own below the system's temporary one; gone when dropped.
-pub struct Dir(PathBuf);
-
-impl Dir {
-    /// A new, empty one.
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("pillarbox-search-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("the temporary folder can be written");
-        Self(path)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Writes a file below it, with the folders above it.
-    pub fn write(&self, name: &str, octets: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, octets).expect("written");
-        path
-    }
+/// Writes a file below a folder, with the folders above it.
+pub fn write(dir: &Dir, name: &str, octets: &[u8]) -> PathBuf {
+    let path = dir.path().join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    std::fs::write(&path, octets).expect("written");
+    path
 }
 
-impl Drop for Dir {
-    fn drop(&mut self) {
-        // A leftover in the temporary folder is no reason to fail a test.
-        drop(std::fs::remove_dir_all(&self.0));
-    }
+/// The query, as of noon of 15 March 2026 in universal time.
+pub fn expr(query: &str) -> Expr {
+    let now = "2026-03-15T12:00:00Z".parse().expect("a time");
+    parse(query, &Context { now, zone: TimeZone::UTC }).expect(query)
 }
 
-/// Runs a future to its end on a runtime of its own.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime starts")
-        .block_on(future)
+/// What a search prints in plain lines, and how it ends.
+pub fn printed(search: impl AsyncFnOnce(&mut Results<'_>)) -> (Vec<String>, Exit) {
+    let written = Written::default();
+    let mut out = Output::to(Box::new(written.clone()), Format::Lines, false);
+    let mut results = Results::new(&mut out, false, None, None, TimeZone::UTC);
+    run(search(&mut results));
+    let exit = results.finish().expect("written");
+    out.flush().expect("written");
+    (written.text().lines().map(str::to_owned).collect(), exit)
 }

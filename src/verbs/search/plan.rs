@@ -1,0 +1,305 @@
+//! From the command line to what is looked for where.
+
+use std::ffi::OsStr;
+
+use anyhow::Result;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::args::Args;
+use super::input::{self, Input};
+use super::server::{Only, Place, Scope};
+use crate::base::location::{ImapSelect, ImapUrl, Location};
+use crate::config::Config;
+use crate::query::{
+    self, Attributes, Context, Expr, Field, Gathered, Pattern, Term, Verdict, eval,
+};
+use crate::store::Id;
+use crate::ui::{Exit, Failure};
+
+/// Somewhere to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An IMAP server.
+    Server(Place),
+    /// A place that `open` knows: local mail, a maildrop. Only these messages, or all.
+    Place(Location, Option<Vec<Id>>),
+    /// Files that are one message each; what kind they are, their place tells.
+    Files(Vec<std::path::PathBuf>),
+    /// One message, here.
+    Message(Vec<u8>),
+}
+
+/// Everything that the command line asks for.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is looked for.
+    pub expr: Expr,
+    /// Where, in this order.
+    pub targets: Vec<Target>,
+    /// The zone in which days begin.
+    pub zone: TimeZone,
+}
+
+impl Plan {
+    /// Reads the query and the locations, and standard input where that is one of them.
+    ///
+    /// # Errors
+    /// [`Failure`] for a query or a location that cannot be read.
+    pub fn make(args: &Args, config: &Config, stdin: &mut dyn std::io::Read) -> Result<Plan> {
+        let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
+        let context = Context { now: Timestamp::now(), zone: zone.clone() };
+        let expr = query::parse(&args.query, &context).map_err(|error| {
+            let shown = error.render(&args.query).replace('\n', "\n  ");
+            Failure::new(Exit::Two, format!("the query cannot be read\n  {shown}"))
+                .hint("see pillarbox-query(7) for the language")
+        })?;
+        let mut targets = Vec::new();
+        if args.locations.is_empty() {
+            let Some(account) = config.default_account() else {
+                return Err(Failure::new(
+                    Exit::Two,
+                    "no location is given, and no default account",
+                )
+                .hint("name a place to look: an account, a URL, or a path such as ~/Mail")
+                .into());
+            };
+            let account = account.name.clone();
+            let location = Location::Account { account, folder: None, whole: true };
+            targets.push(target(location, config)?);
+        }
+        let mut has_read = false;
+        for word in &args.locations {
+            if word == OsStr::new("-") {
+                if std::mem::replace(&mut has_read, true) {
+                    return Err(Failure::usage("standard input can be read only once").into());
+                }
+                match input::read(stdin, args.common.nul)? {
+                    Input::References(references) => {
+                        targets.extend(input::targets(&references, config)?);
+                    }
+                    Input::Message(octets) => targets.push(Target::Message(octets)),
+                }
+                continue;
+            }
+            targets.push(target(Location::parse_os(word)?, config)?);
+        }
+        Ok(Plan { expr, targets, zone })
+    }
+}
+
+/// What one location means here.
+fn target(location: Location, config: &Config) -> Result<Target> {
+    let account = config.account_of(&location)?;
+    let name = account.map(|account| account.name.clone());
+    match &location {
+        Location::Account { folder, .. } => {
+            if account.is_none_or(|account| account.imap.is_none()) {
+                return Ok(Target::Place(location, None));
+            }
+            let scope = folder.clone().map_or(Scope::All, Scope::Folder);
+            let account = name.clone().unwrap_or_default();
+            let location = Location::Account { account, folder: None, whole: true };
+            Ok(Target::Server(Place { account: name, location, scope }))
+        }
+        Location::Imap(url) => of_url(url, name).map(Target::Server),
+        Location::MboxMessage(message) => {
+            let mbox = Location::Mbox(message.path.clone());
+            Ok(Target::Place(mbox, Some(vec![input::mbox_id(message)])))
+        }
+        Location::Path(path) | Location::Maildir(path) if input::is_maildir_file(path) => {
+            Ok(Target::Files(vec![crate::open::local_path(path)]))
+        }
+        _ => Ok(Target::Place(location, None)),
+    }
+}
+
+fn of_url(url: &ImapUrl, account: Option<String>) -> Result<Place> {
+    let scope = match &url.mailbox {
+        None => Scope::All,
+        Some(mailbox) => {
+            let uid_validity = mailbox.uid_validity;
+            let uids = match &mailbox.select {
+                ImapSelect::All => None,
+                ImapSelect::Message(message) => Some(vec![message.uid.get()]),
+                ImapSelect::Search(_) => {
+                    return Err(Failure::usage(format!("{url}: a search within a search"))
+                        .hint("put what the URL asks for into the query")
+                        .into());
+                }
+            };
+            Scope::Mailbox(mailbox.name.clone(), Only { uid_validity, uids })
+        }
+    };
+    let location = Location::Imap(ImapUrl { mailbox: None, ..url.clone() });
+    Ok(Place { account, location, scope })
+}
+
+/// The query for the messages of one folder: terms about folder and account are answered.
+pub fn narrowed(expr: &Expr, folder: Option<&str>, account: Option<&str>) -> Expr {
+    let attributes = Attributes {
+        folder: folder.map(str::to_owned),
+        account: account.map(str::to_owned),
+        ..Attributes::default()
+    };
+    narrow(expr, &Gathered { attributes: Some(attributes), ..Gathered::default() })
+}
+
+fn narrow(expr: &Expr, place: &Gathered) -> Expr {
+    match expr {
+        Expr::All => Expr::All,
+        Expr::Term(Term::Match(Field::Folder | Field::Account, _)) => {
+            if eval(expr, place) == Verdict::Yes { Expr::All } else { nothing() }
+        }
+        Expr::Term(_) => expr.clone(),
+        Expr::Not(inner) => match narrow(inner, place) {
+            Expr::All => nothing(),
+            inner if is_nothing(&inner) => Expr::All,
+            inner => Expr::Not(Box::new(inner)),
+        },
+        Expr::And(list) => {
+            let mut kept: Vec<Expr> = list.iter().map(|part| narrow(part, place)).collect();
+            if kept.iter().any(is_nothing) {
+                return nothing();
+            }
+            kept.retain(|part| *part != Expr::All);
+            match kept.len() {
+                0 => Expr::All,
+                1 => kept.remove(0),
+                _ => Expr::And(kept),
+            }
+        }
+        Expr::Or(list) => {
+            let mut kept: Vec<Expr> = list.iter().map(|part| narrow(part, place)).collect();
+            if kept.contains(&Expr::All) {
+                return Expr::All;
+            }
+            kept.retain(|part| !is_nothing(part));
+            match kept.len() {
+                1 => kept.remove(0),
+                _ => Expr::Or(kept),
+            }
+        }
+    }
+}
+
+fn nothing() -> Expr {
+    Expr::Or(Vec::new())
+}
+
+/// Whether a narrowed query asks for no message at all.
+pub fn is_nothing(expr: &Expr) -> bool {
+    matches!(expr, Expr::Or(list) if list.is_empty())
+}
+
+/// Whose meaning `body:` and `text:` have: `server` where one answers them itself, else
+/// `exact`; `None` where the query has neither.
+pub fn text_by(expr: &Expr, by_server: bool) -> Option<&'static str> {
+    let mut found = None;
+    for term in expr.terms() {
+        match term {
+            Term::Match(Field::Body | Field::Text, Pattern::Text(_)) if by_server => {
+                return Some("server");
+            }
+            Term::Match(Field::Body | Field::Text, _) => found = Some("exact"),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn config() -> Config {
+        let text = "default-account = \"work\"\n\
+            [account.work]\nemail = \"ann@x.org\"\nimap = \"imaps://ann@mail.x.org\"\n\
+            [account.old]\nemail = \"ann@y.org\"\npop = \"pop3s://ann@pop.y.org\"\n";
+        Config::parse(Path::new("config.toml"), text, None).expect("a configuration")
+    }
+
+    fn targets(words: &[&str], stdin: &str) -> Result<Vec<Target>> {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let mut line = vec!["search", "is:unread"];
+        line.extend_from_slice(words);
+        let line = <Line as clap::Parser>::try_parse_from(line).expect("a command line");
+        Ok(Plan::make(&line.args, &config(), &mut stdin.as_bytes())?.targets)
+    }
+
+    fn scope(words: &[&str]) -> Scope {
+        match targets(words, "").expect("targets").remove(0) {
+            Target::Server(place) => {
+                assert_eq!(place.account.as_deref(), Some("work"));
+                let location = place.location.to_string();
+                assert!(["work:", "imaps://ann@mail.x.org/"].contains(&location.as_str()));
+                place.scope
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn locations_and_what_they_mean_to_search() {
+        assert_eq!(scope(&[]), Scope::All);
+        assert_eq!(scope(&["work"]), Scope::All);
+        assert_eq!(scope(&["work:Lists/rust"]), Scope::Folder("Lists/rust".into()));
+        assert_eq!(scope(&["imaps://ann@mail.x.org"]), Scope::All);
+        let one = Only { uid_validity: Some(7), uids: Some(vec![42]) };
+        assert_eq!(
+            scope(&["imaps://ann@mail.x.org/INBOX;UIDVALIDITY=7/;UID=42"]),
+            Scope::Mailbox(b"INBOX".to_vec(), one)
+        );
+        assert!(targets(&["imaps://ann@mail.x.org/INBOX?SEEN"], "").is_err());
+        assert!(targets(&["nobody"], "").is_err());
+        let old = Location::Account { account: "old".into(), folder: None, whole: false };
+        assert_eq!(targets(&["old"], "").expect("one"), [Target::Place(old, None)]);
+        let mail = Location::Path("./Mail".into());
+        assert_eq!(targets(&["./Mail"], "").expect("one"), [Target::Place(mail, None)]);
+    }
+
+    #[test]
+    fn standard_input_is_read_once() {
+        assert!(targets(&["-", "-"], "").is_err());
+        assert!(targets(&["-"], "").expect("none").is_empty());
+        let message = "Subject: x\n\nbody\n";
+        assert_eq!(
+            targets(&["-"], message).expect("one"),
+            [Target::Message(message.as_bytes().to_vec())]
+        );
+    }
+
+    #[test]
+    fn folders_are_decided_before_they_are_opened() {
+        let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+        let parse = |query: &str| query::parse(query, &context).expect(query);
+        let told = |query: &str| narrowed(&parse(query), Some("Lists/rust"), Some("work"));
+        assert_eq!(told("folder:Lists/* from:ann"), parse("from:ann"));
+        assert!(is_nothing(&told("folder:INBOX from:ann")));
+        assert_eq!(told("folder:INBOX OR from:ann"), parse("from:ann"));
+        assert_eq!(told("-folder:INBOX"), Expr::All);
+        assert_eq!(told("account:work (folder:x OR account:work)"), Expr::All);
+        assert_eq!(told("-(folder:Lists/rust from:a)"), parse("-from:a"));
+        assert!(is_nothing(&narrowed(&parse("account:*"), None, None)));
+    }
+
+    #[test]
+    fn whose_meaning_text_has() {
+        let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+        for (query, by_server, whose) in [
+            ("from:ann", true, None),
+            ("budget", true, Some("server")),
+            ("budget", false, Some("exact")),
+            ("body:/x/", true, Some("exact")),
+        ] {
+            let expr = query::parse(query, &context).expect(query);
+            assert_eq!(text_by(&expr, by_server), whose, "{query}");
+        }
+    }
+}
