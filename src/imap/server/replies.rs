@@ -102,9 +102,10 @@ impl Replies {
     /// Adds a response with streamed literals, whose octets are `slices` in their order.
     /// A response that cannot be said becomes an untagged NO that admits it.
     pub fn push_with(&mut self, response: &Response<'_>, slices: Vec<Slice>) {
+        let start = self.text.len();
         response.encode(&mut self.encoder);
-        let encoded = match self.encoder.finish() {
-            Ok(encoded) => encoded,
+        let stops = match self.encoder.finish_into(&mut self.text) {
+            Ok(stops) => stops,
             Err(refused) => {
                 let text = format!("the {} cannot be said", refused.what);
                 let status = StatusText {
@@ -114,12 +115,10 @@ impl Replies {
                 };
                 Response::Untagged(Data::Status(status)).encode(&mut self.encoder);
                 // What is refused is named by a constant of the syntax room.
-                self.encoder.finish().unwrap_or_default()
+                self.encoder.finish_into(&mut self.text).unwrap_or_default()
             }
         };
-        let start = self.text.len();
-        self.text.extend_from_slice(&encoded.octets);
-        for (stop, slice) in encoded.stops.iter().zip(slices) {
+        for (stop, slice) in stops.iter().zip(slices) {
             self.slices_octets += slice.range.len();
             self.slices.push(Placed { at: start + stop.at, slice });
         }

@@ -1,10 +1,12 @@
 //! A server on a wire: literals, pipelining, IDLE, limits.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::super::testing::*;
-use super::super::{Settings, serve};
+use super::super::{Server, Settings, serve};
 use crate::net::Wire;
+use crate::net::tls::{self, Acceptor, Connector, Version};
 use crate::store::memory::Shared;
 
 /// Runs a client's side against a served connection.
@@ -13,13 +15,22 @@ where
     F: FnOnce(Client) -> T,
     T: Future<Output = ()>,
 {
-    let server = server_with(account, settings);
+    with_server(server_with(account, settings), client);
+}
+
+fn with_server<F, T>(server: Rc<Server>, client: F)
+where
+    F: FnOnce(Client) -> T,
+    T: Future<Output = ()>,
+{
     run(async {
         let (near, far) = Wire::duplex(16 * 1024);
         let mut wire = near;
         wire.set_timeout(Duration::from_secs(20));
-        let served = serve(far, server, std::rc::Rc::new(Passwords));
-        let (served, ()) = tokio::join!(served, client(Client { wire }));
+        let served = serve(far, server, Rc::new(Passwords));
+        let both = async { tokio::join!(served, client(Client { wire })) };
+        let both = tokio::time::timeout(Duration::from_secs(60), both).await;
+        let (served, ()) = both.expect("an end in time");
         served.expect("an ordinary end");
     });
 }
@@ -193,6 +204,42 @@ fn lines_without_end_are_not_held() {
         client.closed().await;
         let said = String::from_utf8_lossy(client.wire.buffered()).into_owned();
         assert!(said.contains("BAD ") && said.contains("* BYE "), "{said}");
+    });
+}
+
+#[test]
+fn starttls_makes_passwords_welcome() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = rcgen::CertificateParams::new(vec!["h".to_owned()]).expect("a name");
+    let certificate = names.self_signed(&key).expect("a certificate");
+    let chain = vec![certificate.der().to_vec()];
+    let acceptor = Acceptor::new(chain, key.serialize_der(), Version::Tls12, &[]);
+    let server = Server {
+        accounts: Rc::new(Users(account())),
+        acceptor: Some(acceptor.expect("rustls takes it")),
+        settings: Settings::default(),
+    };
+    with_server(Rc::new(server), |mut client| async move {
+        let greeting = client.line().await;
+        assert!(greeting.contains(" STARTTLS LOGINDISABLED AUTH="), "{greeting}");
+        client.send(b"a LOGIN ann secret\r\n").await;
+        assert!(client.line().await.starts_with("a NO [PRIVACYREQUIRED]"));
+        // A command behind STARTTLS could be an injected one.
+        client.send(b"b STARTTLS\r\nc NOOP\r\n").await;
+        assert!(client.line().await.starts_with("b BAD "));
+        assert!(client.line().await.starts_with("c OK "));
+        client.send(b"d STARTTLS\r\n").await;
+        assert!(client.line().await.starts_with("d OK "));
+        let connector = Connector::new("h", &tls::Settings::insecure()).expect("a connector");
+        client.wire.start_tls(&connector).await.expect("a handshake");
+        client.send(b"e CAPABILITY\r\nf STARTTLS\r\ng LOGIN ann secret\r\nh LOGOUT\r\n").await;
+        let names = client.line().await;
+        assert!(names.contains(" AUTH=SCRAM-SHA-256-PLUS ") && names.contains(" AUTH=PLAIN"));
+        assert!(!names.contains("STARTTLS") && !names.contains("LOGINDISABLED"), "{names}");
+        assert!(client.line().await.starts_with("e OK "));
+        assert!(client.line().await.starts_with("f BAD "));
+        assert!(client.line().await.starts_with("g OK "));
+        client.closed().await;
     });
 }
 
