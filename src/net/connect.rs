@@ -243,6 +243,15 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
     Ok(Connected { wire, address, timings })
 }
 
+/// Where `host` and `port` lead, `--connect-to` obeyed, in the order to try them. Cancel-safe.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Lookup`], [`Error::Setting`] for what is no host name.
+pub async fn addresses(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAddr>, Error> {
+    let (target, port) = options.target(host, port);
+    lookup(&target, port, options).await
+}
+
 /// Addresses of a host in the order to try them: the families in turn, the first family
 /// the resolver named first (RFC 8305 section 4).
 async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAddr>, Error> {

@@ -108,6 +108,15 @@ impl Resolver {
         .await
     }
 
+    /// What `name` is an alias of (CNAME), one step only. Cancel-safe.
+    pub async fn alias(&self, name: &str) -> Answer<Vec<String>> {
+        self.records(name, RecordType::CNAME, |data| match data {
+            RData::CNAME(target) => Some(target.0.to_utf8()),
+            _ => None,
+        })
+        .await
+    }
+
     /// The names that an address points back to (PTR). Cancel-safe.
     pub async fn reverse(&self, address: IpAddr) -> Answer<Vec<String>> {
         match self.hickory.reverse_lookup(address).await {

@@ -11,6 +11,6 @@ mod verdict;
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
 pub use context::{Context, now};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
-pub use outgoing::{Outgoing, smtp_error};
+pub use outgoing::{Outgoing, own_name, smtp_error};
 pub use peer::Peer;
 pub use verdict::{Verdict, verdict};

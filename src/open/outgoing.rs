@@ -124,7 +124,7 @@ impl Outgoing {
 }
 
 /// This machine's name where it is one that EHLO can say (RFC 5321 section 4.1.1.1).
-fn own_name() -> String {
+pub fn own_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let is_domain = name.contains('.')
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'));

@@ -112,6 +112,11 @@ impl Peer {
         })
     }
 
+    /// How TLS is spoken with this server.
+    pub fn settings(&self) -> &tls::Settings {
+        &self.settings
+    }
+
     /// TLS with this server.
     ///
     /// # Errors

@@ -704,3 +704,42 @@ fn sections_and_ranges() {
     });
     assert_eq!(collected.bodies(), [&b""[..], b"abcde", b"\r\n"]);
 }
+
+#[test]
+fn items_and_raw_commands() {
+    use crate::imap::syntax::fetch::Item;
+    let mut script = selected(9, &[]);
+    let large = vec![b'z'; 70_000];
+    script.extend([
+        Hear("a2 UID FETCH 4:5 (UID ENVELOPE BODYSTRUCTURE)"),
+        say("* 4 FETCH (UID 4 ENVELOPE (NIL \"x\" NIL NIL NIL NIL NIL NIL NIL NIL))"),
+        say("* 5 FETCH (FLAGS (\\Seen))"),
+        say("a2 OK done"),
+        Hear("a3 UID FETCH 4 BODY[]"),
+        Step::Say(
+            [&b"* 4 FETCH (UID 4 BODY[] {70000}\r\n"[..], &large, b")\r\na3 NO odd\r\n"].concat(),
+        ),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut subjects = Vec::new();
+        let items = [Item::Envelope, Item::BodyStructure];
+        client
+            .fetch_items(&[4, 5], &items, &mut |uid, fetch| {
+                let subject = fetch.envelope.as_ref().and_then(|e| e.subject.clone());
+                subjects.push((uid, subject.map(|s| s.into_owned())));
+            })
+            .await
+            .expect("envelopes");
+        assert_eq!(subjects, [(4, Some(b"x".to_vec()))]);
+        let mut told = Vec::new();
+        let reply = client
+            .raw(b"UID FETCH 4 BODY[]", &mut |octets| told.extend_from_slice(octets))
+            .await
+            .expect("an answer");
+        assert_eq!(reply.to_string(), "NO odd");
+        assert!(told.starts_with(b"* 4 FETCH") && told.ends_with(b"a3 NO odd\r\n"));
+        assert!(told.len() > 70_000);
+        assert!(client.raw(b"NOOP\r\nx", &mut |_| {}).await.is_err());
+    });
+}

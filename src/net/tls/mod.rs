@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::wire::Stream;
 
+pub mod enumerate;
 mod error;
 #[cfg(feature = "native")]
 mod native;

@@ -1,0 +1,97 @@
+//! The command line of `probe`.
+
+use clap::ValueEnum;
+
+use super::findings::Verdict;
+use crate::open::{Common, Endpoint, Own};
+
+/// Examine a mail server or a domain: phases, TLS, capabilities, policy records
+///
+/// A domain or an address leads to its MX hosts and its SPF, DMARC, MTA-STS and TLS-RPT
+/// records; a URL (smtp, smtps, submission, submissions, imap, imaps, pop3, pop3s, lmtp), a
+/// HOST:PORT or an account leads to those servers alone. Nothing is logged into, and no message
+/// is sent. The exit status is 0 when all is well, 1 for warnings, 2 for failures, 3 when
+/// something could not be told.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to examine: a domain, an address, a host, HOST:PORT, a URL or an account
+    #[arg(value_name = "WHAT", required_unless_present = "explain")]
+    pub what: Option<String>,
+
+    /// How to print the report (--json is short for jsonl)
+    #[arg(long, value_name = "FORM", conflicts_with = "json")]
+    pub format: Option<Form>,
+
+    /// Exit with 2 when there is a finding of this level
+    #[arg(long, value_name = "LEVEL")]
+    pub fail_on: Vec<Level>,
+
+    /// Speak with each server N times and show percentiles
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+
+    /// List every cipher suite and key exchange group that the server takes
+    #[arg(long)]
+    pub ciphers: bool,
+
+    /// Make no more than N connections in all; what is left over is unknown
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    pub budget: u32,
+
+    /// Explain a finding, such as TLS-004, and examine nothing
+    #[arg(long, value_name = "ID", conflicts_with = "what")]
+    pub explain: Option<String>,
+
+    /// Options of the server.
+    #[command(flatten)]
+    pub server: Endpoint<Own>,
+
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A form of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people, within 80 columns
+    Text,
+    /// One JSON object
+    Json,
+    /// JSON Lines: an object for each endpoint, domain and finding, and a summary
+    Jsonl,
+    /// A status line with performance data for monitoring
+    Nagios,
+}
+
+/// A level of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Warnings
+    Warn,
+    /// Failures
+    Fail,
+    /// What could not be told
+    Unknown,
+}
+
+impl Level {
+    /// The verdict of that level.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::Warn => Verdict::Warn,
+            Self::Fail => Verdict::Fail,
+            Self::Unknown => Verdict::Unknown,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Examine an IMAP server, with the time of each phase over five runs:
+    pillarbox probe \"$IMAPS_URL\" --repeat 5
+  The failures of an SMTP server as JSON, with what to do about each:
+    pillarbox probe \"$SMTP_URL\" --json | jq -r 'select(.verdict == \"fail\") | .id, .fix'
+  What a finding means, offline:
+    pillarbox probe --explain TLS-004";

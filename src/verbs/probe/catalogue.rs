@@ -1,0 +1,112 @@
+//! Every finding that `probe` can have, in one table: what should hold, why, where it is
+//! written, and what to do in Postfix, Exim, Dovecot or DNS.
+//!
+//! An id is for ever. Names of hosts in the texts are examples (RFC 2606).
+
+use super::findings::{Entry, Severity};
+
+mod domain;
+mod server;
+
+pub use domain::*;
+pub use server::*;
+
+/// What an entry has not.
+const BLANK: Entry = Entry {
+    id: "",
+    severity: Severity::Info,
+    title: "",
+    why: "",
+    rfc: "",
+    postfix: "",
+    exim: "",
+    dovecot: "",
+    dns: "",
+    other: "",
+};
+
+/// All of them, in the order in which reports name them.
+pub static ALL: &[&Entry] = &[
+    &NET_REACHABLE,
+    &NET_FAMILIES,
+    &TLS_STARTTLS,
+    &TLS_HANDSHAKE,
+    &TLS_TRUSTED,
+    &TLS_NAME,
+    &TLS_TIME,
+    &TLS_EXPIRY,
+    &TLS_NO_SSL,
+    &TLS_NO_OLD,
+    &TLS_13,
+    &TLS_BROKEN_SUITES,
+    &TLS_ANONYMOUS,
+    &TLS_SMALL_BLOCKS,
+    &TLS_POST_QUANTUM,
+    &TLS_KEY_SIZE,
+    &TLS_SIGNATURE,
+    &AUTH_BEFORE_TLS,
+    &AUTH_OFFERED,
+    &SMTP_GREETING,
+    &SMTP_BANNER,
+    &SMTP_EHLO,
+    &SMTP_PIPELINING,
+    &SMTP_8BITMIME,
+    &SMTP_SIZE,
+    &SMTP_UTF8,
+    &IMAP_GREETING,
+    &IMAP_REVISION,
+    &POP_GREETING,
+    &POP_CAPA,
+    &POP_UIDL,
+    &DNS_DOMAIN,
+    &MX_PRESENT,
+    &MX_NULL,
+    &MX_NULL_ALONE,
+    &MX_ALIAS,
+    &MX_LITERAL,
+    &MX_ADDRESS,
+    &SPF_PRESENT,
+    &SPF_ONE,
+    &SPF_VALID,
+    &SPF_ALL,
+    &SPF_LOOKUPS,
+    &SPF_END,
+    &SPF_PTR,
+    &DMARC_PRESENT,
+    &DMARC_ONE,
+    &DMARC_VALID,
+    &DMARC_POLICY,
+    &DMARC_REPORTS,
+    &MTA_STS_PRESENT,
+    &MTA_STS_VALID,
+    &TLS_RPT_PRESENT,
+    &TLS_RPT_VALID,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_whole_and_every_id_is_its_own() {
+        for (index, entry) in ALL.iter().enumerate() {
+            let id = entry.id;
+            let (area, number) = id.split_once('-').expect("AREA-NUMBER");
+            assert!(area.bytes().all(|octet| octet.is_ascii_uppercase()), "{id}");
+            assert!(
+                number.len() == 3 && number.bytes().all(|octet| octet.is_ascii_digit()),
+                "{id}"
+            );
+            assert!(!ALL[..index].iter().any(|other| other.id == id), "{id} twice");
+            assert!(!ALL[..index].iter().any(|other| other.title == entry.title), "{id}");
+            for text in [entry.title, entry.why, entry.rfc] {
+                assert!(!text.is_empty(), "{id}");
+                assert_eq!(text.trim(), text, "{id}");
+            }
+            assert!(entry.rfc.starts_with("RFC "), "{id}");
+            assert!(!entry.title.ends_with('.') && entry.why.ends_with('.'), "{id}");
+            assert!(entry.fixes().count() > 0, "{id} has no fix");
+        }
+        assert!(ALL.len() >= 25);
+    }
+}

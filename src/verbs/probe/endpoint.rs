@@ -1,0 +1,363 @@
+//! One endpoint, measured: its addresses, one conversation after the other, and what raw
+//! hellos find. Judges nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::budget::Budget;
+use super::certificate::Certificate;
+use super::dialogue::Dialogue;
+use super::facts::{
+    self, Address, CertificateFault, Outcome, Protocol, Service, Session, Start, Stop, Verification,
+};
+use super::plan::Target;
+use super::spoken;
+use super::timing::{Phase, Timing, percentiles};
+use crate::net::connect::addresses;
+use crate::net::tls::{self, Connector, Settings, Verify};
+use crate::net::{self, Wire};
+use crate::open::Peer;
+
+/// Addresses of one host that are tried until one answers.
+const TRIED_ADDRESSES: usize = 4;
+
+/// How an endpoint is to be examined.
+pub struct Manner<'a> {
+    /// How connections are made.
+    pub net: &'a net::Options,
+    /// How many may be.
+    pub budget: &'a Budget,
+    /// Conversations in all, 1 or more.
+    pub repeat: u32,
+    /// List every suite and group.
+    pub ciphers: bool,
+}
+
+/// The way to an endpoint at one of its addresses.
+pub struct Way<'a> {
+    endpoint: net::Endpoint,
+    service: Service,
+    net: net::Options,
+    budget: &'a Budget,
+}
+
+impl Way<'_> {
+    /// Connects; how long that took.
+    async fn connect(&self) -> Result<(Wire, Duration), Stop> {
+        self.budget.take()?;
+        let connected = net::connect(&self.endpoint, &self.net)
+            .await
+            .map_err(|error| Stop::of(Phase::Tcp, &error))?;
+        Ok((connected.wire, connected.timings.connect))
+    }
+
+    /// A new connection, led to where TLS may begin.
+    ///
+    /// # Errors
+    /// [`Stop`] where it does not come so far.
+    pub async fn to_tls(&self) -> Result<Wire, Stop> {
+        let (wire, _) = self.connect().await?;
+        if self.service.tls == Start::Implicit {
+            return Ok(wire);
+        }
+        let mut talk = Dialogue::new(wire, self.service.protocol);
+        talk.greeting().await?;
+        if matches!(self.service.protocol, Protocol::Smtp | Protocol::Lmtp) {
+            // RFC 3207 section 4.1: STARTTLS is an extension, which EHLO has to show first.
+            talk.offer(Phase::Hello).await?;
+        }
+        talk.go_ahead().await?;
+        Ok(talk.into_wire())
+    }
+}
+
+/// A conversation, and what was wrong with TLS in it.
+struct Talk {
+    session: Session,
+    fault: Option<tls::Error>,
+}
+
+/// Measures one endpoint.
+///
+/// # Errors
+/// Only for TLS settings that cannot be followed; whatever the server does is a fact.
+pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Result<facts::Endpoint> {
+    let service = target.service(peer.mode);
+    let host = target.endpoint.host();
+    let mut found = facts::Endpoint {
+        url: target.url.clone(),
+        service,
+        host: host.to_owned(),
+        loopback: target.endpoint.is_loopback(),
+        addresses: Vec::new(),
+        session: Session::default(),
+        verification: None,
+        spoken: None,
+        percentiles: Vec::new(),
+        failed_runs: 0,
+    };
+    let (candidates, lookup) = match candidates(&target.endpoint, manner.net).await {
+        Ok(found) => found,
+        Err(stop) => {
+            found.session.stop = Some(stop);
+            return Ok(found);
+        }
+    };
+
+    let mut open = None;
+    for candidate in candidates.iter().take(TRIED_ADDRESSES) {
+        let way = way(candidate, service, manner);
+        match try_address(candidate, &way, &mut found.addresses).await {
+            Ok((wire, took)) => {
+                open = Some((way, wire, took));
+                break;
+            }
+            // What is certain gives way to what is not: one silent address may yet live.
+            Err(stop) => match &found.session.stop {
+                Some(before) if !before.is_certain() => {}
+                _ => found.session.stop = Some(stop),
+            },
+        }
+    }
+    let Some((way, wire, connect)) = open else { return Ok(found) };
+
+    let (verifying, trusting) = match service.tls {
+        Start::Never => (None, None),
+        Start::Implicit | Start::Starttls => {
+            let any = Settings { verify: Verify::Nothing, ..peer.settings().clone() };
+            let trusting = Connector::new(host, &any).map_err(net::Error::from)?;
+            (Some(peer.connector()?), Some(trusting))
+        }
+    };
+    let mut begun = start(lookup, connect);
+    let mut talk = converse(&way, wire, verifying.as_ref()).await;
+    let mut connector = verifying.as_ref();
+    let bad = talk.fault.as_ref().filter(|fault| fault.is_certificate()).cloned();
+    if bad.is_some()
+        && let Ok((wire, took)) = way.connect().await
+    {
+        // The same once more without verification, to see the chain and what is behind it.
+        let again = converse(&way, wire, trusting.as_ref()).await;
+        if again.session.tls.is_some() {
+            begun = start(lookup, took);
+            talk = again;
+            connector = trusting.as_ref();
+        }
+    }
+    found.verification = verification(peer.settings(), bad.as_ref(), &talk.session);
+    begun.append(&mut talk.session.phases);
+    talk.session.phases = begun;
+    found.session = talk.session;
+
+    let mut runs = vec![found.session.phases.clone()];
+    for _ in 1..manner.repeat {
+        match once_more(target, &way, connector, manner.net).await {
+            Some(run) => runs.push(run),
+            None => found.failed_runs += 1,
+        }
+    }
+    if manner.repeat > 1 {
+        found.percentiles = percentiles(&runs);
+    }
+
+    let may_begin = match service.tls {
+        Start::Implicit => true,
+        Start::Starttls => found.session.go_ahead.is_some(),
+        Start::Never => false,
+    };
+    if may_begin {
+        found.spoken = Some(spoken::measure(&way, host, manner.ciphers).await);
+    }
+    other_families(&candidates, service, manner, &mut found.addresses).await;
+    Ok(found)
+}
+
+/// An address and the endpoint that it makes; `None` for a Unix socket.
+type Candidate = (Option<SocketAddr>, net::Endpoint);
+
+/// Where the endpoint leads, and how long it took to find out; `None` where nothing had to be
+/// looked up.
+async fn candidates(
+    endpoint: &net::Endpoint,
+    options: &net::Options,
+) -> Result<(Vec<Candidate>, Option<Duration>), Stop> {
+    let net::Endpoint::Tcp { host, port } = endpoint else {
+        return Ok((vec![(None, endpoint.clone())], None));
+    };
+    let begun = Instant::now();
+    let list =
+        addresses(host, *port, options).await.map_err(|error| Stop::of(Phase::Dns, &error))?;
+    let took = host.parse::<IpAddr>().is_err().then(|| begun.elapsed());
+    let list = list
+        .into_iter()
+        .map(|address| {
+            (Some(address), net::Endpoint::tcp(address.ip().to_string(), address.port()))
+        })
+        .collect();
+    Ok((list, took))
+}
+
+fn way<'a>(candidate: &Candidate, service: Service, manner: &Manner<'a>) -> Way<'a> {
+    // --connect-to was obeyed already, and must not lead an address to yet another place.
+    let net = net::Options { connect_to: Vec::new(), ..manner.net.clone() };
+    Way { endpoint: candidate.1.clone(), service, net, budget: manner.budget }
+}
+
+async fn try_address(
+    candidate: &Candidate,
+    way: &Way<'_>,
+    tried: &mut Vec<Address>,
+) -> Result<(Wire, Duration), Stop> {
+    let result = way.connect().await;
+    let outcome = match &result {
+        Ok((_, took)) => Outcome::Connected { took: *took },
+        Err(stop) => Outcome::Failed { kind: stop.kind, detail: stop.detail.clone() },
+    };
+    tried.push(Address {
+        address: candidate.1.to_string(),
+        ip: candidate.0.map(|address| address.ip()),
+        outcome,
+    });
+    result
+}
+
+fn start(lookup: Option<Duration>, connect: Duration) -> Vec<Timing> {
+    let mut phases = Vec::new();
+    if let Some(took) = lookup {
+        phases.push(Timing { phase: Phase::Dns, took });
+    }
+    phases.push(Timing { phase: Phase::Tcp, took: connect });
+    phases
+}
+
+async fn converse(way: &Way<'_>, wire: Wire, connector: Option<&Connector>) -> Talk {
+    let mut talk = Talk { session: Session::default(), fault: None };
+    let mut dialogue = Dialogue::new(wire, way.service.protocol);
+    match walk(&mut dialogue, way.service, connector, &mut talk).await {
+        Ok(()) => dialogue.leave().await,
+        Err(stop) => talk.session.stop = Some(stop),
+    }
+    talk
+}
+
+/// The conversation from its first word on, each step written down as it is done.
+async fn walk(
+    dialogue: &mut Dialogue,
+    service: Service,
+    connector: Option<&Connector>,
+    talk: &mut Talk,
+) -> Result<(), Stop> {
+    let implicit = service.tls == Start::Implicit;
+    if implicit {
+        handshake(dialogue, connector, talk).await?;
+    }
+    let begun = Instant::now();
+    talk.session.greeting = Some(dialogue.greeting().await?);
+    passed(talk, Phase::Banner, begun);
+    let phase = if implicit { Phase::Capabilities } else { Phase::Hello };
+    let begun = Instant::now();
+    let offer = dialogue.offer(phase).await?;
+    passed(talk, phase, begun);
+    if implicit {
+        talk.session.after = Some(offer);
+        return Ok(());
+    }
+    let goes_on = offer.starttls && service.tls == Start::Starttls;
+    talk.session.before = Some(offer);
+    if !goes_on {
+        return Ok(());
+    }
+    let begun = Instant::now();
+    talk.session.go_ahead = Some(dialogue.go_ahead().await?);
+    passed(talk, Phase::Starttls, begun);
+    handshake(dialogue, connector, talk).await?;
+    let begun = Instant::now();
+    talk.session.after = Some(dialogue.offer(Phase::Capabilities).await?);
+    passed(talk, Phase::Capabilities, begun);
+    Ok(())
+}
+
+async fn handshake(
+    dialogue: &mut Dialogue,
+    connector: Option<&Connector>,
+    talk: &mut Talk,
+) -> Result<(), Stop> {
+    let Some(connector) = connector else { return Ok(()) };
+    let begun = Instant::now();
+    if let Err(error) = dialogue.start_tls(connector).await {
+        if let net::Error::Tls(fault) = &error {
+            talk.fault = Some(fault.clone());
+        }
+        return Err(Stop::of(Phase::Tls, &error));
+    }
+    passed(talk, Phase::Tls, begun);
+    talk.session.tls = dialogue.wire().tls().map(|session| facts::Tls {
+        version: session.version.clone(),
+        cipher: session.cipher.clone(),
+        group: session.group.clone(),
+        chain: session.chain.iter().filter_map(|der| Certificate::read(der)).collect(),
+    });
+    Ok(())
+}
+
+fn passed(talk: &mut Talk, phase: Phase, begun: Instant) {
+    talk.session.phases.push(Timing { phase, took: begun.elapsed() });
+}
+
+fn verification(
+    settings: &Settings,
+    bad: Option<&tls::Error>,
+    session: &Session,
+) -> Option<Verification> {
+    if let Some(error) = bad {
+        let fault = CertificateFault::of(&error.fault)?;
+        return Some(Verification::Failed { fault, detail: error.to_string() });
+    }
+    session.tls.as_ref()?;
+    Some(match settings.verify {
+        Verify::Nothing => Verification::Unknown { detail: "--insecure was given".into() },
+        Verify::System | Verify::Roots(_) | Verify::Pins(_) => Verification::Verified,
+    })
+}
+
+/// One more run from the lookup on; `None` when it did not come through.
+async fn once_more(
+    target: &Target,
+    way: &Way<'_>,
+    connector: Option<&Connector>,
+    options: &net::Options,
+) -> Option<Vec<Timing>> {
+    let (_, lookup) = candidates(&target.endpoint, options).await.ok()?;
+    let (wire, connect) = way.connect().await.ok()?;
+    let mut talk = converse(way, wire, connector).await;
+    if talk.session.stop.is_some() {
+        return None;
+    }
+    let mut phases = start(lookup, connect);
+    phases.append(&mut talk.session.phases);
+    Some(phases)
+}
+
+/// Connects once to each family that no address was tried of.
+async fn other_families(
+    candidates: &[Candidate],
+    service: Service,
+    manner: &Manner<'_>,
+    tried: &mut Vec<Address>,
+) {
+    for candidate in candidates {
+        let Some(address) = candidate.0 else { continue };
+        let is_tried =
+            tried.iter().filter_map(|tried| tried.ip).any(|ip| ip.is_ipv6() == address.is_ipv6());
+        if is_tried {
+            continue;
+        }
+        let way = way(candidate, service, manner);
+        if let Ok((mut wire, _)) = try_address(candidate, &way, tried).await {
+            // That it could be reached is all that was asked.
+            let _ = wire.shutdown().await;
+        }
+    }
+}
