@@ -149,6 +149,21 @@ impl Replies {
 }
 
 impl<'r> Reply<'r> {
+    /// Whether octets of a message are in it.
+    pub fn has_body(&self) -> bool {
+        !self.slices.is_empty()
+    }
+
+    /// All its octets, in one piece.
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(self.text.len());
+        for piece in self.pieces() {
+            let (Piece::Text(piece) | Piece::Body(piece)) = piece;
+            octets.extend_from_slice(piece);
+        }
+        octets
+    }
+
     /// Its pieces, in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'r>> {
         let mut at = 0;
@@ -190,17 +205,7 @@ mod tests {
         replies.push(&Response::Untagged(Data::Recent(0)));
         let all: Vec<String> = replies
             .iter()
-            .map(|reply| {
-                let mut whole = Vec::new();
-                for piece in reply.pieces() {
-                    match piece {
-                        Piece::Text(octets) | Piece::Body(octets) => {
-                            whole.extend_from_slice(octets);
-                        }
-                    }
-                }
-                String::from_utf8(whole).expect("ASCII")
-            })
+            .map(|reply| String::from_utf8(reply.to_octets()).expect("ASCII"))
             .collect();
         assert_eq!(
             all,
