@@ -70,10 +70,14 @@ pub async fn serve(
     };
     let Connection { mut line, mut session, .. } = connection;
     line.wire.set_timeout(FAREWELL);
+    let mut ended = Ok(());
     if let Some(text) = text {
-        session.bye(text, &mut line).await?;
+        ended = session.bye(text, &mut line).await;
     }
-    match line.wire.shutdown().await {
+    if ended.is_ok() {
+        ended = line.wire.shutdown().await;
+    }
+    match ended {
         Err(error) if !error.is_closed() && !error.is_timeout() => Err(error),
         _ => Ok(()),
     }
