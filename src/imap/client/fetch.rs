@@ -201,16 +201,17 @@ impl Client {
             Ok(_) => return Ok(false),
             Err(malformed) => return Err(self.misspoke(malformed)),
         };
+        // Should the caller fail here, the literal is passed over.
+        self.skip = len;
         let mut spill = None;
         match &meta {
             Some(meta) => {
                 *streaming = Some(Streaming::Told);
-                self.skip = len;
                 sink.begin(meta).await.map_err(Error::Caller)?;
-                self.skip = 0;
             }
             None => spill = Some(spill_file().await.map_err(Error::Caller)?),
         }
+        self.skip = 0;
         let mut left = len;
         while left > 0 {
             let ready = self.ready(left);

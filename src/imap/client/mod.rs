@@ -501,20 +501,35 @@ impl Client {
 
     /// Sets of at most `count` of these numbers, each short enough for one command line.
     fn batches(numbers: &[u32], count: usize) -> Vec<SequenceSet> {
+        // The rest of the line is the command's; it is short.
+        const SET_OCTETS: usize = LINE_OCTETS - 200;
+        let digits = |number: u32| number.checked_ilog10().unwrap_or(0) as usize + 1;
         let mut batches = Vec::new();
-        let mut rest = numbers;
-        while !rest.is_empty() {
-            let mut take = rest.len().min(count);
-            loop {
-                let set = SequenceSet::from_numbers(rest[..take].iter().copied());
-                // The rest of the line is the command's; it is short.
-                if take == 1 || set.to_text().len() <= LINE_OCTETS - 200 {
-                    batches.push(set);
-                    break;
+        // `start..` is the batch in the making, `len` its text; the last range is `first..=last`.
+        let (mut start, mut len, mut range) = (0, 0, None::<(u32, u32)>);
+        for (i, &number) in numbers.iter().enumerate() {
+            if let Some((first, last)) = range
+                && i - start < count
+            {
+                if last.checked_add(1) == Some(number) {
+                    range = Some((first, number));
+                    continue;
                 }
-                take /= 2;
+                let single = digits(first) + 1;
+                len += if first == last { single } else { single + digits(last) + 1 };
+                // Room for `4294967295:4294967295`, which the next range may grow to be.
+                if len + 21 <= SET_OCTETS {
+                    range = Some((number, number));
+                    continue;
+                }
             }
-            rest = &rest[take..];
+            if i > start {
+                batches.push(SequenceSet::from_numbers(numbers[start..i].iter().copied()));
+            }
+            (start, len, range) = (i, 0, Some((number, number)));
+        }
+        if start < numbers.len() {
+            batches.push(SequenceSet::from_numbers(numbers[start..].iter().copied()));
         }
         batches
     }
