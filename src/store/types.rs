@@ -52,8 +52,8 @@ impl PartialOrd for Flag {
 }
 impl Ord for Flag {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let lower = |s: &str| s.bytes().map(|b| b.to_ascii_lowercase()).collect::<Vec<u8>>();
-        lower(&self.0).cmp(&lower(&other.0))
+        let other = other.0.bytes().map(|octet| octet.to_ascii_lowercase());
+        self.0.bytes().map(|octet| octet.to_ascii_lowercase()).cmp(other)
     }
 }
 

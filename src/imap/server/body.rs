@@ -103,9 +103,12 @@ pub(super) fn body(
         single.lines = Some(part.lines as u64);
     } else if part.content_type.is_kind("text") {
         single.lines = Some(part.lines as u64);
-        if !part.typed {
-            // RFC 2045 section 5.2: what text without a type is.
-            single.parameters = us_ascii();
+        let named = |(name, _): &(Octets, Octets)| {
+            name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"charset"))
+        };
+        if !single.parameters.iter().any(named) {
+            // RFC 2046 section 4.1.2: what text is that does not say.
+            single.parameters.append(&mut us_ascii());
         }
     } else if part.content_type.is_kind("multipart")
         || part.content_type.is("message", "rfc822")

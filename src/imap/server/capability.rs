@@ -50,12 +50,14 @@ pub fn mechanisms(settings: &Settings, channel: &Channel, certificate: bool) -> 
     settings.mechanisms.iter().copied().filter(fits).collect()
 }
 
-/// The capabilities of a connection. `tls` says whether STARTTLS can be done now, `offered`
-/// are the mechanisms, `None` once the client has logged in.
+/// The capabilities of a connection. `tls` says whether STARTTLS can be done now, and
+/// `compressed` whether COMPRESS was; `offered` are the mechanisms, `None` once the client
+/// has logged in.
 pub fn list(
     settings: &Settings,
     channel: &Channel,
     tls: bool,
+    compressed: bool,
     offered: Option<&[Mechanism]>,
 ) -> Vec<Cow<'static, [u8]>> {
     let mut names: Vec<Cow<'static, str>> = ALWAYS.into_iter().map(Cow::Borrowed).collect();
@@ -74,6 +76,9 @@ pub fn list(
         None => {
             names.extend(LOGGED_IN.into_iter().map(Cow::Borrowed));
             names.push("UTF8=ACCEPT".into());
+            if !compressed {
+                names.push("COMPRESS=DEFLATE".into());
+            }
             names.push(format!("APPENDLIMIT={}", settings.append_limit).into());
         }
     }
@@ -103,7 +108,7 @@ mod tests {
     }
 
     fn told(settings: &Settings, encrypted: bool, offered: Option<&[Mechanism]>) -> Vec<String> {
-        list(settings, &channel(encrypted), !encrypted, offered)
+        list(settings, &channel(encrypted), !encrypted, false, offered)
             .iter()
             .map(|name| String::from_utf8_lossy(name).into_owned())
             .collect()

@@ -124,7 +124,12 @@ impl Session {
             }
             Command::Enable(names) => self.enable(account, names),
             Command::Compress(_) => {
-                Outcome::no("compression is not offered").word(CodeWord::Cannot)
+                if self.compressed {
+                    Outcome::no("the connection is compressed already")
+                        .word(CodeWord::CompressionActive)
+                } else {
+                    Outcome::no("only DEFLATE is offered").word(CodeWord::Cannot)
+                }
             }
             _ => Outcome::bad("that is not offered"),
         })

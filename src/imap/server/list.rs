@@ -45,7 +45,7 @@ impl<'l> Options<'l> {
                 return Err(Outcome::bad("there is no such selection option"));
             }
         }
-        if options.recursive && !options.subscribed {
+        if options.recursive && !options.subscribed && !options.special_use {
             return Err(Outcome::bad("RECURSIVEMATCH needs another selection option"));
         }
         options.return_subscribed = options.subscribed;
@@ -70,6 +70,22 @@ impl<'l> Options<'l> {
             }
         }
         Ok(options)
+    }
+
+    /// Whether the selection options choose a name.
+    fn choose(&self, account: &Account, name: &str) -> bool {
+        let mailbox = account.find(name).and_then(|id| account.mailbox(id));
+        (!self.subscribed || account.is_subscribed(name))
+            && (!self.special_use || mailbox.is_some_and(|found| !found.special_use().is_empty()))
+    }
+
+    /// The selection options as CHILDINFO names them.
+    fn criteria(&self) -> &'static [u8] {
+        match (self.subscribed, self.special_use) {
+            (true, true) => b"(\"SUBSCRIBED\" \"SPECIAL-USE\")",
+            (false, true) => b"(\"SPECIAL-USE\")",
+            (_, false) => b"(\"SUBSCRIBED\")",
+        }
     }
 }
 
@@ -113,20 +129,19 @@ pub(super) fn list(
     }
     let patterns = patterns(voice, &list.reference, &list.patterns);
     let account = account.borrow();
-    for name in candidates(&account, options.subscribed) {
-        if !fits(&patterns, &name) {
+    let names = candidates(&account, options.subscribed);
+    for name in names.iter().filter(|name| fits(&patterns, name)) {
+        let chosen = options.choose(&account, name);
+        // RFC 5258 section 3.5: what the client sees anyway is not worth a CHILDINFO.
+        let counts =
+            |other: &String| options.choose(&account, other) && (chosen || !fits(&patterns, other));
+        let below = options.recursive && children(&names, name).any(counts);
+        if !chosen && !below {
             continue;
         }
-        let subscribed = account.is_subscribed(&name);
-        let below = options.recursive && has_subscribed_below(&account, &name);
-        if options.subscribed && !subscribed && !below {
-            continue;
-        }
-        let mailbox = account.find(&name).and_then(|id| account.mailbox(id));
+        let subscribed = account.is_subscribed(name);
+        let mailbox = account.find(name).and_then(|id| account.mailbox(id));
         let special_use = mailbox.map(|mailbox| mailbox.special_use()).unwrap_or_default();
-        if options.special_use && special_use.is_empty() {
-            continue;
-        }
         let mut attributes: Vec<Cow<'static, [u8]>> = Vec::new();
         match mailbox {
             None => attributes.push(Cow::Borrowed(b"\\NonExistent")),
@@ -138,22 +153,22 @@ pub(super) fn list(
         if options.return_subscribed && subscribed {
             attributes.push(Cow::Borrowed(b"\\Subscribed"));
         }
-        let children: &[u8] =
-            if account.has_children(&name) { b"\\HasChildren" } else { b"\\HasNoChildren" };
-        attributes.push(Cow::Borrowed(children));
+        let level: &[u8] =
+            if account.has_children(name) { b"\\HasChildren" } else { b"\\HasNoChildren" };
+        attributes.push(Cow::Borrowed(level));
         for special_use in special_use {
             attributes.push(Cow::Owned(special_use.clone().into_bytes()));
         }
         let extended = if below {
-            vec![(Cow::Borrowed(&b"CHILDINFO"[..]), Cow::Borrowed(&b"(\"SUBSCRIBED\")"[..]))]
+            vec![(Cow::Borrowed(&b"CHILDINFO"[..]), Cow::Borrowed(options.criteria()))]
         } else {
             Vec::new()
         };
-        tell(voice, attributes, &name, extended);
+        tell(voice, attributes, name, extended);
         if let (Some(items), Some(mailbox)) = (options.status, mailbox)
             && mailbox.is_selectable()
         {
-            let status = status::of_mailbox(voice, &name, mailbox, items, append_limit);
+            let status = status::of_mailbox(voice, name, mailbox, items, append_limit);
             voice.data(Data::MailboxStatus(status));
         }
     }
@@ -175,11 +190,10 @@ fn candidates(account: &Account, subscribed: bool) -> BTreeSet<String> {
     names
 }
 
-/// Whether anything below the name is subscribed to.
-fn has_subscribed_below(account: &Account, name: &str) -> bool {
-    account
-        .subscriptions()
-        .any(|each| each.strip_prefix(name).is_some_and(|rest| rest.starts_with('/')))
+/// The names below a name.
+fn children<'n>(names: &'n BTreeSet<String>, name: &str) -> impl Iterator<Item = &'n String> {
+    let prefix = format!("{name}/");
+    names.range(prefix.clone()..).take_while(move |below| below.starts_with(&prefix))
 }
 
 fn tell(

@@ -5,8 +5,8 @@
 //! moves both over a [`crate::net::Wire`]: framing, literals, go-aheads, STARTTLS, IDLE and
 //! limits. [`capability`] lists the extensions, each of which works as its RFC says.
 //!
-//! It does not offer COMPRESS, ACL, QUOTA, METADATA, NOTIFY or URLAUTH: their commands are
-//! answered with BAD.
+//! It does not offer ACL, QUOTA, METADATA, NOTIFY or URLAUTH: their commands are answered
+//! with BAD.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -102,9 +102,10 @@ impl Replies {
     /// Adds a response with streamed literals, whose octets are `slices` in their order.
     /// A response that cannot be said becomes an untagged NO that admits it.
     pub fn push_with(&mut self, response: &Response<'_>, slices: Vec<Slice>) {
+        let start = self.text.len();
         response.encode(&mut self.encoder);
-        let encoded = match self.encoder.finish() {
-            Ok(encoded) => encoded,
+        let stops = match self.encoder.finish_into(&mut self.text) {
+            Ok(stops) => stops,
             Err(refused) => {
                 let text = format!("the {} cannot be said", refused.what);
                 let status = StatusText {
@@ -114,12 +115,10 @@ impl Replies {
                 };
                 Response::Untagged(Data::Status(status)).encode(&mut self.encoder);
                 // What is refused is named by a constant of the syntax room.
-                self.encoder.finish().unwrap_or_default()
+                self.encoder.finish_into(&mut self.text).unwrap_or_default()
             }
         };
-        let start = self.text.len();
-        self.text.extend_from_slice(&encoded.octets);
-        for (stop, slice) in encoded.stops.iter().zip(slices) {
+        for (stop, slice) in stops.iter().zip(slices) {
             self.slices_octets += slice.range.len();
             self.slices.push(Placed { at: start + stop.at, slice });
         }
@@ -150,6 +149,21 @@ impl Replies {
 }
 
 impl<'r> Reply<'r> {
+    /// Whether octets of a message are in it.
+    pub fn has_body(&self) -> bool {
+        !self.slices.is_empty()
+    }
+
+    /// All its octets, in one piece.
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(self.text.len());
+        for piece in self.pieces() {
+            let (Piece::Text(piece) | Piece::Body(piece)) = piece;
+            octets.extend_from_slice(piece);
+        }
+        octets
+    }
+
     /// Its pieces, in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'r>> {
         let mut at = 0;
@@ -191,17 +205,7 @@ mod tests {
         replies.push(&Response::Untagged(Data::Recent(0)));
         let all: Vec<String> = replies
             .iter()
-            .map(|reply| {
-                let mut whole = Vec::new();
-                for piece in reply.pieces() {
-                    match piece {
-                        Piece::Text(octets) | Piece::Body(octets) => {
-                            whole.extend_from_slice(octets);
-                        }
-                    }
-                }
-                String::from_utf8(whole).expect("ASCII")
-            })
+            .map(|reply| String::from_utf8(reply.to_octets()).expect("ASCII"))
             .collect();
         assert_eq!(
             all,

@@ -6,6 +6,7 @@
 //! those that look at less.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use jiff::Timestamp;
 
@@ -16,7 +17,9 @@ use crate::base::date::{Day as Date, Zoned};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::search::{Day, Field, Key, Measure, Word};
 use crate::imap::syntax::set::SequenceSet;
-use crate::message::facts::{Facts, Header, PartFacts};
+use crate::message::charset;
+use crate::message::facts::{self, Facts, Header, PartFacts};
+use crate::message::structure::Kind;
 use crate::query::{self, Expr, Pattern, SizeRange, Term, Verdict};
 use crate::store::memory::{Mailbox, Message, Shared};
 
@@ -119,12 +122,16 @@ impl Program {
                 message,
                 facts: Facts::new(&message.octets),
             };
-            let asked = Asked { extras: &self.extras, candidate: &candidate };
-            if query::eval(&self.expr, &asked) == Verdict::Yes {
+            if self.fits(&candidate) {
                 found.push(candidate);
             }
         }
         found
+    }
+
+    fn fits(&self, candidate: &Candidate<'_>) -> bool {
+        let asked = Asked { extras: &self.extras, candidate, texts: OnceCell::new() };
+        query::eval(&self.expr, &asked) == Verdict::Yes
     }
 }
 
@@ -368,6 +375,31 @@ fn date(candidate: &Candidate<'_>, which: Which) -> Option<Date> {
 struct Asked<'a, 'm> {
     extras: &'a [Extra],
     candidate: &'a Candidate<'m>,
+    texts: OnceCell<Vec<String>>,
+}
+
+/// The texts of the bodies, and beside them what a reader does not see: the marks of HTML,
+/// reports, and multiparts that have no parts. RFC 9051 section 6.4.4 looks for text in the
+/// body, whatever it is for.
+fn texts(facts: &Facts<'_>) -> Vec<String> {
+    let mut texts = facts.texts().to_vec();
+    for part in facts.structure().parts() {
+        let hidden = match &part.kind {
+            Kind::Multipart(parts) => parts.is_empty(),
+            Kind::Message(_) => false,
+            Kind::Leaf => {
+                part.content_type.is("text", "html")
+                    || part.content_type.is("application", "xhtml+xml")
+                    || part.content_type.is_kind("message")
+            }
+        };
+        if hidden {
+            let octets = facts::part_octets(facts.message(), part);
+            let label = part.content_type.parameter("charset").unwrap_or_default();
+            texts.push(charset::decode(label.as_bytes(), &octets));
+        }
+    }
+    texts
 }
 
 impl query::Facts for Asked<'_, '_> {
@@ -422,6 +454,6 @@ impl query::Facts for Asked<'_, '_> {
     }
 
     fn texts(&self) -> Option<&[String]> {
-        Some(self.candidate.facts.texts())
+        Some(self.texts.get_or_init(|| texts(&self.candidate.facts)))
     }
 }

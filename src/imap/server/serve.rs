@@ -1,8 +1,8 @@
 //! A session on a [`Wire`]: commands framed and decoded, literals taken in, responses sent,
-//! STARTTLS, IDLE and limits.
+//! STARTTLS, COMPRESS, IDLE and limits.
 //!
-//! RFC 9051 sections 2.2, 4.3, 5.4, 6.2.1 and 6.3.13, RFC 7888. Commands may be pipelined:
-//! they are answered one after the other, and the answers leave together.
+//! RFC 9051 sections 2.2, 4.3, 5.4, 6.2.1 and 6.3.13, RFC 7888, RFC 4978. Commands may be
+//! pipelined: they are answered one after the other, and the answers leave together.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use crate::base::limits::{IMAP_FRAME_OCTETS, LINE_OCTETS};
 use crate::imap::syntax::code::Word as CodeWord;
 use crate::imap::syntax::command;
 use crate::imap::syntax::frame::{Framer, Step};
+use crate::net::deflate::Deflate;
+use crate::net::hook::{Hook, Verdict};
 use crate::net::{self, Wire};
 use crate::sasl::{Channel, ChannelBinding, ChannelBindingKind, Secrets};
 
@@ -35,7 +37,9 @@ const DISCARD_OCTETS: u64 = 1024 * 1024 * 1024;
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Serves one connection from the greeting to its end. With implicit TLS, `wire` has done
-/// its handshake. Not cancel-safe: drop the wire after cancelling.
+/// its handshake. `secrets` gives what logins are checked against, by the subject of the
+/// client's certificate; `hook` may disturb what happens. Not cancel-safe: drop the wire
+/// after cancelling.
 ///
 /// # Errors
 /// The network's, but not that the client went away or was silent for too long: both are
@@ -43,14 +47,16 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub async fn serve(
     wire: Wire,
     server: Rc<Server>,
-    secrets: Rc<dyn Secrets>,
+    secrets: &dyn Fn(Option<&str>) -> Rc<dyn Secrets>,
+    hook: Option<Box<dyn Hook>>,
 ) -> Result<(), net::Error> {
     let channel = channel(&wire, &server);
-    let session = Session::new(server.clone(), secrets, channel);
+    let session = Session::new(server.clone(), secrets(subject(&wire)), channel);
     let mut connection = Connection {
-        line: Line { wire },
+        line: Line { wire, hook, command: Vec::new() },
         session,
         server,
+        secrets,
         framer: Framer::commands(),
         frame: Vec::new(),
         literals: Vec::new(),
@@ -64,13 +70,22 @@ pub async fn serve(
     };
     let Connection { mut line, mut session, .. } = connection;
     line.wire.set_timeout(FAREWELL);
+    let mut ended = Ok(());
     if let Some(text) = text {
-        session.bye(text, &mut line).await?;
+        ended = session.bye(text, &mut line).await;
     }
-    match line.wire.shutdown().await {
+    if ended.is_ok() {
+        ended = line.wire.shutdown().await;
+    }
+    match ended {
         Err(error) if !error.is_closed() && !error.is_timeout() => Err(error),
         _ => Ok(()),
     }
+}
+
+/// The subject of the client's certificate; `None` where it showed none.
+fn subject(wire: &Wire) -> Option<&str> {
+    wire.tls()?.client_subject.as_deref()
 }
 
 /// What SASL has to know of the connection.
@@ -98,6 +113,46 @@ fn channel(wire: &Wire, server: &Server) -> Channel {
 /// The way out of a session.
 struct Line {
     wire: Wire,
+    hook: Option<Box<dyn Hook>>,
+    /// The command that is being answered, without its line end; kept for the hook only.
+    command: Vec<u8>,
+}
+
+impl Line {
+    /// Remembers what is being answered.
+    fn answers(&mut self, command: &[u8]) {
+        self.command.clear();
+        if self.hook.is_some() {
+            self.command.extend_from_slice(command.trim_ascii_end());
+        }
+    }
+
+    /// What the hook says in place of the session.
+    async fn instead(&mut self) -> Option<Vec<u8>> {
+        match &mut self.hook {
+            Some(hook) => hook.instead(&self.command).await,
+            None => None,
+        }
+    }
+
+    /// Writes octets past the session.
+    async fn write(&mut self, mut octets: Vec<u8>, is_body: bool) -> Result<(), net::Error> {
+        let verdict = match &mut self.hook {
+            Some(hook) => hook.before_write(&self.command, &mut octets).await,
+            None => Verdict::Send,
+        };
+        match is_body {
+            true => self.wire.queue_body(&octets),
+            false => self.wire.queue(&octets),
+        }
+        match verdict {
+            Verdict::Send => self.wire.ease().await,
+            Verdict::Close => {
+                self.wire.flush().await?;
+                Err(net::Error::Closed)
+            }
+        }
+    }
 }
 
 #[async_trait(?Send)]
@@ -105,6 +160,11 @@ impl Outlet for Line {
     /// Every response passes here, one after the other, before it is written.
     async fn send(&mut self, replies: &mut Replies) -> Result<(), net::Error> {
         for reply in replies.iter() {
+            if self.hook.is_some() {
+                let is_body = reply.has_body();
+                self.write(reply.to_octets(), is_body).await?;
+                continue;
+            }
             for piece in reply.pieces() {
                 match piece {
                     Piece::Text(octets) => self.wire.queue(octets),
@@ -123,10 +183,11 @@ impl Outlet for Line {
     }
 }
 
-struct Connection {
+struct Connection<'s> {
     line: Line,
     session: Session,
     server: Rc<Server>,
+    secrets: &'s dyn Fn(Option<&str>) -> Rc<dyn Secrets>,
     framer: Framer,
     /// The command that is being read, without its streamed literals.
     frame: Vec<u8>,
@@ -141,7 +202,7 @@ enum Read {
     Answered(Next),
 }
 
-impl Connection {
+impl Connection<'_> {
     async fn run(&mut self) -> Result<(), net::Error> {
         self.set_timeout();
         self.session.greet(&mut self.line).await?;
@@ -155,6 +216,7 @@ impl Connection {
                 Next::Challenge => self.challenge().await?,
                 Next::Idle => self.idle().await?,
                 Next::StartTls => self.start_tls().await?,
+                Next::Compress => self.compress().await?,
                 Next::Close => return Ok(()),
             };
             self.set_timeout();
@@ -172,6 +234,7 @@ impl Connection {
     async fn read(&mut self) -> Result<Read, net::Error> {
         self.frame.clear();
         self.literals.clear();
+        self.line.answers(b"");
         loop {
             match self.framer.step(self.line.wire.buffered()) {
                 Ok(Step::More) => {
@@ -179,11 +242,13 @@ impl Connection {
                 }
                 Ok(Step::Complete { len }) => {
                     self.take(len);
+                    self.line.answers(&self.frame);
                     return Ok(Read::Command);
                 }
                 Ok(Step::Continue { .. }) => self.go_on().await?,
                 Ok(Step::Literal { head, len, synchronising }) => {
                     self.take(head);
+                    self.line.answers(&self.frame);
                     let refused = match self.session.refuses_literal(&self.frame, len) {
                         None => self.take_literal(len, synchronising).await?,
                         Some(outcome) if synchronising => Some(outcome),
@@ -322,6 +387,10 @@ impl Connection {
 
     /// Every command passes here before it is handled.
     async fn handle(&mut self) -> Result<Next, net::Error> {
+        if let Some(octets) = self.line.instead().await {
+            self.line.write(octets, false).await?;
+            return Ok(Next::Command);
+        }
         let mut literals: Vec<Arc<[u8]>> = Vec::with_capacity(self.literals.len());
         for spool in std::mem::take(&mut self.literals) {
             match spool.finish().await {
@@ -351,12 +420,20 @@ impl Connection {
         let len = self.line.wire.line(LINE_OCTETS).await?;
         let line = self.line.wire.buffered()[..len].to_vec();
         self.line.wire.consume_secret(len);
+        self.line.answers(&line);
+        if let Some(octets) = self.line.instead().await {
+            // The exchange is over for the client, whatever it was told.
+            self.session.cancel_exchange();
+            self.line.write(octets, false).await?;
+            return Ok(Next::Command);
+        }
         self.session.challenge_line(&line, &mut self.line).await
     }
 
     /// Waits for changes and for DONE.
     async fn idle(&mut self) -> Result<Next, net::Error> {
         let mut changes = self.session.account().map(|account| account.borrow().changes());
+        self.line.answers(b"");
         // What happened before that was not woken for.
         self.session.idle_update(&mut self.line).await?;
         loop {
@@ -370,6 +447,11 @@ impl Connection {
                 Woken::Line(len) => {
                     let line = self.line.wire.buffered()[..len].to_vec();
                     self.line.wire.consume(len);
+                    self.line.answers(&line);
+                    if let Some(octets) = self.line.instead().await {
+                        self.line.write(octets, false).await?;
+                        return Ok(Next::Command);
+                    }
                     return self.session.idle_line(&line, &mut self.line).await;
                 }
             }
@@ -385,7 +467,16 @@ impl Connection {
             self.line.wire.accept_tls(acceptor).await?;
         }
         let channel = channel(&self.line.wire, &self.server);
-        self.session.secured(channel);
+        self.session.secured(channel, (self.secrets)(subject(&self.line.wire)));
+        Ok(Next::Command)
+    }
+
+    async fn compress(&mut self) -> Result<Next, net::Error> {
+        let clean = self.line.wire.buffered().is_empty();
+        if self.session.compress(clean, &mut self.line).await? {
+            let layer = self.line.wire.layer(|below, ahead| Box::new(Deflate::new(below, ahead)));
+            layer.await?;
+        }
         Ok(Next::Command)
     }
 }

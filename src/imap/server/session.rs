@@ -34,6 +34,8 @@ pub enum Next {
     Idle,
     /// Make sure that nothing unread is buffered, and call [`Session::start_tls`].
     StartTls,
+    /// The same with [`Session::compress`].
+    Compress,
     /// Send what there is, and close.
     Close,
 }
@@ -49,6 +51,8 @@ pub struct Session {
     exchange: Option<Exchange>,
     /// The tag of the command that [`Next`] has interrupted.
     tag: Vec<u8>,
+    /// Whether DEFLATE lies over the connection (RFC 4978).
+    pub(super) compressed: bool,
     bad_commands: u32,
     failed_logins: u32,
 }
@@ -65,6 +69,7 @@ impl Session {
             selected: None,
             exchange: None,
             tag: Vec::new(),
+            compressed: false,
             bad_commands: 0,
             failed_logins: 0,
         }
@@ -176,6 +181,11 @@ impl Session {
         self.tag = tagged.tag.to_vec();
         match &tagged.command {
             Command::Word(Word::StartTls) => return Ok(Next::StartTls),
+            Command::Compress(algorithm)
+                if algorithm.eq_ignore_ascii_case(b"DEFLATE") && !self.compressed =>
+            {
+                return Ok(Next::Compress);
+            }
             Command::Word(Word::Idle) => {
                 self.update(true);
                 self.voice.go_on(b"idling");
@@ -248,7 +258,7 @@ impl Session {
         let settings = &self.server.settings;
         let tls = self.server.acceptor.is_some() && !self.channel.encrypted;
         let offered = self.account.is_none().then(|| self.mechanisms());
-        capability::list(settings, &self.channel, tls, offered.as_deref())
+        capability::list(settings, &self.channel, tls, self.compressed, offered.as_deref())
     }
 
     fn mechanisms(&self) -> Vec<Mechanism> {
@@ -424,9 +434,38 @@ impl Session {
         Ok(outcome.is_ok())
     }
 
-    /// TLS protects the connection from now on.
-    pub fn secured(&mut self, channel: Channel) {
+    /// TLS protects the connection from now on; `secrets` know of the client's certificate.
+    pub fn secured(&mut self, channel: Channel, secrets: Rc<dyn Secrets>) {
         self.channel = channel;
+        self.secrets = secrets;
+    }
+
+    /// Answers COMPRESS after [`Next::Compress`]: whether the layer begins now. `clean`:
+    /// nothing stands unread behind the command, which could be neither the one nor the
+    /// other.
+    ///
+    /// # Errors
+    /// The outlet's.
+    pub async fn compress(
+        &mut self,
+        clean: bool,
+        out: &mut dyn Outlet,
+    ) -> Result<bool, net::Error> {
+        let outcome = if clean {
+            Outcome::ok("DEFLATE begins now")
+        } else {
+            Outcome::bad("octets stand behind COMPRESS").word(CodeWord::ClientBug)
+        };
+        self.compressed = clean;
+        let tag = std::mem::take(&mut self.tag);
+        self.voice.tagged(&tag, &outcome);
+        out.send(&mut self.voice.replies).await?;
+        Ok(clean)
+    }
+
+    /// Forgets a login in progress: its client was told something else.
+    pub(super) fn cancel_exchange(&mut self) {
+        self.exchange = None;
     }
 
     /// Tells what has changed while the client idles.

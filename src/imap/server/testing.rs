@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::replies::{Outlet, Piece, Replies};
+use super::replies::{Outlet, Replies};
 use super::session::{Next, Session};
 use super::{Accounts, Server, Settings};
 use crate::base::decode::Decoded;
@@ -88,10 +88,7 @@ pub(super) struct Heard(pub Vec<u8>);
 impl Outlet for Heard {
     async fn send(&mut self, replies: &mut Replies) -> Result<(), net::Error> {
         for reply in replies.iter() {
-            for piece in reply.pieces() {
-                let (Piece::Text(octets) | Piece::Body(octets)) = piece;
-                self.0.extend_from_slice(octets);
-            }
+            self.0.extend_from_slice(&reply.to_octets());
         }
         replies.clear();
         Ok(())

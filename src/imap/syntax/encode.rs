@@ -77,6 +77,21 @@ impl Encoder {
         }
     }
 
+    /// Appends what was written to `out`, and keeps its room for what comes next: for a
+    /// server that says much. The stops are offsets from where `out` ended.
+    ///
+    /// # Errors
+    /// As [`Encoder::finish`]; `out` is then as it was.
+    pub fn finish_into(&mut self, out: &mut Vec<u8>) -> Result<Vec<Stop>, Refused> {
+        let stops = std::mem::take(&mut self.stops);
+        let refused = self.refused.take();
+        if refused.is_none() {
+            out.extend_from_slice(&self.octets);
+        }
+        self.octets.clear();
+        refused.map_or(Ok(stops), Err)
+    }
+
     pub(super) fn refuse(&mut self, what: &'static str) {
         self.refused.get_or_insert(Refused { what });
     }

@@ -124,9 +124,8 @@ impl Services {
             Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
             Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
             Protocol::Imap => {
-                let subject = wire.tls().and_then(|session| session.client_subject.clone());
-                let secrets = logins(&self.users, subject.as_deref());
-                imap::server::serve(wire, self.imap.clone(), secrets).await
+                let secrets = |subject: Option<&str>| logins(&self.users, subject);
+                imap::server::serve(wire, self.imap.clone(), &secrets, None).await
             }
         };
     }

@@ -87,6 +87,29 @@ fn subscriptions() {
 }
 
 #[test]
+fn rfc_5258_section_5_example_9() {
+    let mut talk = Talk::ann(&server(&account()));
+    let all = ["foo2/bar1", "foo2/bar2", "baz2/bar2", "baz2/bar22", "baz2/bar222", "eps2/mamba"];
+    for name in all.into_iter().chain(["qux2/bar2"]) {
+        talk.ask(&format!("CREATE {name}"));
+        talk.ask(&format!("SUBSCRIBE {name}"));
+    }
+    talk.ask("SUBSCRIBE eps2");
+    assert_eq!(
+        talk.ask("LIST (RECURSIVEMATCH SUBSCRIBED) \"\" *2"),
+        [
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" baz2/bar2",
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" baz2/bar22",
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" baz2/bar222",
+            "* LIST (\\Subscribed \\HasChildren) \"/\" eps2 (CHILDINFO (\"SUBSCRIBED\"))",
+            "* LIST (\\HasChildren) \"/\" foo2 (CHILDINFO (\"SUBSCRIBED\"))",
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" foo2/bar2",
+            "* LIST (\\Subscribed \\HasNoChildren) \"/\" qux2/bar2",
+        ]
+    );
+}
+
+#[test]
 fn extended_list() {
     let account = account();
     fill(&account, "INBOX", &[("a", &["\\Seen"]), ("b", &[])]);

@@ -5,4 +5,5 @@ mod mailboxes;
 mod searching;
 mod sessions;
 mod storing;
+mod together;
 mod wire;

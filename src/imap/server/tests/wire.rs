@@ -1,10 +1,17 @@
-//! A server on a wire: literals, pipelining, IDLE, limits.
+//! A server on a wire: literals, pipelining, TLS, compression, IDLE, limits, and a hook.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::super::testing::*;
-use super::super::{Settings, serve};
+use super::super::{Server, Settings, serve};
 use crate::net::Wire;
+use crate::net::deflate::Deflate;
+use crate::net::hook::{Hook, Verdict};
+use crate::net::tls::{self, Acceptor, Connector, Version};
+use crate::sasl::Secrets;
 use crate::store::memory::Shared;
 
 /// Runs a client's side against a served connection.
@@ -13,13 +20,23 @@ where
     F: FnOnce(Client) -> T,
     T: Future<Output = ()>,
 {
-    let server = server_with(account, settings);
+    with_server(server_with(account, settings), None, client);
+}
+
+fn with_server<F, T>(server: Rc<Server>, hook: Option<Box<dyn Hook>>, client: F)
+where
+    F: FnOnce(Client) -> T,
+    T: Future<Output = ()>,
+{
     run(async {
         let (near, far) = Wire::duplex(16 * 1024);
         let mut wire = near;
         wire.set_timeout(Duration::from_secs(20));
-        let served = serve(far, server, std::rc::Rc::new(Passwords));
-        let (served, ()) = tokio::join!(served, client(Client { wire }));
+        let secrets = |_: Option<&str>| -> Rc<dyn Secrets> { Rc::new(Passwords) };
+        let served = serve(far, server, &secrets, hook);
+        let both = async { tokio::join!(served, client(Client { wire })) };
+        let both = tokio::time::timeout(Duration::from_secs(60), both).await;
+        let (served, ()) = both.expect("an end in time");
         served.expect("an ordinary end");
     });
 }
@@ -193,6 +210,103 @@ fn lines_without_end_are_not_held() {
         client.closed().await;
         let said = String::from_utf8_lossy(client.wire.buffered()).into_owned();
         assert!(said.contains("BAD ") && said.contains("* BYE "), "{said}");
+    });
+}
+
+#[test]
+fn starttls_makes_passwords_welcome() {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let names = rcgen::CertificateParams::new(vec!["h".to_owned()]).expect("a name");
+    let certificate = names.self_signed(&key).expect("a certificate");
+    let chain = vec![certificate.der().to_vec()];
+    let acceptor = Acceptor::new(chain, key.serialize_der(), Version::Tls12, &[]);
+    let server = Server {
+        accounts: Rc::new(Users(account())),
+        acceptor: Some(acceptor.expect("rustls takes it")),
+        settings: Settings::default(),
+    };
+    with_server(Rc::new(server), None, |mut client| async move {
+        let greeting = client.line().await;
+        assert!(greeting.contains(" STARTTLS LOGINDISABLED AUTH="), "{greeting}");
+        client.send(b"a LOGIN ann secret\r\n").await;
+        assert!(client.line().await.starts_with("a NO [PRIVACYREQUIRED]"));
+        // A command behind STARTTLS could be an injected one.
+        client.send(b"b STARTTLS\r\nc NOOP\r\n").await;
+        assert!(client.line().await.starts_with("b BAD "));
+        assert!(client.line().await.starts_with("c OK "));
+        client.send(b"d STARTTLS\r\n").await;
+        assert!(client.line().await.starts_with("d OK "));
+        let connector = Connector::new("h", &tls::Settings::insecure()).expect("a connector");
+        client.wire.start_tls(&connector).await.expect("a handshake");
+        client.send(b"e CAPABILITY\r\nf STARTTLS\r\ng LOGIN ann secret\r\nh LOGOUT\r\n").await;
+        let names = client.line().await;
+        assert!(names.contains(" AUTH=SCRAM-SHA-256-PLUS ") && names.contains(" AUTH=PLAIN"));
+        assert!(!names.contains("STARTTLS") && !names.contains("LOGINDISABLED"), "{names}");
+        assert!(client.line().await.starts_with("e OK "));
+        assert!(client.line().await.starts_with("f BAD "));
+        assert!(client.line().await.starts_with("g OK "));
+        client.closed().await;
+    });
+}
+
+#[test]
+fn compressed_both_ways() {
+    let account = account();
+    fill(&account, "INBOX", &[("x", &[])]);
+    with_client(&account, cleartext(), |mut client| async move {
+        client.login().await;
+        client.send(b"a COMPRESS DEFLATE\r\nb NOOP\r\n").await;
+        assert!(client.line().await.starts_with("a BAD "));
+        assert!(client.line().await.starts_with("b OK "));
+        client.send(b"c COMPRESS DEFLATE\r\n").await;
+        assert!(client.line().await.starts_with("c OK "));
+        let layer = client.wire.layer(|below, ahead| Box::new(Deflate::new(below, ahead)));
+        layer.await.expect("a layer");
+        client.send(b"d SELECT INBOX\r\ne FETCH 1 UID\r\nf COMPRESS DEFLATE\r\n").await;
+        assert!(client.until("d").await.len() > 5);
+        assert_eq!(client.line().await, "* 1 FETCH (UID 1)\r\n");
+        assert!(client.line().await.starts_with("e OK "));
+        assert!(client.line().await.starts_with("f NO [COMPRESSIONACTIVE]"));
+        client.send(b"g LOGOUT\r\n").await;
+        client.until("g").await;
+    });
+}
+
+/// Answers STATUS itself, and hangs up within the answer to the second NOOP.
+#[derive(Default)]
+struct Disturb {
+    noops: u32,
+}
+
+#[async_trait(?Send)]
+impl Hook for Disturb {
+    async fn instead(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+        command.starts_with(b"s STATUS").then(|| b"s NO not today\r\n".to_vec())
+    }
+
+    async fn before_write(&mut self, command: &[u8], answer: &mut Vec<u8>) -> Verdict {
+        if command.ends_with(b"NOOP") {
+            self.noops += 1;
+        }
+        if self.noops < 2 {
+            return Verdict::Send;
+        }
+        answer.truncate(4);
+        Verdict::Close
+    }
+}
+
+#[test]
+fn a_hook_disturbs() {
+    let hook: Box<dyn Hook> = Box::new(Disturb::default());
+    let server = server_with(&account(), cleartext());
+    with_server(server, Some(hook), |mut client| async move {
+        client.login().await;
+        client.send(b"s STATUS INBOX (MESSAGES)\r\na NOOP\r\nb NOOP\r\n").await;
+        assert_eq!(client.line().await, "s NO not today\r\n");
+        assert!(client.line().await.starts_with("a OK "));
+        client.closed().await;
+        assert_eq!(client.wire.buffered(), b"b OK");
     });
 }
 
