@@ -247,11 +247,7 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Lookup`], [`Error::Setting`] for what is no host name.
-pub async fn addresses(
-    host: &str,
-    port: u16,
-    options: &Options,
-) -> Result<Vec<SocketAddr>, Error> {
+pub async fn addresses(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAddr>, Error> {
     let (target, port) = options.target(host, port);
     lookup(&target, port, options).await
 }

@@ -23,7 +23,7 @@ const LABEL_COLUMNS: usize = 16;
 /// The report, a line each.
 pub fn lines(facts: &Facts, findings: &[Finding]) -> Vec<String> {
     let mut out = Vec::new();
-    wrap(&mut out, "", "  ", &format!("{}  {}", facts.subject, Zoned::utc(facts.time).message()));
+    wrap(&mut out, "", "  ", &format!("{}, {}", facts.subject, Zoned::utc(facts.time).message()));
     if let Some(domain) = &facts.domain {
         out.push(String::new());
         of_domain(&mut out, domain);
@@ -63,7 +63,7 @@ pub fn lines(facts: &Facts, findings: &[Finding]) -> Vec<String> {
 /// An entry of the catalogue, explained.
 pub fn explanation(entry: &Entry) -> Vec<String> {
     let mut out = Vec::new();
-    wrap(&mut out, "", "  ", &format!("{}  {}", entry.id, entry.title));
+    wrap(&mut out, &format!("{}  ", entry.id), "        ", entry.title);
     out.push(String::new());
     wrap(&mut out, "  ", "  ", entry.why);
     wrap(&mut out, "  ", "  ", entry.rfc);
@@ -95,7 +95,7 @@ fn of_domain(out: &mut Vec<String>, domain: &Domain) {
                     }
                     Known::Unknown { unknown } => format!("unknown: {unknown}"),
                 };
-                labelled(out, "MX", &format!("{} {host}  {addresses}", exchanger.preference));
+                labelled(out, "MX", &format!("{} {host} ({addresses})", exchanger.preference));
             }
         }
     }
@@ -113,7 +113,7 @@ fn of_domain(out: &mut Vec<String>, domain: &Domain) {
 fn known<T>(value: &Known<T>, text: impl FnOnce(&T) -> String) -> String {
     match value {
         Known::Is(value) => {
-            Some(text(value)).filter(|text| !text.is_empty()).unwrap_or("none".into())
+            Some(text(value)).filter(|text| !text.is_empty()).unwrap_or_else(|| "none".to_owned())
         }
         Known::Unknown { unknown } => format!("unknown: {unknown}"),
     }
@@ -126,7 +126,7 @@ fn of_endpoint(out: &mut Vec<String>, endpoint: &Endpoint) {
             Outcome::Connected { took } => format!("connected in {}", milliseconds(*took)),
             Outcome::Failed { detail, .. } => detail.clone(),
         };
-        labelled(out, "address", &format!("{}  {outcome}", address.address));
+        labelled(out, "address", &format!("{} {outcome}", address.address));
     }
     if endpoint.percentiles.is_empty() {
         waterfall(out, &endpoint.session.phases);
@@ -292,7 +292,7 @@ fn wrap(out: &mut Vec<String>, first: &str, indent: &str, text: &str) {
         }
         // A word that is longer than a line is cut.
         while width + word.len() > COLUMNS {
-            let rest = word.split_off((COLUMNS - width).max(1).min(word.len()));
+            let rest = word.split_off(COLUMNS.saturating_sub(width).max(1).min(word.len()));
             line.extend(&word);
             word = rest;
             out.push(std::mem::replace(&mut line, indent.to_owned()));
@@ -316,14 +316,14 @@ mod tests {
         let (facts, findings) = (report(), findings());
         let text = lines(&facts, &findings).join("\n");
         let want = "\
-imaps://mail.example  Sat, 14 Nov 2026 12:00:00 +0000
+imaps://mail.example, Sat, 14 Nov 2026 12:00:00 +0000
 
 imaps://mail.example:993
-  address       192.0.2.1:993  connected in 10.0 ms
-  DNS              30.0 ms  ##############################
-  TCP              10.0 ms                                ##########
-  TLS              10.0 ms                                          ##########
-  total            50.0 ms
+  address       192.0.2.1:993 connected in 10.0 ms
+  DNS             30.0 ms  ##############################
+  TCP             10.0 ms                                ##########
+  TLS             10.0 ms                                          ##########
+  total           50.0 ms
   greeting      * OK ready
   TLS           TLS 1.3, TLS_AES_128_GCM_SHA256, x25519
   versions      SSL 3.0 no, TLS 1.3 yes
@@ -360,12 +360,9 @@ Why each matters: pillarbox probe --explain ID";
             max: ms(4444),
         }];
         let text = lines(&facts, &[]).join("\n");
-        let want = "  \
-  phase         runs         p50         p90         p99         max
-  TLS             20      1.0 ms     22.0 ms    333.0 ms   4444.0 ms"
-            .trim_start()
-            .to_owned();
-        assert!(text.contains(&want), "{text}");
+        let head = "  phase         runs         p50         p90         p99         max";
+        let tls = "  TLS             20      1.0 ms     22.0 ms    333.0 ms   4444.0 ms";
+        assert!(text.contains(head) && text.contains(tls), "{text}");
     }
 
     #[test]
