@@ -336,3 +336,27 @@ fn changes_by_another_session_are_told_and_waited_for() {
         assert!(near.changes(Some(&other)).await.expect("changes").complete);
     });
 }
+
+#[test]
+fn a_compressed_session() {
+    let options = support::dovecot::Options {
+        extra: "mail_plugins = zlib\nprotocol imap {\n  mail_plugins = zlib imap_zlib\n}\n".into(),
+        ..Default::default()
+    };
+    let Some(dovecot) = Dovecot::with("a_compressed_session", &options) else { return };
+    run(async {
+        let mut client = session(&dovecot, USERS[0].1, None, false).await.expect("a session");
+        client.compress().await.expect("COMPRESS=DEFLATE");
+        let mut account = Account::new(client).await.expect("an account");
+        let bodies = bodies(60);
+        let ids = account.append("INBOX", &mut Given::new(bodies.clone())).await.expect("stored");
+        let ids: Vec<Id> = ids.into_iter().flatten().collect();
+        account.select("INBOX", true).await.expect("selected");
+        let mut sink = Collected::default();
+        account.read(&ids, &What::Whole, &mut sink).await.expect("bodies");
+        assert!(sink.0.iter().zip(&bodies).all(|((_, got), given)| *got == crlf(given)));
+        let (received, sent) = account.client().wire().traffic();
+        assert!(sent > received / 2 && received > 500_000, "{received} {sent}");
+        account.finish().await.expect("goodbye");
+    });
+}

@@ -1,6 +1,8 @@
 //! IMAP: RFC 9051, RFC 3501 and their extensions.
 
 pub mod client;
+pub mod part_facts;
+pub mod search_keys;
 pub mod server;
 pub mod store;
 pub mod syntax;

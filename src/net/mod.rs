@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod deadline;
+pub mod deflate;
 pub mod dns;
 pub mod error;
 pub mod hook;

@@ -8,9 +8,11 @@ use super::args::EndpointOptions;
 use super::context::Context;
 use super::peer::Peer;
 use crate::base::location::{
-    Location, MaildirFile, MboxReference, PopReference, PopUrl, Reference, expand_home,
+    ImapReference, ImapUrl, Location, MaildirFile, MboxReference, PopReference, PopUrl, Reference,
+    expand_home,
 };
 use crate::config::Account;
+use crate::imap::store::Account as ImapAccount;
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
 use crate::pop;
@@ -28,6 +30,8 @@ pub struct Opened {
     /// The folder that the location names; `None`: the whole store, or a source without
     /// folders.
     pub folder: Option<String>,
+    /// What `select` has said last.
+    selected: Option<(String, Status)>,
 }
 
 /// The kinds of mail there are.
@@ -38,6 +42,8 @@ pub enum Mail {
     Mbox(Box<Mbox>, PathBuf),
     /// A folder of .eml files or one such file, and its path.
     Eml(Eml, PathBuf),
+    /// An IMAP account, and the URL that its references are made of (without a mailbox).
+    Imap(Box<ImapAccount>, ImapUrl),
     /// A POP3 maildrop, and the URL that its references are made of.
     Pop(Box<pop::spool::Maildrop>, PopUrl),
 }
@@ -49,6 +55,7 @@ impl Opened {
             Mail::Maildir(maildir) => maildir.as_mut(),
             Mail::Mbox(mbox, _) => mbox.as_mut(),
             Mail::Eml(eml, _) => eml,
+            Mail::Imap(account, _) => account.as_mut(),
             Mail::Pop(maildrop, _) => maildrop.as_mut(),
         }
     }
@@ -58,6 +65,7 @@ impl Opened {
         match &mut self.mail {
             Mail::Maildir(maildir) => Some(maildir.as_mut()),
             Mail::Mbox(mbox, _) => Some(mbox.as_mut()),
+            Mail::Imap(account, _) => Some(account.as_mut()),
             Mail::Eml(..) | Mail::Pop(..) => None,
         }
     }
@@ -67,6 +75,7 @@ impl Opened {
         match self.mail {
             Mail::Maildir(maildir) => Some(maildir),
             Mail::Mbox(mbox, _) => Some(mbox),
+            Mail::Imap(account, _) => Some(account),
             Mail::Eml(..) | Mail::Pop(..) => None,
         }
     }
@@ -83,14 +92,24 @@ impl Opened {
         read_only: bool,
     ) -> Result<Option<Status>> {
         let folder = self.folder.clone().unwrap_or_else(|| "INBOX".into());
-        let Some(store) = self.store() else { return Ok(None) };
-        let status = store.select(&folder, read_only).await?;
+        let Some(status) = self.select_folder(&folder, read_only).await? else { return Ok(None) };
         match uid_validity {
             Some(wanted) if wanted != status.uid_validity => {
                 Err(store::Error::OtherGeneration { wanted, found: status.uid_validity }.into())
             }
             _ => Ok(Some(status)),
         }
+    }
+
+    /// Selects a folder by its name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn select_folder(&mut self, folder: &str, read_only: bool) -> Result<Option<Status>> {
+        let Some(store) = self.store() else { return Ok(None) };
+        let status = store.select(folder, read_only).await?;
+        self.selected = Some((folder.to_owned(), status));
+        Ok(Some(status))
     }
 
     /// The reference of a message of the selected folder.
@@ -112,6 +131,17 @@ impl Opened {
             }
             Mail::Eml(_, path) if path.is_dir() => Some(Reference::Eml(path.join(&id.0))),
             Mail::Eml(_, path) => Some(Reference::Eml(path.clone())),
+            Mail::Imap(account, url) => {
+                let (folder, status) = self.selected.as_ref()?;
+                let mailbox = account.names().to_url(folder).ok()?;
+                Some(Reference::Imap(ImapReference::new(
+                    url.implicit_tls,
+                    url.server.clone(),
+                    mailbox,
+                    Some(status.uid_validity),
+                    id.0.parse().ok()?,
+                )))
+            }
             Mail::Pop(_, url) => Some(Reference::Pop(PopReference {
                 implicit_tls: url.implicit_tls,
                 server: url.server.clone(),
@@ -148,6 +178,7 @@ pub async fn open_mail(
             };
             of_account(account, folder.as_deref(), options, context).await
         }
+        Location::Imap(url) => imap(url, account, options, context).await,
         Location::Pop(url) => pop(url, account, options, context).await,
         Location::Maildir(path) => maildir(path, create),
         Location::Mbox(path) => mbox(path, create),
@@ -170,11 +201,68 @@ async fn of_account(
     options: &EndpointOptions,
     context: &Context,
 ) -> Result<Opened> {
-    match (&account.pop, folder) {
-        (Some(url), None) => pop(url, Some(account), options, context).await,
+    match (&account.imap, &account.pop, folder) {
+        (Some(url), _, folder) => {
+            let mut opened = self::imap(url, Some(account), options, context).await?;
+            if let Some(folder) = folder {
+                opened.folder = Some(folder.to_owned());
+            }
+            Ok(opened)
+        }
+        (None, Some(url), None) => pop(url, Some(account), options, context).await,
         _ => Err(Failure::new(Exit::Config, format!("the account {} has no `imap`", account.name))
             .into()),
     }
+}
+
+async fn imap(
+    url: &ImapUrl,
+    account: Option<&Account>,
+    options: &EndpointOptions,
+    context: &Context,
+) -> Result<Opened> {
+    use crate::imap::client::{Client, Login, Options, StartTls};
+    let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
+    let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
+    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
+    let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
+    let connector = in_session(&peer)?;
+    let wire = peer.connect(context).await?;
+    let client = Client::open(
+        wire,
+        &Options {
+            starttls: match (&connector, peer.mode) {
+                (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+                (Some(connector), _) => StartTls::Required(connector),
+                (None, _) => StartTls::Never,
+            },
+            login: Some(Login {
+                credential: &credential,
+                mechanism: peer.mechanism,
+                allow_cleartext: peer.allow_cleartext,
+                host: peer.endpoint.host(),
+                port: peer.port,
+            }),
+            timeout: context.net.timeout,
+            ..Options::default()
+        },
+    )
+    .await
+    .map_err(store::Error::from)?;
+    let mut account = ImapAccount::new(client).await.map_err(store::Error::from)?;
+    // A size is a hint, and some servers open every message to tell it.
+    account.set_with_sizes(false);
+    let folder = match &url.mailbox {
+        None => None,
+        Some(mailbox) => {
+            let name = String::from_utf8(mailbox.name.clone())
+                .map_err(|_| Failure::usage(format!("{url}: the mailbox name is not UTF-8")))?;
+            Some(account.names().of_url(&name).unwrap_or(name))
+        }
+    };
+    let mut url = url.clone();
+    (url.server.user, url.server.password, url.mailbox) = (peer.user.clone(), None, None);
+    Ok(Opened { mail: Mail::Imap(Box::new(account), url), folder, selected: None })
 }
 
 async fn pop(
@@ -219,7 +307,7 @@ async fn pop(
     let mut url = url.clone();
     (url.server.user, url.server.password) = (peer.user.clone(), None);
     let maildrop = pop::spool::Maildrop::new(client);
-    Ok(Opened { mail: Mail::Pop(Box::new(maildrop), url), folder: None })
+    Ok(Opened { mail: Mail::Pop(Box::new(maildrop), url), folder: None, selected: None })
 }
 
 /// TLS that begins within the session.
@@ -243,7 +331,7 @@ pub fn local_path(path: &Path) -> PathBuf {
 fn maildir(path: &Path, create: Create) -> Result<Opened> {
     let options = maildir::Options { create: create == Create::Yes, ..Default::default() };
     let maildir = Maildir::open(&local_path(path), options)?;
-    Ok(Opened { mail: Mail::Maildir(Box::new(maildir)), folder: None })
+    Ok(Opened { mail: Mail::Maildir(Box::new(maildir)), folder: None, selected: None })
 }
 
 fn mbox(path: &Path, create: Create) -> Result<Opened> {
@@ -254,7 +342,7 @@ fn mbox(path: &Path, create: Create) -> Result<Opened> {
         ..Default::default()
     };
     let mbox = Mbox::open(&path, options, store::system_clock())?;
-    Ok(Opened { mail: Mail::Mbox(Box::new(mbox), path), folder: None })
+    Ok(Opened { mail: Mail::Mbox(Box::new(mbox), path), folder: None, selected: None })
 }
 
 fn eml(path: &Path, create: Create) -> Result<Opened> {
@@ -262,7 +350,7 @@ fn eml(path: &Path, create: Create) -> Result<Opened> {
     if create == Create::Yes && !path.exists() {
         std::fs::create_dir_all(&path).map_err(|error| store::Error::file(&path, error))?;
     }
-    Ok(Opened { mail: Mail::Eml(Eml::open(&path)?, path), folder: None })
+    Ok(Opened { mail: Mail::Eml(Eml::open(&path)?, path), folder: None, selected: None })
 }
 
 /// A path is what it holds: a folder with `cur` in it, or with such folders in it, is a

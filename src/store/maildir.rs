@@ -28,6 +28,7 @@ use super::{
 mod folder;
 mod keywords;
 mod layout;
+mod listing;
 mod name;
 mod subscriptions;
 mod writer;
@@ -35,6 +36,7 @@ mod writer;
 use folder::{Folder, Located, create, sweep};
 pub use layout::Layout;
 use layout::is_maildir;
+pub use listing::MessageFile;
 pub use name::{is_token, token};
 pub use writer::Writer;
 

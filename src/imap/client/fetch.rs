@@ -138,6 +138,38 @@ impl Client {
         }
     }
 
+    /// Asks for other things than bodies, such as ENVELOPE or BODYSTRUCTURE; each FETCH response
+    /// that bears a UID goes to `on`. Literals above the inline limit are left out of it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and the connection's errors.
+    pub async fn fetch_items(
+        &mut self,
+        uids: &[u32],
+        items: &[Item<'static>],
+        on: &mut dyn FnMut(u32, &Fetch<'_>),
+    ) -> Result<(), Error> {
+        let mut items = items.to_vec();
+        if !items.contains(&Item::Uid) {
+            items.insert(0, Item::Uid);
+        }
+        let commands = Self::batches(uids, usize::MAX).into_iter().map(|set| Command::Fetch {
+            uid: true,
+            set,
+            items: items.clone(),
+            changed_since: None,
+            vanished: false,
+        });
+        let mut on_data = |data: &Data<'_>| {
+            if let Data::Fetch(fetch) = data
+                && let Some(Uid(uid)) = fetch.uid
+            {
+                on(uid, fetch);
+            }
+        };
+        self.run_all(commands, &mut on_data).await.map(drop)
+    }
+
     /// Takes one response; a body in it goes to the sink.
     async fn receive_body(&mut self, wanted: &Wanted, sink: &mut dyn Sink) -> Result<(), Error> {
         let mut streaming = None;
@@ -169,16 +201,17 @@ impl Client {
             Ok(_) => return Ok(false),
             Err(malformed) => return Err(self.misspoke(malformed)),
         };
+        // Should the caller fail here, the literal is passed over.
+        self.skip = len;
         let mut spill = None;
         match &meta {
             Some(meta) => {
                 *streaming = Some(Streaming::Told);
-                self.skip = len;
                 sink.begin(meta).await.map_err(Error::Caller)?;
-                self.skip = 0;
             }
             None => spill = Some(spill_file().await.map_err(Error::Caller)?),
         }
+        self.skip = 0;
         let mut left = len;
         while left > 0 {
             let ready = self.ready(left);

@@ -100,6 +100,22 @@ impl Names {
         })
     }
 
+    /// The user's name for what a URL calls a mailbox: the server's own name as text (RFC 5092
+    /// section 6); `None` where it cannot be one.
+    pub fn of_url(&self, name: &str) -> Option<String> {
+        self.to_folder(&Mailbox::from_name(name, self.utf8))
+    }
+
+    /// What a URL calls the mailbox of a user's name.
+    ///
+    /// # Errors
+    /// As [`Names::to_mailbox`].
+    pub fn to_url(&self, folder: &str) -> store::Result<String> {
+        let mailbox = self.to_mailbox(folder)?;
+        let reason = "its octets are no text";
+        mailbox.name(self.utf8).ok_or(store::Error::Name { name: folder.to_owned(), reason })
+    }
+
     /// The mailbox that a user's name means.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ pub struct Options<'a> {
     pub login: Option<Login<'a>>,
     /// Enable nothing, even where it is offered.
     pub without_enable: bool,
+    /// Compress the connection after the login, where it is offered (RFC 4978).
+    pub compress: bool,
     /// Cap on every deadline of the table.
     pub timeout: Option<Duration>,
 }
@@ -402,6 +404,78 @@ impl Client {
         self.run(Command::Word(Word::Noop), &mut |_| {}).await.map(drop)
     }
 
+    /// Sends a command as it is written, without tag and line end, and gives every response to
+    /// `on` as it came, up to and with the tagged one; a large literal comes in pieces. What
+    /// the responses say is noted all the same, but which mailbox is selected is not.
+    ///
+    /// # Errors
+    /// [`Error::Unencodable`] for a command of more than one line; a refusal is no error here:
+    /// it is in the answer.
+    pub async fn raw(&mut self, command: &[u8], on: &mut dyn FnMut(&[u8])) -> Result<Reply, Error> {
+        use crate::imap::syntax::encode::Refused;
+        if command.iter().any(|c| matches!(c, b'\r' | b'\n' | 0)) {
+            return Err(Error::Unencodable(Refused { what: "a raw command" }));
+        }
+        self.settle().await?;
+        self.deadline(deadline::COMMAND);
+        let tag = self.state.next_tag();
+        self.state.pending.push_back((tag, "raw command"));
+        self.wire.queue(format!("a{tag} ").as_bytes());
+        self.wire.queue(command);
+        self.wire.queue(b"\r\n");
+        loop {
+            if let Some((_, reply)) = self.state.take_done(tag) {
+                return Ok(reply);
+            }
+            match self.frame().await? {
+                Framed::Whole(len) => {
+                    let piece = &self.wire.buffered()[..len];
+                    on(piece);
+                    self.held.extend_from_slice(piece);
+                    if let Ok(Decoded::Done { value, .. }) = response::decode(&self.held) {
+                        self.state.note(&value);
+                    }
+                    self.held.clear();
+                    self.wire.consume(len);
+                }
+                Framed::Literal(head, len) => {
+                    on(&self.wire.buffered()[..head]);
+                    self.hold(head);
+                    let mut left = len;
+                    while left > 0 {
+                        let ready = self.ready(left);
+                        if ready == 0 {
+                            self.fill().await?;
+                            continue;
+                        }
+                        on(&self.wire.buffered()[..ready]);
+                        self.wire.consume_body(ready);
+                        left -= ready as u64;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compresses the connection from now on (RFC 4978).
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where the server does not offer it; [`Error::Refused`], and the
+    /// connection's errors.
+    pub async fn compress(&mut self) -> Result<(), Error> {
+        if !self.state.capabilities.has("COMPRESS=DEFLATE") {
+            return Err(Error::Missing("COMPRESS=DEFLATE"));
+        }
+        self.run(Command::Compress(b"DEFLATE"[..].into()), &mut |_| {}).await?;
+        let over = |below, ahead| -> Box<dyn net::wire::Stream> {
+            Box::new(net::deflate::Deflate::new(below, ahead))
+        };
+        match self.wire.layer(over).await {
+            Ok(()) => Ok(()),
+            Err(source) => Err(self.broke(source)),
+        }
+    }
+
     /// LOGOUT, and the end of the connection. A server that just goes is no error.
     ///
     /// # Errors
@@ -427,20 +501,35 @@ impl Client {
 
     /// Sets of at most `count` of these numbers, each short enough for one command line.
     fn batches(numbers: &[u32], count: usize) -> Vec<SequenceSet> {
+        // The rest of the line is the command's; it is short.
+        const SET_OCTETS: usize = LINE_OCTETS - 200;
+        let digits = |number: u32| number.checked_ilog10().unwrap_or(0) as usize + 1;
         let mut batches = Vec::new();
-        let mut rest = numbers;
-        while !rest.is_empty() {
-            let mut take = rest.len().min(count);
-            loop {
-                let set = SequenceSet::from_numbers(rest[..take].iter().copied());
-                // The rest of the line is the command's; it is short.
-                if take == 1 || set.to_text().len() <= LINE_OCTETS - 200 {
-                    batches.push(set);
-                    break;
+        // `start..` is the batch in the making, `len` its text; the last range is `first..=last`.
+        let (mut start, mut len, mut range) = (0, 0, None::<(u32, u32)>);
+        for (i, &number) in numbers.iter().enumerate() {
+            if let Some((first, last)) = range
+                && i - start < count
+            {
+                if last.checked_add(1) == Some(number) {
+                    range = Some((first, number));
+                    continue;
                 }
-                take /= 2;
+                let single = digits(first) + 1;
+                len += if first == last { single } else { single + digits(last) + 1 };
+                // Room for `4294967295:4294967295`, which the next range may grow to be.
+                if len + 21 <= SET_OCTETS {
+                    range = Some((number, number));
+                    continue;
+                }
             }
-            rest = &rest[take..];
+            if i > start {
+                batches.push(SequenceSet::from_numbers(numbers[start..i].iter().copied()));
+            }
+            (start, len, range) = (i, 0, Some((number, number)));
+        }
+        if start < numbers.len() {
+            batches.push(SequenceSet::from_numbers(numbers[start..].iter().copied()));
         }
         batches
     }

@@ -35,6 +35,9 @@ impl Client {
         client.state.trusts_alerts = true;
         if is_preauth || options.login.is_some() {
             client.introduce(options).await?;
+            if options.compress && client.state.capabilities.has("COMPRESS=DEFLATE") {
+                client.compress().await?;
+            }
         }
         Ok(client)
     }

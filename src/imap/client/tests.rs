@@ -291,7 +291,12 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
     let odd: Vec<u32> = (0..5000).map(|n| 100_001 + 2 * n).collect();
     let sets = Client::batches(&odd, usize::MAX);
     assert!(sets.iter().all(|set| set.to_text().len() <= 800));
-    assert_eq!(sets.iter().map(|set| set.count(0)).sum::<u64>(), 5000);
+    assert!(sets.iter().rev().skip(1).all(|set| set.to_text().len() > 700));
+    assert_eq!(sets.iter().flat_map(|set| set.numbers(0)).collect::<Vec<_>>(), odd);
+    assert!(Client::batches(&[], 9).is_empty());
+    let all: Vec<u32> = (u32::MAX - 9..=u32::MAX).collect();
+    let texts = Client::batches(&all, 4).iter().map(|set| set.to_text()).collect::<Vec<_>>();
+    assert_eq!(texts, ["4294967286:4294967289", "4294967290:4294967293", "4294967294:4294967295"]);
 }
 
 #[test]
@@ -703,4 +708,81 @@ fn sections_and_ranges() {
         sink
     });
     assert_eq!(collected.bodies(), [&b""[..], b"abcde", b"\r\n"]);
+}
+
+#[test]
+fn items_and_raw_commands() {
+    use crate::imap::syntax::fetch::Item;
+    let mut script = selected(9, &[]);
+    let large = vec![b'z'; 70_000];
+    script.extend([
+        Hear("a2 UID FETCH 4:5 (UID ENVELOPE BODYSTRUCTURE)"),
+        say("* 4 FETCH (UID 4 ENVELOPE (NIL \"x\" NIL NIL NIL NIL NIL NIL NIL NIL))"),
+        say("* 5 FETCH (FLAGS (\\Seen))"),
+        say("a2 OK done"),
+        Hear("a3 UID FETCH 4 BODY[]"),
+        Step::Say(
+            [&b"* 4 FETCH (UID 4 BODY[] {70000}\r\n"[..], &large, b")\r\na3 NO odd\r\n"].concat(),
+        ),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut subjects = Vec::new();
+        let items = [Item::Envelope, Item::BodyStructure];
+        client
+            .fetch_items(&[4, 5], &items, &mut |uid, fetch| {
+                let subject = fetch.envelope.as_ref().and_then(|e| e.subject.clone());
+                subjects.push((uid, subject.map(|s| s.into_owned())));
+            })
+            .await
+            .expect("envelopes");
+        assert_eq!(subjects, [(4, Some(b"x".to_vec()))]);
+        let mut told = Vec::new();
+        let reply = client
+            .raw(b"UID FETCH 4 BODY[]", &mut |octets| told.extend_from_slice(octets))
+            .await
+            .expect("an answer");
+        assert_eq!(reply.to_string(), "NO odd");
+        assert!(told.starts_with(b"* 4 FETCH") && told.ends_with(b"a3 NO odd\r\n"));
+        assert!(told.len() > 70_000);
+        assert!(client.raw(b"NOOP\r\nx", &mut |_| {}).await.is_err());
+    });
+}
+
+/// Fails at the second piece of a body.
+struct Failing(u32);
+
+#[async_trait::async_trait(?Send)]
+impl crate::store::Sink for Failing {
+    async fn begin(&mut self, _message: &crate::store::Meta) -> crate::store::Result<()> {
+        Ok(())
+    }
+
+    async fn chunk(&mut self, _octets: &[u8]) -> crate::store::Result<()> {
+        self.0 += 1;
+        if self.0 > 1 { Err(crate::store::Error::OutputClosed) } else { Ok(()) }
+    }
+
+    async fn end(&mut self, _message: &crate::store::Meta) -> crate::store::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_sink_that_fails_leaves_the_session_whole() {
+    let mut script = selected(1, &[]);
+    let said =
+        [&b"* 1 FETCH (UID 1 BODY[] {500000}\r\n"[..], &[b'x'; 500_000], b")\r\na2 OK done\r\n"];
+    script.extend([
+        Hear("a2 UID FETCH 1 (UID FLAGS INTERNALDATE BODY.PEEK[])"),
+        Step::Say(said.concat()),
+        Hear("a3 NOOP"),
+        say("a3 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let failed = client.fetch(&[1], &Wanted::whole(), &mut Failing(0)).await;
+        assert!(matches!(failed, Err(Error::Caller(crate::store::Error::OutputClosed))));
+        client.noop().await.expect("the session goes on");
+    });
 }

@@ -20,31 +20,31 @@ fn clean(octets: &[u8]) -> Octets {
     Cow::Owned(octets)
 }
 
-fn maybe(octets: Option<&Vec<u8>>) -> Option<Octets> {
-    octets.map(|octets| clean(octets))
+fn maybe(octets: Option<&[u8]>) -> Option<Octets> {
+    octets.map(clean)
 }
 
 /// An envelope for the wire.
 pub(super) fn envelope(found: &structure::Envelope) -> Envelope<'static> {
     Envelope {
-        date: maybe(found.date.as_ref()),
-        subject: maybe(found.subject.as_ref()),
+        date: maybe(found.date.as_deref()),
+        subject: maybe(found.subject.as_deref()),
         from: addresses(&found.from),
         sender: addresses(&found.sender),
         reply_to: addresses(&found.reply_to),
         to: addresses(&found.to),
         cc: addresses(&found.cc),
         bcc: addresses(&found.bcc),
-        in_reply_to: maybe(found.in_reply_to.as_ref()),
-        message_id: maybe(found.message_id.as_ref()),
+        in_reply_to: maybe(found.in_reply_to.as_deref()),
+        message_id: maybe(found.message_id.as_deref()),
     }
 }
 
 fn addresses(elements: &[Element]) -> Vec<Address<'static>> {
     let address = |element: &Element| match element {
         Element::Mailbox(parts) => Address {
-            name: maybe(parts.name.as_ref()),
-            route: maybe(parts.route.as_ref()),
+            name: maybe(parts.name.as_deref()),
+            route: maybe(parts.route.as_deref()),
             mailbox: Some(clean(&parts.local)),
             // NIL would begin or end a group.
             host: Some(clean(parts.domain.as_deref().unwrap_or_default())),
@@ -73,7 +73,7 @@ pub(super) fn body(
             .as_ref()
             .map(|(kind, found)| (clean(kind), parameters(found))),
         language: part.language.iter().map(|tag| clean(tag)).collect(),
-        location: maybe(part.location.as_ref()),
+        location: maybe(part.location.as_deref()),
         further: Vec::new(),
     };
     if let Kind::Multipart(children) = &part.kind {
@@ -91,9 +91,9 @@ pub(super) fn body(
         media_type: clean(&part.content_type.kind),
         subtype: clean(&part.content_type.subtype),
         parameters: parameters(&part.content_type.parameters),
-        id: maybe(part.id.as_ref()),
-        description: maybe(part.description.as_ref()),
-        encoding: maybe(part.encoding.as_ref()).unwrap_or(Cow::Borrowed(b"7BIT")),
+        id: maybe(part.id.as_deref()),
+        description: maybe(part.description.as_deref()),
+        encoding: maybe(part.encoding.as_deref()).unwrap_or(Cow::Borrowed(b"7BIT")),
         size: part.octets() as u64,
         ..Part::default()
     };
@@ -116,7 +116,7 @@ pub(super) fn body(
         single.subtype = Cow::Borrowed(b"OCTET-STREAM");
     }
     single.extension =
-        extended.then(|| PartExtension { md5: maybe(part.md5.as_ref()), common: common() });
+        extended.then(|| PartExtension { md5: maybe(part.md5.as_deref()), common: common() });
     Body::Single(Box::new(single))
 }
 

@@ -38,8 +38,11 @@ impl Session {
             Command::Word(Word::Noop) => return Ok(Outcome::ok("nothing was done")),
             Command::Id(_) => {
                 self.voice.data(Data::Id(Some(vec![
-                    (b"name"[..].into(), Some(b"Pillarbox"[..].into())),
-                    (b"version"[..].into(), Some(env!("CARGO_PKG_VERSION").as_bytes().into())),
+                    (b"name".as_slice().into(), Some(b"Pillarbox".as_slice().into())),
+                    (
+                        b"version".as_slice().into(),
+                        Some(env!("CARGO_PKG_VERSION").as_bytes().into()),
+                    ),
                 ])));
                 return Ok(Outcome::ok("pleased to meet you"));
             }

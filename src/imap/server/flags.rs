@@ -96,10 +96,11 @@ mod tests {
 
     #[test]
     fn recent_is_passed_over_and_unknown_ones_are_bad() {
-        let wire = Flags::from_flags([Flag::Seen, Flag::Recent, Flag::Keyword(b"x"[..].into())]);
+        let wire =
+            Flags::from_flags([Flag::Seen, Flag::Recent, Flag::Keyword(b"x".as_slice().into())]);
         let flags = given(&wire).expect("known flags");
         assert_eq!(flags, ["\\Seen", "x"].iter().collect());
-        let odd = Flags::from_flags([Flag::Extension(b"Foo"[..].into())]);
+        let odd = Flags::from_flags([Flag::Extension(b"Foo".as_slice().into())]);
         assert!(given(&odd).is_err());
     }
 }

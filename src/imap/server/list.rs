@@ -108,7 +108,7 @@ pub(super) fn list(
     };
     let basic = list.select.is_none() && list.returns.is_none();
     if basic && matches!(list.patterns.as_slice(), [only] if only.is_empty()) {
-        tell(voice, vec![Cow::Borrowed(b"\\Noselect")], "", Vec::new());
+        tell(voice, vec![Cow::Borrowed(&b"\\Noselect"[..])], "", Vec::new());
         return Outcome::ok("the delimiter was told");
     }
     let patterns = patterns(voice, &list.reference, &list.patterns);
@@ -123,7 +123,7 @@ pub(super) fn list(
             continue;
         }
         let mailbox = account.find(&name).and_then(|id| account.mailbox(id));
-        let special_use = mailbox.map_or(&[][..], |mailbox| mailbox.special_use());
+        let special_use = mailbox.map(|mailbox| mailbox.special_use()).unwrap_or_default();
         if options.special_use && special_use.is_empty() {
             continue;
         }

@@ -162,6 +162,6 @@ mod tests {
         assert!(check(Some(&[Return::Partial(1, 5), Return::All])).is_err());
         assert!(check(Some(&[Return::Partial(1, -5)])).is_err());
         assert!(check(Some(&[Return::Partial(-1, -5), Return::Count])).is_ok());
-        assert!(check(Some(&[Return::Other(b"X"[..].into())])).is_err());
+        assert!(check(Some(&[Return::Other(b"X".as_slice().into())])).is_err());
     }
 }

@@ -1,10 +1,13 @@
 //! SEARCH keys (RFC 9051 section 6.4.4, RFC 3501, RFC 5032, RFC 7162, RFC 8474, RFC 8514)
-//! made into tests, and tests put to messages.
+//! made into a query, which the one matcher of the house evaluates.
 //!
-//! Text is compared decoded and without regard to case. Keys that look at more of a message
-//! are put behind those that look at less.
+//! What only IMAP knows (numbers, mod-sequences, `\\Recent`, its idea of a day) are extra
+//! leaves of the query, answered here. Keys that look at more of a message are put behind
+//! those that look at less.
 
 use std::borrow::Cow;
+
+use jiff::Timestamp;
 
 use super::flags;
 use super::outcome::Outcome;
@@ -13,12 +16,13 @@ use crate::base::date::{Day as Date, Zoned};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::search::{Day, Field, Key, Measure, Word};
 use crate::imap::syntax::set::SequenceSet;
-use crate::message::facts::Facts;
-use crate::store::memory::{Message, Shared};
+use crate::message::facts::{Facts, Header, PartFacts};
+use crate::query::{self, Expr, Pattern, SizeRange, Term, Verdict};
+use crate::store::memory::{Mailbox, Message, Shared};
 
 /// How a date is compared with a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+enum Order {
     Before,
     On,
     Since,
@@ -26,34 +30,23 @@ pub(super) enum Order {
 
 /// Which date of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+enum Which {
     Received,
     Sent,
     Saved,
 }
 
-/// A key, ready to be put to many messages. Text is in lower case.
+/// A leaf that only IMAP has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Test {
-    All,
-    Nothing,
-    Flag(String, bool),
-    Recent(bool),
-    Header(String, String),
-    Body(String),
-    Text(String),
+enum Extra {
+    Recent,
     Dated(Which, Order, Date),
-    Larger(u64),
-    Smaller(u64),
     ReceivedUntil(i64),
     ReceivedFrom(i64),
     ModSeq(u64),
     EmailId(String),
     Uid(Ranges),
     Sequence(Ranges),
-    Not(Box<Test>),
-    Or(Box<Test>, Box<Test>),
-    And(Vec<Test>),
 }
 
 /// A message that is being looked at.
@@ -71,7 +64,8 @@ pub(super) struct Candidate<'m> {
 /// The program of a search.
 #[derive(Debug)]
 pub(super) struct Program {
-    test: Test,
+    expr: Expr,
+    extras: Vec<Extra>,
     /// Whether MODSEQ was a key: the response then tells the highest one found.
     pub modseq: bool,
 }
@@ -101,18 +95,14 @@ pub(super) fn program(
         return Err(Outcome::bad("the text is not US-ASCII"));
     }
     let now = account.borrow().now().seconds;
-    let mut builder = Builder { selected, now, modseq: false };
-    let test = builder.all(keys)?;
-    Ok(Program { test, modseq: builder.modseq })
+    let mut builder = Builder { selected, now, extras: Vec::new(), modseq: false };
+    let expr = builder.all(keys)?;
+    Ok(Program { expr, extras: builder.extras, modseq: builder.modseq })
 }
 
 impl Program {
     /// The messages of the view that fit, ascending by number. What is gone is passed over.
-    pub fn run<'m>(
-        &self,
-        selected: &Selected,
-        mailbox: &'m crate::store::memory::Mailbox,
-    ) -> Vec<Candidate<'m>> {
+    pub fn run<'m>(&self, selected: &Selected, mailbox: &'m Mailbox) -> Vec<Candidate<'m>> {
         let messages = mailbox.messages();
         let mut at = 0;
         let mut found = Vec::new();
@@ -129,7 +119,8 @@ impl Program {
                 message,
                 facts: Facts::new(&message.octets),
             };
-            if self.test.fits(&candidate) {
+            let asked = Asked { extras: &self.extras, candidate: &candidate };
+            if query::eval(&self.expr, &asked) == Verdict::Yes {
                 found.push(candidate);
             }
         }
@@ -140,77 +131,98 @@ impl Program {
 struct Builder<'s> {
     selected: &'s Selected,
     now: i64,
+    extras: Vec<Extra>,
     modseq: bool,
 }
 
 impl Builder<'_> {
-    fn all(&mut self, keys: &[Key<'_>]) -> Result<Test, Outcome> {
-        let mut tests = Vec::with_capacity(keys.len());
+    fn all(&mut self, keys: &[Key<'_>]) -> Result<Expr, Outcome> {
+        let mut list = Vec::with_capacity(keys.len());
         for key in keys {
-            tests.push(self.test(key)?);
+            list.push(self.expr(key)?);
         }
-        if tests.len() == 1 {
-            return Ok(tests.remove(0));
+        if list.len() == 1 {
+            return Ok(list.remove(0));
         }
-        tests.sort_by_key(Test::cost);
-        Ok(Test::And(tests))
+        list.sort_by_cached_key(|expr| self.cost(expr));
+        Ok(Expr::And(list))
     }
 
-    fn test(&mut self, key: &Key<'_>) -> Result<Test, Outcome> {
-        let foreign = || Outcome::bad("X-GM-EXT-1 is not offered");
+    fn expr(&mut self, key: &Key<'_>) -> Result<Expr, Outcome> {
         Ok(match key {
-            Key::Word(word) => of_word(*word),
-            Key::Text(field, text) => {
-                let header = |name: &str| -> Result<Test, Outcome> {
-                    Ok(Test::Header(name.to_owned(), lower(text)?))
-                };
-                match field {
-                    Field::Bcc => header("Bcc")?,
-                    Field::Cc => header("Cc")?,
-                    Field::From => header("From")?,
-                    Field::Subject => header("Subject")?,
-                    Field::To => header("To")?,
-                    Field::Body => Test::Body(lower(text)?),
-                    Field::Text => Test::Text(lower(text)?),
-                    Field::GmRaw | Field::GmLabel => return Err(foreign()),
-                }
-            }
+            Key::Word(word) => self.word(*word),
+            Key::Text(field, text) => Expr::Term(Term::Match(field_of(*field)?, pattern(text)?)),
             Key::Header(name, text) => {
-                let name = String::from_utf8_lossy(name).trim_end_matches(':').to_owned();
-                Test::Header(name, lower(text)?)
+                let name = String::from_utf8_lossy(name).into_owned();
+                let wanted = if text.is_empty() { Pattern::Present } else { pattern(text)? };
+                Expr::Term(Term::Header(name, wanted))
             }
-            Key::Keyword(set, name) => Test::Flag(String::from_utf8_lossy(name).into_owned(), *set),
-            Key::Date(day, date) => of_date(*day, *date)?,
-            Key::Number(measure, number) => match measure {
-                Measure::Larger => Test::Larger(*number),
-                Measure::Smaller => Test::Smaller(*number),
-                Measure::Older => Test::ReceivedUntil(self.ago(*number)),
-                Measure::Younger => Test::ReceivedFrom(self.ago(*number)),
-                Measure::GmMessageId | Measure::GmThreadId => return Err(foreign()),
-            },
+            Key::Keyword(set, name) => flag(&String::from_utf8_lossy(name), *set),
+            Key::Date(day, date) => {
+                let extra = of_date(*day, *date)?;
+                self.extra(extra)
+            }
+            Key::Number(measure, number) => self.measured(*measure, *number)?,
             Key::ModSeq(_, modseq) => {
                 self.modseq = true;
-                Test::ModSeq(modseq.0)
+                self.extra(Extra::ModSeq(modseq.0))
             }
-            Key::EmailId(id) => Test::EmailId(String::from_utf8_lossy(id).into_owned()),
+            Key::EmailId(id) => {
+                self.extra(Extra::EmailId(String::from_utf8_lossy(id).into_owned()))
+            }
             // There are no thread ids here (RFC 8474 section 5.3: THREADID is NIL).
-            Key::ThreadId(_) => Test::Nothing,
+            Key::ThreadId(_) => Expr::Or(Vec::new()),
             Key::Uid(SequenceSet::Saved) | Key::Sequence(SequenceSet::Saved) => {
-                Test::Uid(Ranges::of(&self.selected.saved))
+                self.extra(Extra::Uid(Ranges::of(&self.selected.saved)))
             }
-            Key::Uid(set) => Test::Uid(Ranges::new(set, self.selected.max_uid())),
-            Key::Sequence(set) => Test::Sequence(Ranges::new(set, self.selected.exists())),
-            Key::Not(key) => Test::Not(Box::new(self.test(key)?)),
+            Key::Uid(set) => self.extra(Extra::Uid(Ranges::new(set, self.selected.max_uid()))),
+            Key::Sequence(set) => {
+                self.extra(Extra::Sequence(Ranges::new(set, self.selected.exists())))
+            }
+            Key::Not(key) => not(self.expr(key)?),
             Key::Or(one, other) => {
-                let (one, other) = (self.test(one)?, self.test(other)?);
-                if one.cost() <= other.cost() {
-                    Test::Or(Box::new(one), Box::new(other))
-                } else {
-                    Test::Or(Box::new(other), Box::new(one))
-                }
+                let mut list = vec![self.expr(one)?, self.expr(other)?];
+                list.sort_by_cached_key(|expr| self.cost(expr));
+                Expr::Or(list)
             }
             Key::And(keys) => self.all(keys)?,
-            Key::Fuzzy(key) => self.test(key)?,
+            Key::Fuzzy(key) => self.expr(key)?,
+        })
+    }
+
+    fn word(&mut self, word: Word) -> Expr {
+        match word {
+            Word::All | Word::SaveDateSupported => Expr::All,
+            Word::Answered => flag("\\Answered", true),
+            Word::Deleted => flag("\\Deleted", true),
+            Word::Draft => flag("\\Draft", true),
+            Word::Flagged => flag("\\Flagged", true),
+            Word::Seen => flag("\\Seen", true),
+            Word::Unanswered => flag("\\Answered", false),
+            Word::Undeleted => flag("\\Deleted", false),
+            Word::Undraft => flag("\\Draft", false),
+            Word::Unflagged => flag("\\Flagged", false),
+            Word::Unseen => flag("\\Seen", false),
+            Word::Recent => self.extra(Extra::Recent),
+            Word::Old => not(self.extra(Extra::Recent)),
+            Word::New => Expr::And(vec![self.extra(Extra::Recent), flag("\\Seen", false)]),
+        }
+    }
+
+    fn measured(&mut self, measure: Measure, number: u64) -> Result<Expr, Outcome> {
+        let nothing = Expr::Or(Vec::new());
+        Ok(match measure {
+            Measure::Larger => match number.checked_add(1) {
+                Some(least) => size(Some(least), None),
+                None => nothing,
+            },
+            Measure::Smaller => match number.checked_sub(1) {
+                Some(most) => size(None, Some(most)),
+                None => nothing,
+            },
+            Measure::Older => self.extra(Extra::ReceivedUntil(self.ago(number))),
+            Measure::Younger => self.extra(Extra::ReceivedFrom(self.ago(number))),
+            Measure::GmMessageId | Measure::GmThreadId => return Err(gmail()),
         })
     }
 
@@ -218,38 +230,74 @@ impl Builder<'_> {
     fn ago(&self, seconds: u64) -> i64 {
         self.now.saturating_sub(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
+
+    /// A leaf that is answered here.
+    fn extra(&mut self, extra: Extra) -> Expr {
+        self.extras.push(extra);
+        // The number of keys is bounded by the length of a command.
+        Expr::Term(Term::Extra(u32::try_from(self.extras.len() - 1).unwrap_or(u32::MAX)))
+    }
+
+    /// How much of a message a part of the query looks at.
+    fn cost(&self, expr: &Expr) -> u32 {
+        match expr {
+            Expr::All => 0,
+            Expr::And(list) | Expr::Or(list) => {
+                list.iter().fold(0, |sum: u32, each| sum.saturating_add(self.cost(each)))
+            }
+            Expr::Not(inner) => self.cost(inner),
+            Expr::Term(Term::Match(query::Field::Body | query::Field::Text, _)) => 1000,
+            Expr::Term(Term::Match(..) | Term::Header(..)) => 10,
+            Expr::Term(Term::Extra(number)) => match self.extras.get(*number as usize) {
+                Some(Extra::Dated(Which::Sent, ..)) => 10,
+                _ => 1,
+            },
+            Expr::Term(_) => 1,
+        }
+    }
+}
+
+fn not(expr: Expr) -> Expr {
+    Expr::Not(Box::new(expr))
+}
+
+fn flag(name: &str, set: bool) -> Expr {
+    let term = Expr::Term(Term::Flag(name.to_owned()));
+    if set { term } else { not(term) }
+}
+
+fn size(least: Option<u64>, most: Option<u64>) -> Expr {
+    Expr::Term(Term::Size(SizeRange { least, most }))
+}
+
+/// What is said to keys that only Gmail has.
+fn gmail() -> Outcome {
+    Outcome::bad("X-GM-EXT-1 is not offered")
+}
+
+fn field_of(field: Field) -> Result<query::Field, Outcome> {
+    Ok(match field {
+        Field::Bcc => query::Field::Bcc,
+        Field::Cc => query::Field::Cc,
+        Field::From => query::Field::From,
+        Field::Subject => query::Field::Subject,
+        Field::To => query::Field::To,
+        Field::Body => query::Field::Body,
+        Field::Text => query::Field::Text,
+        Field::GmRaw | Field::GmLabel => return Err(gmail()),
+    })
 }
 
 /// # Errors
 /// BAD for text that is not UTF-8.
-fn lower(text: &[u8]) -> Result<String, Outcome> {
+fn pattern(text: &[u8]) -> Result<Pattern, Outcome> {
     let text = std::str::from_utf8(text).map_err(|_| Outcome::bad("the text is not UTF-8"))?;
-    Ok(text.to_lowercase())
-}
-
-fn of_word(word: Word) -> Test {
-    let flag = |name: &str, set| Test::Flag(name.to_owned(), set);
-    match word {
-        Word::All | Word::SaveDateSupported => Test::All,
-        Word::Answered => flag("\\Answered", true),
-        Word::Deleted => flag("\\Deleted", true),
-        Word::Draft => flag("\\Draft", true),
-        Word::Flagged => flag("\\Flagged", true),
-        Word::Seen => flag("\\Seen", true),
-        Word::Unanswered => flag("\\Answered", false),
-        Word::Undeleted => flag("\\Deleted", false),
-        Word::Undraft => flag("\\Draft", false),
-        Word::Unflagged => flag("\\Flagged", false),
-        Word::Unseen => flag("\\Seen", false),
-        Word::Recent => Test::Recent(true),
-        Word::Old => Test::Recent(false),
-        Word::New => Test::And(vec![Test::Recent(true), flag("\\Seen", false)]),
-    }
+    Ok(Pattern::text(text))
 }
 
 /// # Errors
 /// BAD for a year that mail does not have.
-fn of_date(day: Day, date: jiff::civil::Date) -> Result<Test, Outcome> {
+fn of_date(day: Day, date: jiff::civil::Date) -> Result<Extra, Outcome> {
     let (which, order) = match day {
         Day::Before => (Which::Received, Order::Before),
         Day::On => (Which::Received, Order::On),
@@ -268,45 +316,17 @@ fn of_date(day: Day, date: jiff::civil::Date) -> Result<Test, Outcome> {
         .zip(number(date.day()))
         .and_then(|((year, month), day)| Date::new(year, month, day));
     match made {
-        Some(date) => Ok(Test::Dated(which, order, date)),
+        Some(date) => Ok(Extra::Dated(which, order, date)),
         None => Err(Outcome::bad("that is no date")),
     }
 }
 
-impl Test {
-    /// How much of a message the test looks at.
-    fn cost(&self) -> u32 {
-        match self {
-            Test::Header(..) | Test::Dated(Which::Sent, ..) => 10,
-            Test::Body(_) | Test::Text(_) => 1000,
-            Test::Not(test) => test.cost(),
-            Test::Or(one, other) => one.cost().saturating_add(other.cost()),
-            Test::And(tests) => {
-                tests.iter().fold(0, |sum: u32, test| sum.saturating_add(test.cost()))
-            }
-            _ => 1,
-        }
-    }
-
-    /// Whether a message fits.
+impl Extra {
     fn fits(&self, candidate: &Candidate<'_>) -> bool {
         let message = candidate.message;
         match self {
-            Test::All => true,
-            Test::Nothing => false,
-            Test::Flag(name, set) => flags::has(message, name) == *set,
-            Test::Recent(recent) => candidate.known.recent == *recent,
-            Test::Header(name, text) => {
-                let header = candidate.facts.header();
-                header.values(name).any(|value| contains(value, text))
-            }
-            Test::Body(text) => candidate.facts.texts().iter().any(|each| contains(each, text)),
-            Test::Text(text) => {
-                let header = candidate.facts.header();
-                header.fields().any(|(name, value)| contains(&format!("{name}: {value}"), text))
-                    || candidate.facts.texts().iter().any(|each| contains(each, text))
-            }
-            Test::Dated(which, order, day) => match date(candidate, *which) {
+            Extra::Recent => candidate.known.recent,
+            Extra::Dated(which, order, day) => match date(candidate, *which) {
                 None => false,
                 Some(date) => match order {
                     Order::Before => date < *day,
@@ -314,24 +334,14 @@ impl Test {
                     Order::Since => date >= *day,
                 },
             },
-            Test::Larger(octets) => message.octets.len() as u64 > *octets,
-            Test::Smaller(octets) => (message.octets.len() as u64) < *octets,
-            Test::ReceivedUntil(instant) => message.received.seconds <= *instant,
-            Test::ReceivedFrom(instant) => message.received.seconds >= *instant,
-            Test::ModSeq(modseq) => message.modseq >= *modseq,
-            Test::EmailId(id) => message.email_id == *id,
-            Test::Uid(ranges) => ranges.contains(message.uid),
-            Test::Sequence(ranges) => ranges.contains(candidate.number),
-            Test::Not(test) => !test.fits(candidate),
-            Test::Or(one, other) => one.fits(candidate) || other.fits(candidate),
-            Test::And(tests) => tests.iter().all(|test| test.fits(candidate)),
+            Extra::ReceivedUntil(instant) => message.received.seconds <= *instant,
+            Extra::ReceivedFrom(instant) => message.received.seconds >= *instant,
+            Extra::ModSeq(modseq) => message.modseq >= *modseq,
+            Extra::EmailId(id) => message.email_id == *id,
+            Extra::Uid(ranges) => ranges.contains(message.uid),
+            Extra::Sequence(ranges) => ranges.contains(candidate.number),
         }
     }
-}
-
-/// Whether `text` stands in `value`; `text` is in lower case.
-fn contains(value: &str, text: &str) -> bool {
-    text.is_empty() || value.to_lowercase().contains(text)
 }
 
 /// A date of the message, time and zone left aside (RFC 9051 section 6.4.4).
@@ -351,5 +361,67 @@ fn date(candidate: &Candidate<'_>, which: Which) -> Option<Date> {
             .values("Date")
             .find_map(|value| Zoned::parse_message(value.as_bytes()).ok())
             .map(Zoned::day),
+    }
+}
+
+/// A message that the matcher asks; everything is known of it.
+struct Asked<'a, 'm> {
+    extras: &'a [Extra],
+    candidate: &'a Candidate<'m>,
+}
+
+impl query::Facts for Asked<'_, '_> {
+    fn flag(&self, name: &str) -> query::Known<bool> {
+        query::Known::Is(flags::has(self.candidate.message, name))
+    }
+
+    fn any_flag(&self) -> query::Known<bool> {
+        query::Known::Is(!self.candidate.message.flags.is_empty())
+    }
+
+    fn size(&self) -> query::Known<u64> {
+        query::Known::Is(self.candidate.message.octets.len() as u64)
+    }
+
+    fn received(&self) -> query::Known<Timestamp> {
+        let seconds = self.candidate.message.received.seconds;
+        Timestamp::from_second(seconds).map_or(query::Known::Absent, query::Known::Is)
+    }
+
+    fn uid(&self) -> query::Known<u32> {
+        query::Known::Is(self.candidate.message.uid)
+    }
+
+    fn folder(&self) -> query::Known<&str> {
+        query::Known::Absent
+    }
+
+    fn account(&self) -> query::Known<&str> {
+        query::Known::Absent
+    }
+
+    fn thread(&self) -> query::Known<&str> {
+        query::Known::Absent
+    }
+
+    fn gmail(&self, _query: &str) -> query::Known<bool> {
+        query::Known::Absent
+    }
+
+    fn extra(&self, number: u32) -> query::Known<bool> {
+        let extra = self.extras.get(number as usize);
+        extra.map_or(query::Known::Absent, |extra| query::Known::Is(extra.fits(self.candidate)))
+    }
+
+    fn header(&self) -> Option<&Header> {
+        Some(self.candidate.facts.header())
+    }
+
+    fn parts(&self) -> Option<&[PartFacts]> {
+        Some(self.candidate.facts.parts())
+    }
+
+    fn texts(&self) -> Option<&[String]> {
+        Some(self.candidate.facts.texts())
     }
 }

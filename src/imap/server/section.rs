@@ -164,10 +164,11 @@ mod tests {
         assert_eq!(cut(&whole, Some((999, 4))).as_deref(), Some(&b""[..]));
         assert_eq!(cut(&whole, Some((1, u64::MAX))).as_deref(), Some(&MESSAGE[1..]));
         assert_eq!(cut(&text(SectionText::Text), None).as_deref(), Some(&b"body\r\n"[..]));
-        let fields = SectionText::HeaderFields(vec![b"SUBJECT"[..].into(), b"x"[..].into()]);
+        let fields =
+            SectionText::HeaderFields(vec![b"SUBJECT".as_slice().into(), b"x".as_slice().into()]);
         let expected = &b"Subject: b\r\n c\r\n\r\n"[..];
         assert_eq!(cut(&text(fields), None).as_deref(), Some(expected));
-        let fields = SectionText::HeaderFieldsNot(vec![b"subject"[..].into()]);
+        let fields = SectionText::HeaderFieldsNot(vec![b"subject".as_slice().into()]);
         let expected = &b"From: a@x\r\nTo: d@x\r\n\r\n"[..];
         assert_eq!(cut(&text(fields), None).as_deref(), Some(expected));
         assert_eq!(cut(&text(SectionText::Mime), None), None);

@@ -357,6 +357,8 @@ impl Connection {
     /// Waits for changes and for DONE.
     async fn idle(&mut self) -> Result<Next, net::Error> {
         let mut changes = self.session.account().map(|account| account.borrow().changes());
+        // What happened before that was not woken for.
+        self.session.idle_update(&mut self.line).await?;
         loop {
             self.line.wire.flush().await?;
             let changed = tokio::select! {

@@ -21,17 +21,17 @@ enum Value {
 ///
 /// # Errors
 /// BAD for RELEVANCY, which goes with FUZZY alone (RFC 6203).
-pub(super) fn sort<'a>(
-    found: Vec<Candidate<'a>>,
+pub(super) fn sort<'m>(
+    found: Vec<Candidate<'m>>,
     criteria: &[(bool, SortKey)],
-) -> Result<Vec<Candidate<'a>>, Outcome> {
+) -> Result<Vec<Candidate<'m>>, Outcome> {
     if criteria.iter().any(|(_, key)| *key == SortKey::Relevancy) {
         return Err(Outcome::bad("relevancy is not computed here"));
     }
     let needs_envelope = criteria
         .iter()
         .any(|(_, key)| !matches!(key, SortKey::Arrival | SortKey::Date | SortKey::Size));
-    let mut keyed: Vec<(Vec<Value>, Candidate<'_>)> = found
+    let mut keyed: Vec<(Vec<Value>, Candidate<'m>)> = found
         .into_iter()
         .map(|candidate| {
             let envelope = if needs_envelope {

@@ -222,7 +222,8 @@ impl Selected {
     fn find_gone(&mut self, voice: &mut Voice, account: &Shared, expunges: bool) {
         let gone: Vec<usize> = {
             let account = account.borrow();
-            let messages = account.mailbox(self.id).map_or(&[][..], |mailbox| mailbox.messages());
+            let messages =
+                account.mailbox(self.id).map(|mailbox| mailbox.messages()).unwrap_or_default();
             let mut at = 0;
             let is_gone = |known: &Known| {
                 while messages.get(at).is_some_and(|message| message.uid < known.uid) {

@@ -395,12 +395,14 @@ impl<'a> Multipart<'a> {
     }
 
     fn encode(&self, out: &mut Encoder) {
+        if self.parts.is_empty() {
+            // The grammar has no multipart without parts: an empty text takes their place.
+            out.raw("(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 0 0)");
+        }
         for part in &self.parts {
             part.encode(out);
         }
-        if !self.parts.is_empty() {
-            out.sp();
-        }
+        out.sp();
         out.string(&self.subtype, "media subtype");
         if let Some((parameters, extension)) = &self.extension {
             out.sp();
@@ -581,6 +583,16 @@ mod tests {
             body(r#"("A" "B" NIL NIL NIL "7BIT" 1 NIL "inline" "en")"#),
             Body::Single(_)
         ));
+    }
+
+    #[test]
+    fn a_multipart_without_parts_is_sent_with_an_empty_one() {
+        let mut out = Encoder::new(crate::imap::syntax::encode::Literals::Server, false);
+        body(r#"("MIXED" ("BOUNDARY" "x"))"#).encode(&mut out);
+        let octets = out.finish().unwrap().octets;
+        let text =
+            r#"(("TEXT" "PLAIN" NIL NIL NIL "7BIT" 0 0) "MIXED" ("BOUNDARY" "x") NIL NIL NIL)"#;
+        assert_eq!(String::from_utf8(octets).unwrap(), text);
     }
 
     #[test]

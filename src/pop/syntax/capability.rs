@@ -116,7 +116,7 @@ impl Capabilities {
         let mut lines = Vec::new();
         let mut flag = |offered: bool, line: &str| {
             if offered {
-                lines.push(line.trim_end().to_owned());
+                lines.push(line.trim_end_matches(' ').to_owned());
             }
         };
         let user = |by_user| if by_user { " USER" } else { "" };

@@ -5,8 +5,11 @@
 //! [`outcome`] says what that fate is. Where mail goes, when to try again, and how a message
 //! becomes fit for a server are decided elsewhere.
 
+mod content;
+mod flight;
 pub mod open;
 pub mod outcome;
+pub mod submission;
 pub mod submit;
 
 use std::collections::VecDeque;
@@ -24,7 +27,7 @@ use crate::smtp::syntax::reply::Reply;
 use crate::store::{PeerError, Result as StoreResult};
 
 pub use outcome::{Fate, Outcome, RecipientOutcome};
-pub use submit::{Recipient, Submission};
+pub use submission::{Recipient, Submission};
 
 /// How far a session or a message had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,13 +136,13 @@ pub struct Client {
     pipelining_allowed: bool,
     timeout: Option<Duration>,
     /// Messages pushed and not yet told of, oldest first.
-    flight: VecDeque<submit::Flight>,
+    flight: VecDeque<flight::Flight>,
     /// The server holds the remains of a transaction that only RSET clears.
     needs_reset: bool,
     /// Nothing more can be said on this connection.
     is_broken: bool,
     /// Where message data is read to and encoded in.
-    scratch: submit::Scratch,
+    scratch: flight::Scratch,
 }
 
 /// What can end a session, or keep a message from being given.

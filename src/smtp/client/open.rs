@@ -2,7 +2,7 @@
 //!
 //! RFC 5321 sections 3.1, 3.2 and 4.5.3.2, RFC 2033 section 4.1, RFC 3207, RFC 4954.
 
-use super::submit::Scratch;
+use super::flight::Scratch;
 use super::{Client, Error, Login, Options, Stage, StartTls, positive};
 use crate::net::tls::Connector;
 use crate::net::{Wire, deadline};

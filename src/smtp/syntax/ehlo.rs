@@ -181,7 +181,7 @@ impl Capabilities {
             flag(true, &format!("FUTURERELEASE {max_seconds} {max_time}"));
         }
         if let Some(profile) = &self.mt_priority {
-            flag(true, format!("MT-PRIORITY {profile}").trim_end());
+            flag(true, format!("MT-PRIORITY {profile}").trim_end_matches([' ', '\t']));
         }
         match self.deliver_by {
             None => {}
@@ -204,7 +204,7 @@ impl Capabilities {
         flag(self.prdr, "PRDR");
         flag(!self.xclient.is_empty(), &format!("XCLIENT {}", self.xclient.join(" ")));
         for Extension { keyword, parameters } in &self.other {
-            flag(true, format!("{keyword} {parameters}").trim_end());
+            flag(true, format!("{keyword} {parameters}").trim_end_matches([' ', '\t']));
         }
         Reply::new(250, &lines.join("\n"))
     }

@@ -142,7 +142,9 @@ async fn local_target<'o>(
         }
         Mail::Mbox(mbox, _) => Ok(Box::new(IntoMbox(mbox.appender_with(line_ends)))),
         Mail::Eml(_, path) => Ok(Box::new(IntoEml(eml::Writer::new(&path, Default::default())?))),
-        Mail::Pop(..) => Err(Failure::usage(format!("{location}: is no target of fetch")).into()),
+        Mail::Imap(..) | Mail::Pop(..) => {
+            Err(Failure::usage(format!("{location}: is no target of fetch")).into())
+        }
     }
 }
 

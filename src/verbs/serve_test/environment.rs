@@ -122,24 +122,28 @@ impl Facts<'_> {
         if let Some((first, _)) = self.users.first() {
             text.push_str(&format!("default-account = {}\n", quoted(first)));
         }
+        // Each user has two accounts: the second speaks TLS from the first octet. A URL on
+        // any of these ports finds its password by them.
+        let schemes =
+            [("", ["imap", "pop3", "submission"]), ("-tls", ["imaps", "pop3s", "submissions"])];
         for (name, password) in self.users {
             let email =
                 if name.contains('@') { name.clone() } else { format!("{name}@{}", self.domain) };
             let shell = format!("printf '%s\\n' '{}'", password.replace('\'', "'\\''"));
-            text.push_str(&format!(
-                "\n[account.{}]\nemail = {}\nuser = {}\npassword-command = {}\nca-file = {}\n",
-                quoted(name),
-                quoted(&email),
-                quoted(name),
-                quoted(&shell),
-                quoted(&self.authority.display().to_string())
-            ));
-            text.push_str(&format!(
-                "imap = \"imap://{host}:{}\"\npop = \"pop3://{host}:{}\"\nsmtp = \"submission://{host}:{}\"\n",
-                port("imap"),
-                port("pop3"),
-                port("submission")
-            ));
+            for (suffix, [imap, pop, smtp]) in schemes {
+                text.push_str(&format!(
+                    "\n[account.{}]\nemail = {}\nuser = {}\npassword-command = {}\nca-file = {}\n",
+                    quoted(&format!("{name}{suffix}")),
+                    quoted(&email),
+                    quoted(name),
+                    quoted(&shell),
+                    quoted(&self.authority.display().to_string())
+                ));
+                for (key, scheme) in [("imap", imap), ("pop", pop), ("smtp", smtp)] {
+                    let port = port(scheme);
+                    text.push_str(&format!("{key} = \"{scheme}://{host}:{port}\"\n"));
+                }
+            }
         }
         text
     }
@@ -190,7 +194,14 @@ mod tests {
         let users =
             [("alice".to_owned(), "se'c\"r\\et".to_owned()), ("b.ob".to_owned(), "x".to_owned())];
         let facts = Facts {
-            ports: &[("imap", 1143), ("pop3", 1110), ("submission", 1587)],
+            ports: &[
+                ("imap", 1143),
+                ("pop3", 1110),
+                ("submission", 1587),
+                ("imaps", 1993),
+                ("pop3s", 1995),
+                ("submissions", 1465),
+            ],
             address: [127, 0, 0, 1].into(),
             users: &users,
             domain: "example.test",

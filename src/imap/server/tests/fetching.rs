@@ -188,7 +188,8 @@ fn hostile_sets_and_names() {
 #[test]
 fn ten_thousand_messages() {
     let account = account();
-    let messages: Vec<(&str, &[&str])> = (0..10_000).map(|_| (MESSAGE, &["\\Seen"][..])).collect();
+    let seen: &[&str] = &["\\Seen"];
+    let messages = vec![(MESSAGE, seen); 10_000];
     fill(&account, "INBOX", &messages);
     let mut talk = Talk::inbox(&server(&account));
     let said = talk.say("FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])");

@@ -220,7 +220,8 @@ fn a_mailbox_deleted_under_a_session_is_empty() {
 #[test]
 fn a_client_that_comes_back() {
     let account = account();
-    let messages: Vec<(&str, &[&str])> = (0..6).map(|_| ("x", &[][..])).collect();
+    let none: &[&str] = &[];
+    let messages = vec![("x", none); 6];
     fill(&account, "INBOX", &messages);
     let server = server(&account);
     let mut other = Talk::inbox(&server);

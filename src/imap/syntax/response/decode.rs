@@ -76,16 +76,21 @@ fn rest_of_line<'a>(cursor: &mut Cursor<'a>) -> Parse<&'a [u8]> {
     Ok(line)
 }
 
+/// The text behind the spaces at its start; other blanks are part of it.
+fn without_spaces(text: &[u8]) -> &[u8] {
+    &text[text.iter().take_while(|&&c| c == b' ').count()..]
+}
+
 /// `resp-text = ["[" resp-text-code "]" SP] [text]`, up to and with the line's end.
 fn parse_status<'a>(cursor: &mut Cursor<'a>, condition: Condition) -> Parse<StatusText<'a>> {
     let line = rest_of_line(cursor)?;
-    let line = if line.starts_with(b" ") { line.trim_ascii_start() } else { line };
+    let line = without_spaces(line);
     let mut status = StatusText { condition, code: None, text: Cow::Borrowed(line) };
     if line.first() == Some(&b'[')
         && let Some((code, used)) = Code::split(line)
     {
         status.code = Some(code);
-        status.text = Cow::Borrowed(line[used..].trim_ascii_start());
+        status.text = Cow::Borrowed(without_spaces(&line[used..]));
     }
     Ok(status)
 }

@@ -1,0 +1,130 @@
+//! What a BODYSTRUCTURE says of each part, in the words of [`crate::message::facts`] (RFC 9051
+//! section 7.5.2), so that a query about parts is answered without fetching one.
+
+use super::syntax::body::{Body, Extension, Multipart, Parameters, Part};
+use crate::message::facts::PartFacts;
+use crate::message::structure::content::{self, Parameter};
+
+/// The parts in the order of their numbers, the message itself first, and the parts of a
+/// message inside behind the part that holds it.
+pub fn part_facts(body: &Body<'_>) -> Vec<PartFacts> {
+    let mut found = Vec::new();
+    collect(body, &mut found);
+    found
+}
+
+fn collect(body: &Body<'_>, found: &mut Vec<PartFacts>) {
+    match body {
+        Body::Single(part) => {
+            found.push(of_part(part));
+            if let Some(message) = &part.message {
+                collect(&message.1, found);
+            }
+        }
+        Body::Multi(multipart) => {
+            found.push(of_multipart(multipart));
+            for part in &multipart.parts {
+                collect(part, found);
+            }
+        }
+    }
+}
+
+fn of_part(part: &Part<'_>) -> PartFacts {
+    let extension = part.extension.as_ref().map(|extension| &extension.common);
+    let facts = of_parameters(&part.parameters, extension);
+    let container = part.message.is_some();
+    PartFacts { content_type: essence(&part.media_type, &part.subtype), container, ..facts }
+}
+
+fn of_multipart(multipart: &Multipart<'_>) -> PartFacts {
+    let nothing = Parameters::new();
+    let (parameters, extension) = match &multipart.extension {
+        Some((parameters, extension)) => (parameters, Some(extension)),
+        None => (&nothing, None),
+    };
+    let facts = of_parameters(parameters, extension);
+    PartFacts { content_type: essence(b"multipart", &multipart.subtype), container: true, ..facts }
+}
+
+fn essence(kind: &[u8], subtype: &[u8]) -> String {
+    let text = |octets| String::from_utf8_lossy(octets).to_lowercase();
+    format!("{}/{}", text(kind), text(subtype))
+}
+
+fn of_parameters(parameters: &Parameters<'_>, extension: Option<&Extension<'_>>) -> PartFacts {
+    let of_type = owned(parameters);
+    let disposition = extension.and_then(|extension| extension.disposition.as_ref());
+    let file_name = disposition
+        .and_then(|(_, parameters)| content::parameter(&owned(parameters), "filename"))
+        .or_else(|| content::parameter(&of_type, "name"))
+        .filter(|name| !name.is_empty());
+    PartFacts {
+        content_type: String::new(),
+        charset: content::parameter(&of_type, "charset").filter(|name| !name.is_empty()),
+        file_name,
+        attachment: disposition.is_some_and(|(kind, _)| kind.eq_ignore_ascii_case(b"attachment")),
+        smime_type: content::parameter(&of_type, "smime-type").map(|kind| kind.to_lowercase()),
+        container: false,
+    }
+}
+
+fn owned(parameters: &Parameters<'_>) -> Vec<Parameter> {
+    parameters.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::decode::Decoded;
+    use crate::imap::syntax::response::{Data, Response, decode};
+    use crate::message::facts::Facts;
+
+    /// The facts that a server's line gives.
+    fn told(structure: &str) -> Vec<PartFacts> {
+        let line = format!("* 1 FETCH (BODYSTRUCTURE {structure})\r\n");
+        match decode(line.as_bytes()) {
+            Ok(Decoded::Done { value: Response::Untagged(Data::Fetch(fetch)), .. }) => {
+                part_facts(fetch.body_structure.as_ref().expect("a structure"))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_server_tells_what_the_message_tells() {
+        let message = b"Content-Type: multipart/mixed; boundary=b\r\n\
+\r\n\
+--b\r\n\
+Content-Type: Text/Plain; charset=UTF-8\r\n\
+\r\n\
+hello\r\n\
+--b\r\n\
+Content-Type: application/pdf; name=\"=?utf-8?Q?=C3=BC.pdf?=\"\r\n\
+Content-Disposition: attachment\r\n\
+\r\n\
+AAAA\r\n\
+--b\r\n\
+Content-Type: message/rfc822\r\n\
+\r\n\
+Subject: inside\r\n\
+Content-Type: application/pkcs7-mime; smime-type=Signed-Data\r\n\
+\r\n\
+x\r\n\
+--b--\r\n";
+        let structure = "((\"Text\" \"Plain\" (\"charset\" \"UTF-8\") NIL NIL \"7BIT\" 5 1)\
+(\"APPLICATION\" \"PDF\" (\"name\" \"=?utf-8?Q?=C3=BC.pdf?=\") NIL NIL \"7BIT\" 4 NIL (\"ATTACHMENT\" NIL) NIL NIL)\
+(\"MESSAGE\" \"RFC822\" NIL NIL NIL \"7BIT\" 80 (NIL \"inside\" NIL NIL NIL NIL NIL NIL NIL NIL) \
+(\"APPLICATION\" \"PKCS7-MIME\" (\"SMIME-TYPE\" \"Signed-Data\") NIL NIL \"7BIT\" 1) 4) \
+\"MIXED\" (\"boundary\" \"b\") NIL NIL NIL)";
+        assert_eq!(told(structure), Facts::new(message).parts());
+    }
+
+    #[test]
+    fn a_single_part() {
+        let facts = told("(\"TEXT\" \"HTML\" NIL NIL NIL \"BASE64\" 10 1)");
+        assert_eq!(facts.len(), 1);
+        assert_eq!(facts[0].content_type, "text/html");
+        assert!(!facts[0].container && facts[0].charset.is_none());
+    }
+}

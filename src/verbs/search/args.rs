@@ -1,0 +1,167 @@
+//! The command line of `search`.
+
+use std::ffi::OsString;
+
+use clap::builder::PossibleValue;
+use clap::{ArgAction, ValueEnum};
+use jiff::tz::{Offset, TimeZone};
+
+use crate::open::{Common, Endpoint, Own};
+
+/// Find messages on servers and in local mail, and print their references
+///
+/// A location is an account (all of its folders), a folder, a URL, a Maildir, an mbox, a folder
+/// of .eml files, or - for references or one message on standard input. Without any, all of the
+/// default account is searched. The language is described in pillarbox-query(7). The exit
+/// status is 0 when something was found, 1 when nothing was, and 2 after an error.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// What to find, such as `from:ann is:unread since:2w`
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    pub query: String,
+
+    /// Where to look
+    #[arg(value_name = "LOCATION")]
+    pub locations: Vec<OsString>,
+
+    /// Print only how many there are
+    #[arg(long)]
+    pub count: bool,
+
+    /// Print the first N and look no further than that takes
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+
+    /// In which order (default: as they lie in their folders)
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub sort: Option<Sort>,
+
+    /// Say what would be asked of a server and what would be found out here, and search nothing
+    #[arg(long)]
+    pub explain: bool,
+
+    /// Download what body: and text: need instead of leaving them to the server's own meaning
+    #[arg(long)]
+    pub exact: bool,
+
+    /// The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system's)
+    #[arg(long, value_name = "ZONE", value_parser = zone, action = ArgAction::Set)]
+    pub timezone: Option<TimeZone>,
+
+    /// Options of the server.
+    #[command(flatten)]
+    pub server: Endpoint<Own>,
+
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// An order of what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The oldest first, by Date, else by arrival.
+    Date,
+    /// The newest first.
+    DateDescending,
+    /// By the first author.
+    From,
+    /// By subject without "Re:" and the like (RFC 5256, base subject).
+    Subject,
+    /// The smallest first.
+    Size,
+}
+
+impl ValueEnum for Sort {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Date, Self::DateDescending, Self::From, Self::Subject, Self::Size]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Date => "date",
+            Self::DateDescending => "-date",
+            Self::From => "from",
+            Self::Subject => "subject",
+            Self::Size => "size",
+        }))
+    }
+}
+
+fn zone(text: &str) -> Result<TimeZone, String> {
+    if let Ok(zone) = TimeZone::get(text) {
+        return Ok(zone);
+    }
+    let hours_and_minutes = |text: &str| {
+        let (hours, minutes) = text.split_once(':').unwrap_or((text, "00"));
+        let number = |text: &str| match text.len() {
+            2 => text.parse::<u8>().ok(),
+            _ => None,
+        };
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        (minutes < 60).then(|| i32::from(hours) * 3600 + i32::from(minutes) * 60)
+    };
+    let seconds = match text.split_at_checked(1) {
+        Some(("+", rest)) => hours_and_minutes(rest),
+        Some(("-", rest)) => hours_and_minutes(rest).map(|seconds| -seconds),
+        _ => None,
+    };
+    seconds
+        .and_then(|seconds| Offset::from_seconds(seconds).ok())
+        .map(TimeZone::fixed)
+        .ok_or_else(|| "want a zone such as Europe/Oslo, UTC or +01:00".into())
+}
+
+const EXAMPLES: &str = "\
+References go to standard output, one a line; on a terminal it is a table with date, author,
+subject and flags. --json prints one object a message with `reference`, `date` (RFC 3339, in
+universal time), `from`, `subject`, `flags`, `size` and `folder`; `text_by` is there where the
+query has body: or text:, and says whether the server's meaning decided or ours.
+
+Examples:
+  Unread messages of the last two weeks, everywhere in an account:
+    pillarbox search 'is:unread since:2w' alice
+  Save what a search finds as files:
+    pillarbox search 'subject:report' alice | pillarbox fetch - --to eml:reports
+  The subjects of the five newest messages with an attachment:
+    pillarbox search 'has:attachment' alice --sort -date --limit 5 --json | jq -r .subject
+  What goes to the server, and what is found out here:
+    pillarbox search 'has:pdf from:ann since:2026-01' alice --explain";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(words: &[&str]) -> Args {
+        let words = std::iter::once("search").chain(words.iter().copied());
+        Line::try_parse_from(words).expect("a command line").args
+    }
+
+    #[test]
+    fn a_query_may_begin_with_a_minus_sign() {
+        for query in ["-list:*", "-has:pdf", "-subject:x", "-(from:a OR from:b)"] {
+            let args = parse(&["--json", query, "work", "--sort", "-date"]);
+            assert_eq!((args.query.as_str(), args.locations.len()), (query, 1));
+            assert_eq!(args.sort, Some(Sort::DateDescending));
+            assert!(args.common.json);
+        }
+    }
+
+    #[test]
+    fn zones() {
+        for text in ["UTC", "+01:00", "-0930", "+05", "x/y", "+25:00:00", "01:00"] {
+            let expected = matches!(text, "UTC" | "+01:00" | "+05");
+            assert_eq!(zone(text).is_ok(), expected, "{text}");
+        }
+        let fixed = zone("-09:30").expect("a zone");
+        assert_eq!(fixed, TimeZone::fixed(Offset::from_seconds(-34_200).expect("an offset")));
+    }
+}

@@ -1,0 +1,346 @@
+//! What was found: gathered, put in order, and printed.
+
+use std::cmp::Reverse;
+
+use anyhow::Result;
+use comfy_table::Table;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
+
+use super::args::Sort;
+use crate::message::facts::Header;
+use crate::message::thread::base_subject;
+use crate::open;
+use crate::query::fold;
+use crate::ui::{Exit, Format, Output, report, sanitize};
+
+/// Most characters of an author that a table shows.
+const AUTHOR_CHARACTERS: usize = 28;
+
+/// Most characters of a subject that a table shows.
+const SUBJECT_CHARACTERS: usize = 72;
+
+/// Fields of the header that [`Found`] is made of.
+pub const FIELDS: [&str; 3] = ["Date", "From", "Subject"];
+
+/// One message that the query asks for. What is not known is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// The message's reference, in text.
+    pub reference: String,
+    /// When it was sent, else when it arrived.
+    #[serde(serialize_with = "rfc3339")]
+    pub date: Option<Timestamp>,
+    /// The From field, decoded.
+    pub from: Option<String>,
+    /// The Subject field, decoded.
+    pub subject: Option<String>,
+    /// Flags as IMAP spells them.
+    pub flags: Option<Vec<String>>,
+    /// Octets.
+    pub size: Option<u64>,
+    /// Its folder, `/` between levels.
+    pub folder: Option<String>,
+    /// Whose meaning body: and text: had: `server` or `exact`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_by: Option<&'static str>,
+}
+
+impl Found {
+    /// Takes what a header tells.
+    #[must_use]
+    pub fn with_header(mut self, header: &Header, received: Option<Timestamp>) -> Found {
+        self.date = header.date().or(received);
+        self.from = header.value("From").map(str::to_owned);
+        self.subject = header.subject().map(str::to_owned);
+        self
+    }
+
+    /// The name of the first author, else the address.
+    fn author(&self) -> String {
+        let from = self.from.as_deref().unwrap_or_default();
+        let named = from.split_once('<').map(|(name, _)| name.trim().trim_matches('"').trim());
+        match named {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => address_of(from).to_owned(),
+        }
+    }
+}
+
+/// What stands between the first angle brackets, else the whole.
+fn address_of(from: &str) -> &str {
+    from.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(from, |(inner, _)| inner)
+}
+
+/// Everything that was found, on its way out.
+pub struct Results<'o> {
+    out: &'o mut Output,
+    counting: bool,
+    limit: Option<usize>,
+    sort: Option<Sort>,
+    zone: TimeZone,
+    /// What waits for an order or for the widths of a table.
+    kept: Vec<Found>,
+    count: usize,
+    failed: bool,
+}
+
+impl<'o> Results<'o> {
+    /// Nothing yet. `zone` is for the dates of a table.
+    pub fn new(
+        out: &'o mut Output,
+        counting: bool,
+        limit: Option<usize>,
+        sort: Option<Sort>,
+        zone: TimeZone,
+    ) -> Self {
+        Self { out, counting, limit, sort, zone, kept: Vec::new(), count: 0, failed: false }
+    }
+
+    /// Whether more than the reference is wanted of each message.
+    pub fn wants_details(&self) -> bool {
+        !self.counting && (self.sort.is_some() || self.out.format() != Format::Lines)
+    }
+
+    /// Whether nothing more is wanted.
+    pub fn is_full(&self) -> bool {
+        let decides = self.sort.is_none() || self.counting;
+        decides && self.limit.is_some_and(|limit| self.count >= limit)
+    }
+
+    /// Takes one message; what comes behind the limit is dropped.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn add(&mut self, found: Found) -> Result<()> {
+        if self.is_full() {
+            return Ok(());
+        }
+        self.count += 1;
+        if self.counting {
+            return Ok(());
+        }
+        match (self.sort, self.out.format()) {
+            (None, Format::Lines) => self.out.line(&found.reference)?,
+            (None, Format::Json) => self.out.json(&found)?,
+            _ => self.kept.push(found),
+        }
+        Ok(())
+    }
+
+    /// Something could not be searched: says so, and goes on.
+    pub fn fail(&mut self, error: &anyhow::Error) {
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        report::error(&causes, open::verdict(error).hint.as_deref());
+        self.failed = true;
+    }
+
+    /// What was printed so far goes out, so that a reader in a pipe can begin.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn flush(&mut self) -> Result<()> {
+        Ok(self.out.flush()?)
+    }
+
+    /// Prints what waited, and says how it ends: as grep does, an error counts more than what
+    /// was found beside it.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn finish(mut self) -> Result<Exit> {
+        if self.counting {
+            match self.out.format() {
+                Format::Json => self.out.json(&serde_json::json!({ "count": self.count }))?,
+                _ => self.out.line(&self.count.to_string())?,
+            }
+        }
+        let mut kept = std::mem::take(&mut self.kept);
+        if let Some(sort) = self.sort {
+            arrange(&mut kept, sort);
+        }
+        kept.truncate(self.limit.unwrap_or(usize::MAX));
+        match self.out.format() {
+            Format::Human => self.table(&kept)?,
+            Format::Lines => {
+                for found in &kept {
+                    self.out.line(&found.reference)?;
+                }
+            }
+            Format::Json => {
+                for found in &kept {
+                    self.out.json(found)?;
+                }
+            }
+        }
+        Ok(match (self.failed, self.count) {
+            (true, _) => Exit::Two,
+            (false, 0) => Exit::None,
+            (false, _) => Exit::Ok,
+        })
+    }
+
+    fn table(&mut self, rows: &[Found]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        for found in rows {
+            let date = found.date.map(|date| {
+                date.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+            });
+            table.add_row([
+                date.unwrap_or_default(),
+                shown(&found.author(), AUTHOR_CHARACTERS),
+                shown(found.subject.as_deref().unwrap_or_default(), SUBJECT_CHARACTERS),
+                flags(found.flags.as_deref().unwrap_or_default()),
+            ]);
+        }
+        for line in table.lines() {
+            self.out.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// One cell: harmless, on one line, and not too long.
+fn shown(text: &str, most: usize) -> String {
+    let text = sanitize::line(text);
+    let mut chars = text.chars();
+    let mut cell: String = chars.by_ref().take(most).collect();
+    if chars.next().is_some() {
+        cell.pop();
+        cell.push('…');
+    }
+    cell
+}
+
+fn flags(flags: &[String]) -> String {
+    let names: Vec<&str> = flags.iter().map(|flag| flag.trim_start_matches('\\')).collect();
+    shown(&names.join(" "), AUTHOR_CHARACTERS)
+}
+
+/// Puts messages in order; equal ones stay as they are.
+fn arrange(list: &mut [Found], sort: Sort) {
+    let text = |text: &str| fold(text).into_owned();
+    match sort {
+        Sort::Date => list.sort_by_key(|found| found.date),
+        // What has no date comes last.
+        Sort::DateDescending => list.sort_by_key(|found| Reverse(found.date)),
+        Sort::From => list.sort_by_cached_key(|found| text(&found.author())),
+        Sort::Subject => list
+            .sort_by_cached_key(|found| base_subject(found.subject.as_deref().unwrap_or_default())),
+        Sort::Size => list.sort_by_key(|found| found.size),
+    }
+}
+
+/// RFC 3339 in universal time.
+fn rfc3339<S: Serializer>(
+    date: &Option<Timestamp>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    date.map(|date| date.to_string()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::search::testing::Written;
+
+    fn some(reference: &str, from: &str, subject: &str, date: &str) -> Found {
+        Found {
+            reference: reference.into(),
+            date: date.parse().ok(),
+            from: Some(from.into()),
+            subject: Some(subject.into()),
+            flags: Some(vec!["\\Seen".into(), "Junk".into()]),
+            size: Some(u64::try_from(subject.len()).expect("small")),
+            folder: Some("INBOX".into()),
+            text_by: None,
+        }
+    }
+
+    fn messages() -> Vec<Found> {
+        vec![
+            some("a", "Zoë <z@x.org>", "Re: beta", "2026-03-02T00:00:00Z"),
+            some("b", "ann@x.org", "alpha \u{1b}[31m", ""),
+            some("c", "\"Bo, B.\" <bo@x.org>", "Fwd: gamma ray", "2026-03-01T10:00:00Z"),
+        ]
+    }
+
+    fn printed(format: Format, counting: bool, limit: Option<usize>, sort: Option<Sort>) -> String {
+        let written = Written::default();
+        let mut out = Output::to(Box::new(written.clone()), format, false);
+        let mut results = Results::new(&mut out, counting, limit, sort, TimeZone::UTC);
+        for found in messages() {
+            results.add(found).expect("written");
+        }
+        assert_eq!(results.finish().expect("written"), Exit::Ok);
+        out.flush().expect("written");
+        written.text()
+    }
+
+    #[test]
+    fn references_in_every_order() {
+        let lines = |sort| printed(Format::Lines, false, None, sort);
+        assert_eq!(lines(None), "a\nb\nc\n");
+        assert_eq!(lines(Some(Sort::Date)), "b\nc\na\n");
+        assert_eq!(lines(Some(Sort::DateDescending)), "a\nc\nb\n");
+        assert_eq!(lines(Some(Sort::From)), "b\nc\na\n");
+        assert_eq!(lines(Some(Sort::Subject)), "b\na\nc\n");
+        assert_eq!(lines(Some(Sort::Size)), "a\nb\nc\n");
+    }
+
+    #[test]
+    fn limits_and_counts() {
+        assert_eq!(printed(Format::Lines, false, Some(2), None), "a\nb\n");
+        assert_eq!(printed(Format::Lines, false, Some(1), Some(Sort::DateDescending)), "a\n");
+        assert_eq!(printed(Format::Lines, true, None, None), "3\n");
+        assert_eq!(printed(Format::Lines, true, Some(2), None), "2\n");
+        assert_eq!(printed(Format::Json, true, None, None), "{\"count\":3}\n");
+    }
+
+    #[test]
+    fn objects_have_every_field() {
+        let text = printed(Format::Json, false, Some(2), None);
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "{\"reference\":\"a\",\"date\":\"2026-03-02T00:00:00Z\",\
+                 \"from\":\"Zoë <z@x.org>\",\"subject\":\"Re: beta\",\
+                 \"flags\":[\"\\\\Seen\",\"Junk\"],\"size\":8,\"folder\":\"INBOX\"}"
+            )
+        );
+        assert!(text.contains("\"date\":null"));
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_harmless() {
+        let text = printed(Format::Human, false, None, None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].trim_start().starts_with("2026-03-02 00:00"), "{text}");
+        assert!(lines[0].contains("Zoë ") && lines[2].contains("Bo, B."), "{text}");
+        assert!(lines[0].ends_with("Seen Junk"), "{text}");
+        assert!(!text.contains('\u{1b}'));
+        assert_eq!(shown("abcdef", 4), "abc…");
+        assert_eq!(shown("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn details_are_wanted_only_where_they_show() {
+        for (format, counting, sort, wanted) in [
+            (Format::Lines, false, None, false),
+            (Format::Lines, false, Some(Sort::Date), true),
+            (Format::Json, false, None, true),
+            (Format::Json, true, None, false),
+            (Format::Human, false, None, true),
+        ] {
+            let mut out = Output::to(Box::new(Written::default()), format, false);
+            let results = Results::new(&mut out, counting, None, sort, TimeZone::UTC);
+            assert_eq!(results.wants_details(), wanted);
+        }
+    }
+}

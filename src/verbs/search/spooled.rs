@@ -1,0 +1,290 @@
+//! Messages that only their source can read: an mbox, a POP3 maildrop. Asked for in batches,
+//! first their headers, then, where that does not decide, all of them.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rayon::prelude::*;
+
+use super::found::{Found, Results};
+use crate::message::facts::Header;
+use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval};
+use crate::store::{self, Flag, Id, Listed, Meta, Sink, Spool, What};
+
+/// Messages whose headers are asked for at once.
+const BATCH: usize = 512;
+
+/// Octets of whole messages that are held at once, unless one alone is larger.
+const HELD_OCTETS: u64 = 64 * 1024 * 1024;
+
+/// What a message whose size is not known is taken for.
+const UNKNOWN_OCTETS: u64 = 64 * 1024;
+
+/// Looks at the messages of a source, or at those of `only`, in the source's order. `name`
+/// gives the reference of a message, and `folder` the folder of all of them.
+///
+/// # Errors
+/// The source's and the output's.
+pub async fn search(
+    spool: &mut dyn Spool,
+    only: Option<&[Id]>,
+    expr: &Expr,
+    folder: Option<&str>,
+    name: &dyn Fn(&Id) -> Option<String>,
+    results: &mut Results<'_>,
+) -> Result<()> {
+    let listed = spool.list().await?;
+    let listed: Vec<Listed> = match only {
+        None => listed,
+        Some(ids) => selected(listed, ids),
+    };
+    for batch in listed.chunks(BATCH) {
+        if results.is_full() {
+            break;
+        }
+        let mut messages: Vec<Message> =
+            batch.iter().map(|listed| Message::new(listed, folder)).collect();
+        evaluate(spool, &mut messages, expr, results.wants_details()).await?;
+        for message in messages.into_iter().filter(|message| message.verdict == Verdict::Yes) {
+            if let Some(reference) = name(&message.id) {
+                results.add(message.found(reference))?;
+            }
+        }
+        results.flush()?;
+    }
+    Ok(())
+}
+
+/// The messages of these ids. An id without digest, or of a file that was rewritten, is for
+/// the source to find: it stands for itself, and nothing is known of it.
+fn selected(listed: Vec<Listed>, ids: &[Id]) -> Vec<Listed> {
+    let mut known: HashMap<Id, Listed> =
+        listed.into_iter().map(|listed| (listed.id.clone(), listed)).collect();
+    ids.iter()
+        .map(|id| {
+            known.remove(id).unwrap_or(Listed { id: id.clone(), size: None, flags: None })
+        })
+        .collect()
+}
+
+/// One message on its way to a verdict.
+struct Message {
+    id: Id,
+    gathered: Gathered,
+    /// What is known beside the message; told to the query once the date is known, too.
+    attributes: Attributes,
+    verdict: Verdict,
+}
+
+impl Message {
+    fn new(listed: &Listed, folder: Option<&str>) -> Self {
+        let attributes = Attributes {
+            flags: listed.flags.as_ref().map(names),
+            size: listed.size,
+            folder: folder.map(str::to_owned),
+            ..Attributes::default()
+        };
+        // The date of arrival comes with the header, so that nothing is certain before.
+        let verdict = Verdict::Needs(Need::Attributes);
+        Self { id: listed.id.clone(), gathered: Gathered::default(), attributes, verdict }
+    }
+
+    /// Whether the source has told of it: its flags are all that there are.
+    fn is_listed(&self) -> bool {
+        self.attributes.size.is_some() || self.attributes.flags.is_some()
+    }
+
+    /// Takes what came along with the octets.
+    fn learn(&mut self, meta: &Meta) {
+        if let Some(flags) = &meta.flags {
+            self.attributes.flags = Some(names(flags));
+        }
+        self.attributes.received =
+            meta.received.and_then(|received| Timestamp::from_second(received.seconds).ok());
+    }
+
+    fn found(self, reference: String) -> Found {
+        let Attributes { flags, size, received, folder, .. } = self.attributes;
+        let found = Found { reference, flags, size, folder, ..Found::default() };
+        match &self.gathered.header {
+            Some(header) => found.with_header(header, received),
+            None => found,
+        }
+    }
+}
+
+fn names(flags: &store::Flags) -> Vec<String> {
+    flags.iter().map(Flag::name).map(str::to_owned).collect()
+}
+
+async fn evaluate(
+    spool: &mut dyn Spool,
+    messages: &mut [Message],
+    expr: &Expr,
+    with_details: bool,
+) -> Result<()> {
+    let mut terms = expr.terms().into_iter();
+    let dates_matter =
+        terms.any(|term| matches!(term, Term::Date(date) if !date.keyword.is_sent()));
+    if !dates_matter {
+        for message in messages.iter_mut().filter(|message| message.is_listed()) {
+            message.gathered.attributes = Some(message.attributes.clone());
+            message.verdict = eval(expr, &message.gathered);
+        }
+    }
+    let wants_header = |message: &Message| match message.verdict {
+        Verdict::Needs(_) => true,
+        Verdict::Yes => with_details,
+        Verdict::No => false,
+    };
+    let ids: Vec<Id> = ids_of(messages, wants_header);
+    let mut headers = Collected::default();
+    spool.read(&ids, &What::Headers, &mut headers).await?;
+    for message in messages.iter_mut().filter(|message| wants_header(message)) {
+        let Some((meta, octets)) = headers.messages.remove(&message.id) else {
+            // It is gone.
+            message.verdict = Verdict::No;
+            continue;
+        };
+        message.learn(&meta);
+        message.gathered.attributes = Some(message.attributes.clone());
+        message.gathered.header = Some(Header::new(&octets));
+        message.verdict = eval(expr, &message.gathered);
+    }
+    let mut rest: &mut [Message] = messages;
+    while !rest.is_empty() {
+        let mut octets = 0;
+        let mut end = 0;
+        while end < rest.len() && (octets < HELD_OCTETS || end == 0) {
+            if matches!(rest[end].verdict, Verdict::Needs(_)) {
+                octets += rest[end].attributes.size.unwrap_or(UNKNOWN_OCTETS);
+            }
+            end += 1;
+        }
+        let (now, later) = std::mem::take(&mut rest).split_at_mut(end);
+        evaluate_whole(spool, now, expr).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Decides all that is not decided by the whole of the messages.
+async fn evaluate_whole(
+    spool: &mut dyn Spool,
+    messages: &mut [Message],
+    expr: &Expr,
+) -> Result<()> {
+    let undecided = |message: &Message| matches!(message.verdict, Verdict::Needs(_));
+    let ids = ids_of(messages, undecided);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut bodies = Collected::default();
+    spool.read(&ids, &What::Whole, &mut bodies).await?;
+    messages.par_iter_mut().filter(|message| undecided(message)).for_each(|message| {
+        let matches = bodies.messages.get(&message.id).is_some_and(|(_, octets)| {
+            Local::new(octets, message.attributes.clone()).matches(expr)
+        });
+        message.verdict = if matches { Verdict::Yes } else { Verdict::No };
+    });
+    Ok(())
+}
+
+fn ids_of(messages: &[Message], wanted: impl Fn(&Message) -> bool) -> Vec<Id> {
+    messages.iter().filter(|message| wanted(message)).map(|message| message.id.clone()).collect()
+}
+
+/// Holds what a source pushes.
+#[derive(Default)]
+pub struct Collected {
+    /// Each message that is whole, with what came along.
+    pub messages: HashMap<Id, (Meta, Vec<u8>)>,
+    held: Vec<u8>,
+}
+
+#[async_trait(?Send)]
+impl Sink for Collected {
+    async fn begin(&mut self, _message: &Meta) -> store::Result<()> {
+        self.held.clear();
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        self.held.extend_from_slice(octets);
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> store::Result<()> {
+        let octets = std::mem::take(&mut self.held);
+        self.messages.insert(message.id.clone(), (message.clone(), octets));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::testing::{Dir, Written, run};
+    use super::*;
+    use crate::query::{Context, parse};
+    use crate::store::mbox::{self, Mbox};
+    use crate::ui::{Exit, Format, Output};
+
+    const MBOX: &[u8] = b"From ann@x.org Mon Mar  2 10:00:00 2026\n\
+From: Ann <ann@x.org>\nSubject: first\nStatus: RO\nDate: Sun, 1 Mar 2026 10:00:00 +0000\n\n\
+the budget\n\n\
+From bob@x.org Tue Mar  3 10:00:00 2026\n\
+From: Bob <bob@x.org>\nSubject: second\n\nanother body\n\n\
+From bob@x.org Wed Mar  4 10:00:00 2026\n\
+From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
+
+    fn references(query: &str, only: Option<&[usize]>) -> Vec<usize> {
+        let dir = Dir::new();
+        let path = dir.write("old.mbox", MBOX);
+        let mut mbox = Mbox::open(&path, mbox::Options::default(), store::system_clock())
+            .expect("opened");
+        let now = "2026-03-15T12:00:00Z".parse().expect("a time");
+        let expr = parse(query, &Context { now, zone: TimeZone::UTC }).expect(query);
+        let written = Written::default();
+        let mut out = Output::to(Box::new(written.clone()), Format::Lines, false);
+        let mut results = Results::new(&mut out, false, None, None, TimeZone::UTC);
+        let listed = run(mbox.list()).expect("listed");
+        let only: Option<Vec<Id>> =
+            only.map(|numbers| numbers.iter().map(|at| listed[*at].id.clone()).collect());
+        let name = |id: &Id| {
+            let at = listed.iter().position(|listed| listed.id == *id)?;
+            Some(at.to_string())
+        };
+        run(search(&mut mbox, only.as_deref(), &expr, None, &name, &mut results)).expect("searched");
+        assert_ne!(results.finish().expect("finished"), Exit::Two);
+        out.flush().expect("written");
+        written.text().lines().map(|line| line.parse().expect("a number")).collect()
+    }
+
+    #[test]
+    fn each_kind_of_fact_decides() {
+        for (query, expected) in [
+            ("", vec![0, 1, 2]),
+            ("is:read", vec![0]),
+            ("is:unread from:bob", vec![1, 2]),
+            ("since:2026-03-03", vec![1, 2]),
+            ("on:2026-03-02", vec![0]),
+            ("date:2026-03-01", vec![0]),
+            ("budget", vec![0]),
+            ("body:body OR has:pdf", vec![1, 2]),
+            ("has:pdf is:unread", vec![2]),
+            ("from:carol", vec![]),
+        ] {
+            assert_eq!(references(query, None), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn only_those_that_are_named() {
+        assert_eq!(references("is:unread", Some(&[0, 2])), [2]);
+        assert_eq!(references("body:body", Some(&[1])), [1]);
+    }
+}
