@@ -33,6 +33,7 @@ enum Verb {
     Send(Box<verbs::send::Args>),
     Fetch(Box<verbs::fetch::Args>),
     Sync(Box<verbs::sync::Args>),
+    Probe(Box<verbs::probe::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
     /// Print a shell's completions
     Completions {
@@ -78,6 +79,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Sync(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
+        }
+        Verb::Probe(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::probe::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),
