@@ -34,6 +34,7 @@ enum Verb {
     Fetch(Box<verbs::fetch::Args>),
     Search(Box<verbs::search::Args>),
     Sync(Box<verbs::sync::Args>),
+    Probe(Box<verbs::probe::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
     /// Print a shell's completions
     Completions {
@@ -83,6 +84,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Sync(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
+        }
+        Verb::Probe(args) => {
+            let common = args.common.clone();
+            run(&common, async |context, out| verbs::probe::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

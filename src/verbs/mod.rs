@@ -2,6 +2,7 @@
 //! moves down a floor.
 
 pub mod fetch;
+pub mod probe;
 pub mod search;
 pub mod send;
 pub mod serve_test;

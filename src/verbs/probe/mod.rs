@@ -1,9 +1,9 @@
 //! `probe`: looks at a mail server or a domain from outside and says what is wrong with it.
 //!
-//! A domain leads to its MX hosts and its policy records ([`policy`]); an endpoint is spoken
-//! to phase by phase ([`endpoint`], [`dialogue`]) and asked by raw ClientHellos what it speaks
-//! of TLS ([`spoken`]). What was measured are [`facts`]; [`checks`] turn them into findings of
-//! one [`catalogue`]; [`render`] shows both. Measuring judges nothing and judging measures
+//! A domain leads to its MX hosts and its policy records (`policy`); an endpoint is spoken
+//! to phase by phase (`endpoint`, `dialogue`) and asked by raw ClientHellos what it speaks
+//! of TLS (`spoken`). What was measured are `facts`; `checks` turn them into findings of
+//! one `catalogue`; `render` shows both. Measuring judges nothing and judging measures
 //! nothing, so that the checks are pure functions.
 //!
 //! A timeout, a reset, a 421 or an exhausted budget makes a thing unknown, never absent.
