@@ -293,7 +293,7 @@ fn run(test: &str, example: &Example) -> Result<(), String> {
     let run = home.pillarbox(arguments).within(support::PATIENCE * 2).run();
     let complaint = if run.code != Some(0) {
         "ends badly"
-    } else if run.errors().contains("pillarbox: error") && !example.is_meant_to_fail() {
+    } else if prints_errors(&run.errors()) && !example.is_meant_to_fail() {
         "prints an error"
     } else if example.has_to_print() && run.stdout.is_empty() {
         "prints nothing"
@@ -301,6 +301,12 @@ fn run(test: &str, example: &Example) -> Result<(), String> {
         return Ok(());
     };
     Err(format!("{} {complaint}:\n{}\n{run}", example.place, example.script.trim_end()))
+}
+
+/// Ours, those of the command line, and curl's: a pipe or a list can end well all the same.
+fn prints_errors(text: &str) -> bool {
+    let starts = ["pillarbox: error", "error:", "curl: ("];
+    text.lines().any(|line| starts.iter().any(|start| line.starts_with(start)))
 }
 
 fn root() -> PathBuf {
