@@ -1,0 +1,420 @@
+//! `fetch` from servers of other makers: Dovecot by POP3 and by IMAP, octet for octet.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Dovecot, Home, Invocation, Run, ServeTest, Stored, USERS, args, mail, needs};
+
+const COUNT: usize = 60;
+
+/// Messages as files hold them, LF at the end of each line.
+fn originals() -> Vec<Vec<u8>> {
+    mail::generate(7, COUNT).iter().map(|message| mail::to_lf(message)).collect()
+}
+
+/// A Dovecot with [`originals`] in alice's INBOX, every third seen, every fifth flagged.
+fn filled(test: &str) -> Option<Dovecot> {
+    let dovecot = Dovecot::start(test)?;
+    let originals = originals();
+    let flags = |number: usize| match (number % 3, number % 5) {
+        (0, 0) => "FS",
+        (0, _) => "S",
+        (_, 0) => "F",
+        _ => "",
+    };
+    let stored: Vec<Stored<'_>> = originals
+        .iter()
+        .enumerate()
+        .map(|(number, octets)| Stored {
+            octets,
+            flags: flags(number),
+            received: 1_772_532_000 + number as u64,
+        })
+        .collect();
+    dovecot.put("alice", "INBOX", &stored);
+    Some(dovecot)
+}
+
+fn fetch(home: &Home, dovecot: &Dovecot, source: &str) -> Invocation {
+    home.pillarbox(args!["fetch", source]).arg("--ca-file").arg(dovecot.ca()).password("secret")
+}
+
+/// What POP3 makes of a message: its last line has an end (RFC 1939 section 3).
+fn ended(message: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    if !message.ends_with(b"\n") {
+        message.push(b'\n');
+    }
+    message
+}
+
+fn sorted(mut messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    messages.sort();
+    messages
+}
+
+fn maildir(home: &Home, name: &str) -> Vec<Vec<u8>> {
+    let files = mail::all_maildir_files(&home.path().join(name));
+    sorted(files.iter().map(|path| std::fs::read(path).expect("a message")).collect())
+}
+
+/// Says which message differs instead of printing all.
+#[track_caller]
+fn same(found: &[Vec<u8>], wanted: &[Vec<u8>]) {
+    assert_eq!(found.len(), wanted.len(), "another number of messages");
+    for (number, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+        assert!(
+            found == wanted,
+            "message {number} differs:\n--- found\n{}\n--- wanted\n{}",
+            String::from_utf8_lossy(found),
+            String::from_utf8_lossy(wanted)
+        );
+    }
+}
+
+/// The flags and files of alice's INBOX on the server, to see that nobody touched them.
+fn on_server(dovecot: &Dovecot) -> Vec<String> {
+    mail::maildir_files(&dovecot.maildir("alice", "INBOX"))
+        .iter()
+        .map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn pop3_into_a_maildir() {
+    let Some(dovecot) = filled("pop3_into_a_maildir") else { return };
+    let wanted = sorted(originals().iter().map(|message| ended(message)).collect());
+    for scheme in ["pop3", "pop3s"] {
+        for backend in ["rustls", "native"] {
+            let home = Home::new();
+            fetch(&home, &dovecot, &dovecot.url(scheme, "alice"))
+                .arg("--tls-backend")
+                .arg(backend)
+                .arg("--to")
+                .arg("maildir:box")
+                .run()
+                .success();
+            same(&maildir(&home, "box"), &wanted);
+        }
+    }
+    assert_eq!(on_server(&dovecot).len(), COUNT, "nothing is deleted");
+}
+
+#[test]
+fn imap_into_a_maildir() {
+    let Some(dovecot) = filled("imap_into_a_maildir") else { return };
+    let before = on_server(&dovecot);
+    for scheme in ["imap", "imaps"] {
+        let home = Home::new();
+        fetch(&home, &dovecot, &format!("{}INBOX", dovecot.url(scheme, "alice")))
+            .arg("--to")
+            .arg("maildir:box")
+            .run()
+            .success();
+        same(&maildir(&home, "box"), &sorted(originals()));
+        let flags = |paths: Vec<std::path::PathBuf>| {
+            let mut all: Vec<String> = paths.iter().map(|path| mail::maildir_flags(path)).collect();
+            all.sort();
+            all
+        };
+        assert_eq!(
+            flags(mail::all_maildir_files(&home.path().join("box"))),
+            flags(mail::maildir_files(&dovecot.maildir("alice", "INBOX"))),
+            "flags are carried over"
+        );
+    }
+    // Neither \Seen nor anything else changed.
+    let names = |all: &[String]| {
+        let mut names: Vec<String> = all
+            .iter()
+            .map(|name| {
+                let (unique, flags) = name.split_once(":2,").unwrap_or((name.as_str(), ""));
+                format!("{}:2,{flags}", unique.split(',').next().unwrap_or_default())
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&on_server(&dovecot)), names(&before));
+}
+
+#[test]
+fn line_ends_as_the_source_has_them() {
+    let Some(dovecot) = filled("line_ends_as_the_source_has_them") else { return };
+    let home = Home::new();
+    fetch(&home, &dovecot, &dovecot.url("imaps", "alice"))
+        .arg("--crlf")
+        .arg("--to")
+        .arg("maildir:box")
+        .run()
+        .success();
+    let wanted = originals().iter().map(|message| mail::to_crlf(message)).collect();
+    same(&maildir(&home, "box"), &sorted(wanted));
+}
+
+#[test]
+fn into_an_mbox_and_out_again() {
+    let Some(dovecot) = filled("into_an_mbox_and_out_again") else { return };
+    for scheme in ["pop3s", "imaps"] {
+        let home = Home::new();
+        fetch(&home, &dovecot, &dovecot.url(scheme, "alice"))
+            .arg("--to")
+            .arg("mbox:all.mbox")
+            .run()
+            .success();
+        let mbox = std::fs::read(home.path().join("all.mbox")).expect("an mbox");
+        let wanted = sorted(originals().iter().map(|message| ended(message)).collect());
+        same(&sorted(of_mboxrd(&mbox)), &wanted);
+        // The same on stdout, where several messages are an mbox.
+        let run = fetch(&home, &dovecot, &dovecot.url(scheme, "alice")).run().success();
+        same(&sorted(of_mboxrd(&run.stdout)), &wanted);
+        // And by our own reader.
+        home.run(args!["fetch", "mbox:all.mbox", "--to", "maildir:box"]).success();
+        same(&maildir(&home, "box"), &wanted);
+    }
+}
+
+/// The messages of an mboxrd file: `From ` begins one, an empty line ends one, and one `>` of
+/// `>From ` goes. Status lines that say what the flags were are left out.
+fn of_mboxrd(octets: &[u8]) -> Vec<Vec<u8>> {
+    let mut messages: Vec<Vec<u8>> = Vec::new();
+    let mut in_header = false;
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        if line.starts_with(b"From ") {
+            messages.push(Vec::new());
+            in_header = true;
+            continue;
+        }
+        let Some(message) = messages.last_mut() else {
+            panic!("an mbox begins with From_: {:?}", String::from_utf8_lossy(line));
+        };
+        if line == b"\n" {
+            in_header = false;
+        }
+        let of_mbox: [&[u8]; 3] = [b"Status: ", b"X-Status: ", b"X-Keywords: "];
+        if in_header && of_mbox.iter().any(|name| line.starts_with(name)) {
+            continue;
+        }
+        let quotes = line.iter().take_while(|octet| **octet == b'>').count();
+        let is_quoted = quotes > 0 && line[quotes..].starts_with(b"From ");
+        message.extend_from_slice(if is_quoted { &line[1..] } else { line });
+    }
+    for message in &mut messages {
+        assert_eq!(message.pop(), Some(b'\n'), "a message without the empty line behind it");
+    }
+    messages
+}
+
+#[test]
+fn one_message_on_stdout_is_exactly_its_octets() {
+    let Some(dovecot) = filled("one_message_on_stdout_is_exactly_its_octets") else { return };
+    let home = Home::new();
+    let originals = originals();
+    // Number 2 has an attachment, 3 no line end at its end.
+    for number in [0, 1, 2, 3, 5] {
+        let whole = mail::to_crlf(&originals[number]);
+        let base = dovecot.url("imaps", "alice");
+        let url = format!("{base}INBOX/;UID={}", number + 1);
+        let run = fetch(&home, &dovecot, &url).run().success();
+        assert!(run.stdout == whole, "message {number} differs:\n{run}");
+
+        let end = whole.windows(4).position(|window| window == b"\r\n\r\n");
+        let end = end.map_or(whole.len(), |at| at + 4);
+        let run = fetch(&home, &dovecot, &format!("{url}/;SECTION=HEADER")).run().success();
+        assert!(run.stdout == whole[..end], "the header of message {number} differs:\n{run}");
+        let run = fetch(&home, &dovecot, &format!("{url}/;SECTION=TEXT")).run().success();
+        assert!(run.stdout == whole[end..], "the text of message {number} differs:\n{run}");
+        let url = format!("{url}/;PARTIAL=10.100");
+        let run = fetch(&home, &dovecot, &url).run().success();
+        assert!(run.stdout == whole[10..110.min(whole.len())], "partial {number}:\n{run}");
+    }
+}
+
+#[test]
+fn one_message_by_pop3_is_exactly_its_octets() {
+    let Some(dovecot) = filled("one_message_by_pop3_is_exactly_its_octets") else { return };
+    let home = Home::new();
+    let listed = fetch(&home, &dovecot, &dovecot.url("pop3s", "alice")).arg("--json").run();
+    let listed = listed.success().json_lines();
+    assert_eq!(listed.len(), COUNT);
+    let originals = originals();
+    for number in [0, 2, 3] {
+        let reference = listed[number]["reference"].as_str().expect("a reference");
+        let run = fetch(&home, &dovecot, reference).run().success();
+        let wanted = mail::to_crlf(&ended(&originals[number]));
+        assert!(run.stdout == wanted, "{reference} differs:\n{run}");
+        let content = listed[number]["content"].as_str().unwrap_or_default();
+        assert_eq!(content, mail::base64(&wanted), "content in JSON");
+    }
+}
+
+#[test]
+fn parts_and_headers_are_what_python_finds() {
+    let test = "parts_and_headers_are_what_python_finds";
+    if !needs(test, &["python3"]) {
+        return;
+    }
+    let Some(dovecot) = filled(test) else { return };
+    let home = Home::new();
+    let script = "import email, email.policy, sys\n\
+                  m = email.message_from_bytes(sys.stdin.buffer.read())\n\
+                  sys.stdout.buffer.write(m.get_payload(1).get_payload(decode=True))\n";
+    let base64_part = format!("{}INBOX/;UID=3/;SECTION=2", dovecot.url("imaps", "alice"));
+    let part = fetch(&home, &dovecot, &base64_part).run().success();
+    let decoded = home.command("base64", &["-d", "-i"]).stdin(part.stdout.clone()).run().success();
+    let python = home.command("python3", &["-c", script]).stdin(originals()[2].clone()).run();
+    assert!(decoded.stdout == python.success().stdout, "the attachment differs:\n{part}");
+
+    let run = fetch(&home, &dovecot, &dovecot.url("imaps", "alice"))
+        .arg("--last")
+        .arg("3")
+        .arg("--headers=subject,message-id")
+        .run()
+        .success();
+    let names: Vec<String> = run
+        .lines()
+        .iter()
+        .filter(|line| !line.starts_with(' ') && !line.is_empty())
+        .filter_map(|line| line.split_once(':').map(|(name, _)| name.to_lowercase()))
+        .collect();
+    assert_eq!(names.len(), 6, "{run}");
+    assert!(names.iter().all(|name| name == "subject" || name == "message-id"), "{run}");
+}
+
+/// Two runs side by side into one Maildir, and a run killed in the middle, leave whole
+/// messages only.
+#[test]
+fn a_killed_run_leaves_whole_messages_only() {
+    let Some(dovecot) = filled("a_killed_run_leaves_whole_messages_only") else { return };
+    let wanted = sorted(originals());
+    for milliseconds in [0, 5, 10, 20, 40, 80] {
+        let home = Home::new();
+        let running = fetch(&home, &dovecot, &dovecot.url("imaps", "alice"))
+            .arg("--to")
+            .arg("maildir:box")
+            .spawn();
+        // A crash comes when it comes: each time is another place.
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        running.kill();
+        running.wait(support::PATIENCE);
+        for message in maildir(&home, "box") {
+            assert!(wanted.binary_search(&message).is_ok(), "half a message was left");
+        }
+    }
+}
+
+/// Every way to log in, as loud as can be: the password is in nothing that was printed or
+/// traced, neither raw nor in base64.
+#[test]
+fn no_secret_is_printed() {
+    let password = "Zq9-open-sesame";
+    let server = ServeTest::with(&["--user", &format!("carol:{password}"), "--allow-cleartext"]);
+    let mechanisms = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"];
+    for scheme in ["pop3", "pop3s", "imap", "imaps"] {
+        for mechanism in mechanisms.into_iter().map(Some).chain([None]) {
+            for given in [password, "Xw7-wrong-again"] {
+                let home = Home::new();
+                let url = server.url(scheme, Some("carol"));
+                let mut invocation = home
+                    .pillarbox(args!["fetch", url, "-vvv", "--trace", "trace.json", "--ca-file"])
+                    .arg(server.ca())
+                    .password(given);
+                if let Some(mechanism) = mechanism {
+                    invocation = invocation.arg("--auth").arg(mechanism);
+                }
+                let run = invocation.run().expect(if given == password { 0 } else { 77 });
+                assert!(run.errors().contains("S: "), "no transcript:\n{run}");
+                let trace = std::fs::read(home.path().join("trace.json")).expect("a trace");
+                hides(&run, &trace, given);
+            }
+        }
+        // In the clear: LOGIN in IMAP, USER and PASS in POP3.
+        if !scheme.ends_with('s') {
+            let home = Home::new();
+            let url = server.url(scheme, Some("carol"));
+            let run = home
+                .pillarbox(args!["fetch", url, "-vvv", "--tls", "none"])
+                .arg("--allow-cleartext-password")
+                .password(password)
+                .run()
+                .success();
+            hides(&run, b"", password);
+        }
+    }
+}
+
+/// The same against Dovecot, APOP and USER/PASS included.
+#[test]
+fn no_secret_is_printed_at_dovecot() {
+    let Some(dovecot) = filled("no_secret_is_printed_at_dovecot") else { return };
+    let (user, password) = USERS[0];
+    let urls = [
+        // Not by STLS: the timestamp of a greeting in the clear is forgotten with it.
+        format!("pop3s://{user};AUTH=+APOP@localhost:{}", dovecot.pop3s),
+        format!("pop3://{user}@localhost:{}", dovecot.pop3),
+        format!("pop3s://{user};AUTH=PLAIN@localhost:{}", dovecot.pop3s),
+        format!("imap://{user};AUTH=LOGIN@localhost:{}/INBOX", dovecot.imap),
+        format!("imaps://{user};AUTH=SCRAM-SHA-256@localhost:{}/INBOX", dovecot.imaps),
+    ];
+    for url in urls {
+        let home = Home::new();
+        let run = fetch(&home, &dovecot, &url)
+            .arg("-vvv")
+            .arg("--last")
+            .arg("1")
+            .arg("--to")
+            .arg("maildir:box")
+            .run()
+            .success();
+        hides(&run, b"", password);
+        assert_eq!(maildir(&home, "box").len(), 1, "{url}");
+    }
+}
+
+#[track_caller]
+fn hides(run: &Run, trace: &[u8], secret: &str) {
+    let mut forms = vec![secret.to_owned(), mail::base64(secret.as_bytes())];
+    for user in ["alice", "carol"] {
+        forms.push(mail::base64(format!("\0{user}\0{secret}").as_bytes()));
+        forms.push(mail::base64(format!("{user}\0{user}\0{secret}").as_bytes()));
+    }
+    for (place, octets) in
+        [("stdout", run.stdout.as_slice()), ("stderr", run.stderr.as_slice()), ("trace", trace)]
+    {
+        let text = String::from_utf8_lossy(octets);
+        for form in &forms {
+            assert!(!text.contains(form.as_str()), "{place} holds {form:?}:\n{run}");
+        }
+    }
+}
+
+/// Files of mail are for their owner alone.
+#[test]
+fn what_is_fetched_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(dovecot) = filled("what_is_fetched_is_private") else { return };
+    let home = Home::new();
+    fetch(&home, &dovecot, &dovecot.url("imaps", "alice"))
+        .arg("--to")
+        .arg("maildir:box")
+        .arg("--to")
+        .arg("mbox:all.mbox")
+        .arg("--to")
+        .arg("eml:files")
+        .run()
+        .success();
+    for name in ["box", "all.mbox", "files"] {
+        private(&home.path().join(name));
+    }
+
+    fn private(path: &Path) {
+        let mode = path.metadata().expect("what was written").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).expect("an own folder") {
+                private(&entry.expect("an own folder").path());
+            }
+        }
+    }
+}
