@@ -1,7 +1,7 @@
 //! The server of POP3.
 //!
 //! RFC 1939 with all its options, RFC 2449, RFC 2595, RFC 3206, RFC 5034, RFC 6856. [`session`]
-//! knows what may come when, and has no sockets; [`serve`] moves octets between a session and a
+//! knows what may come when, and has no sockets; [`mod@serve`] moves octets between a session and a
 //! wire. Whose maildrop it is, and where it lies, is the [`Maildrops`]' business.
 
 pub mod serve;

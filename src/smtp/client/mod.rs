@@ -139,6 +139,10 @@ pub struct Client {
     flight: VecDeque<flight::Flight>,
     /// The server holds the remains of a transaction that only RSET clears.
     needs_reset: bool,
+    /// No message follows those in flight: QUIT may leave behind the data of the last.
+    quits: bool,
+    /// It has left.
+    has_quit: bool,
     /// Nothing more can be said on this connection.
     is_broken: bool,
     /// Where message data is read to and encoded in.
@@ -449,7 +453,7 @@ impl Client {
     /// # Errors
     /// None for a server that goes without its 221: nothing depends on it.
     pub async fn quit(mut self) -> Result<(), Error> {
-        if !self.is_broken {
+        if !self.is_broken && !self.has_quit {
             self.deadline(deadline::SMTP_COMMAND);
             match self.ask(&Command::Quit, Stage::Other).await {
                 Ok(_) | Err(Error::Network { .. }) => {}
@@ -481,7 +485,7 @@ impl crate::store::Transport for Client {
     }
 
     async fn finish(&mut self) -> StoreResult<()> {
-        if !self.is_broken {
+        if !self.is_broken && !self.has_quit {
             self.deadline(deadline::SMTP_COMMAND);
             match self.ask(&Command::Quit, Stage::Other).await {
                 Ok(_) | Err(Error::Network { .. }) => {}

@@ -51,6 +51,8 @@ impl Client {
             timeout: options.timeout,
             flight: std::collections::VecDeque::new(),
             needs_reset: false,
+            quits: false,
+            has_quit: false,
             is_broken: false,
             scratch: Scratch::default(),
         };

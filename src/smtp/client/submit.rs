@@ -33,7 +33,26 @@ impl Client {
             (true, false) => 2,
             (false, _) => 1,
         };
-        !self.is_broken && self.flight.len() < most
+        !self.is_broken && !self.quits && self.flight.len() < most
+    }
+
+    /// Says that no message comes after those that were pushed, or after the one that
+    /// [`Client::submit`] is called with next: with PIPELINING, QUIT then leaves with the end of
+    /// the last one's data, which saves a round trip.
+    pub fn quit_behind(&mut self) {
+        self.quits = true;
+        let is_under_way = |flight: &Flight| flight.begun == Begun::Whole;
+        if !self.flight.is_empty() && self.flight.iter().all(is_under_way) {
+            self.queue_quit();
+        }
+    }
+
+    /// Queues QUIT, which has to be the last of its group (RFC 2920 section 3.1).
+    fn queue_quit(&mut self) {
+        if self.quits && !self.has_quit && self.pipelines() {
+            self.wire.queue(b"QUIT\r\n");
+            self.has_quit = true;
+        }
     }
 
     /// How many messages were pushed whose outcome was not taken yet.
@@ -86,6 +105,7 @@ impl Client {
         let mut flight = self.prepare(submission, body)?;
         if self.is_eager(&flight.submission, body.len()) {
             self.begin(&mut flight, body).await?;
+            self.queue_quit();
         }
         Ok(self.carry(flight, body).await)
     }
@@ -147,7 +167,10 @@ impl Client {
         if !self.pipelines() || self.is_broken {
             return;
         }
-        let Some(mut next) = self.flight.pop_front() else { return };
+        let Some(mut next) = self.flight.pop_front() else {
+            self.queue_quit();
+            return;
+        };
         if next.begun == Begun::Nothing
             && next.fault.is_none()
             && let Some(mut body) = next.body.take()
@@ -158,7 +181,11 @@ impl Client {
             next.fault = self.begin(&mut next, &mut *body).await.err();
             next.body = Some(body);
         }
+        let is_last = next.begun == Begun::Whole && self.flight.is_empty();
         self.flight.push_front(next);
+        if is_last {
+            self.queue_quit();
+        }
     }
 
     async fn carry(&mut self, mut flight: Flight, body: &mut dyn Body) -> Outcome {
@@ -187,6 +214,9 @@ impl Client {
         if self.pipelines() {
             if flight.begun == Begun::Nothing {
                 self.begin(flight, body).await?;
+                if flight.begun == Begun::Whole && self.flight.is_empty() {
+                    self.queue_quit();
+                }
             }
             self.envelope(flight, progress).await?;
         } else {

@@ -256,6 +256,34 @@ fn the_next_mail_leaves_with_the_end_of_the_data() {
     }));
 }
 
+#[test]
+fn quit_leaves_with_the_last_message() {
+    for (offer, end) in [
+        ("PIPELINING", "C: DATA\nS: 250 ok~250 ok~354 go\nC: hi\nC: ."),
+        ("CHUNKING", "C: BDAT 4 LAST\nC: hi"),
+    ] {
+        let replies = if offer == "CHUNKING" { "250 ok~250 ok~" } else { "" };
+        let script = format!(
+            "S: 220 h
+            C: EHLO me
+            S: 250-h~250-PIPELINING~250 {offer}
+            C: MAIL FROM:<s@x>
+            C: RCPT TO:<a@y>
+            {end}
+            C: QUIT
+            S: {replies}250 done~221 bye"
+        );
+        run(with_server(&script, async |wire| {
+            let mut client = Client::open(wire, &options()).await.expect("opens");
+            client.quit_behind();
+            let outcome = client.submit(submission(&["a@y"]), &mut Memory::new("hi")).await;
+            assert!(outcome.expect("is submitted").is_delivered());
+            assert!(!client.has_room());
+            client.quit().await.expect("quits");
+        }));
+    }
+}
+
 const CHUNKING: &str = "S: 220 h ESMTP
     C: EHLO me
     S: 250-h

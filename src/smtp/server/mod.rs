@@ -1,7 +1,7 @@
 //! The server of SMTP, submission and LMTP.
 //!
 //! RFC 5321, RFC 6409, RFC 2033, and the extensions of [`crate::smtp::syntax::ehlo`]. [`session`]
-//! knows what may come when, and has no sockets; [`serve`] moves octets between a session and a
+//! knows what may come when, and has no sockets; [`mod@serve`] moves octets between a session and a
 //! wire; [`message`] holds what a client sends, spooled to a file when it is large. Who may
 //! receive mail, and where it goes, is the [`Delivery`]'s business.
 
