@@ -239,7 +239,7 @@ fn names_and_ports() -> Vec<Row> {
             },
         ));
     }
-    rows.push(row("lmtp: a socket that is not there", 75, &["no-such.sock"], |world| {
+    rows.push(row("lmtp: a socket that is not there", 75, &["no-such.sock"], move |world| {
         world.pillarbox(args!["send", "--via", "lmtp:///no-such.sock"]).stdin(MESSAGE)
     }));
     rows
@@ -1057,36 +1057,55 @@ fn passwords() -> Vec<Row> {
     }
     let nobody = "pop3s://alice@localhost:1";
     rows.extend([
-        row("a password command that fails", 77, &["--password-command", "nope", "hint:"], |w| {
-            let command = "echo nope >&2; exit 3";
-            w.pillarbox(args!["fetch", nobody, "--password-command", command])
-        }),
-        row("a password command that says nothing", 77, &["empty password", "hint:"], |world| {
-            world.pillarbox(args!["fetch", nobody, "--password-command", "true"])
-        }),
-        row("a password command that does not exist", 77, &["not found"], |world| {
+        row(
+            "a password command that fails",
+            77,
+            &["--password-command", "nope", "hint:"],
+            move |w| {
+                let command = "echo nope >&2; exit 3";
+                w.pillarbox(args!["fetch", nobody, "--password-command", command])
+            },
+        ),
+        row(
+            "a password command that says nothing",
+            77,
+            &["empty password", "hint:"],
+            move |world| world.pillarbox(args!["fetch", nobody, "--password-command", "true"]),
+        ),
+        row("a password command that does not exist", 77, &["not found"], move |world| {
             world.pillarbox(args!["fetch", nobody, "--password-command", "no-such-program-here"])
         }),
-        row("no password anywhere", 77, &["no password for alice at localhost", "hint:"], |w| {
-            w.home.pillarbox(args!["fetch", nobody])
-        }),
-        row("a descriptor that is not open", 77, &["--password-fd 77"], |world| {
+        row(
+            "no password anywhere",
+            77,
+            &["no password for alice at localhost", "hint:"],
+            move |w| w.home.pillarbox(args!["fetch", nobody]),
+        ),
+        row("a descriptor that is not open", 77, &["--password-fd 77"], move |world| {
             world.pillarbox(args!["fetch", nobody, "--password-fd", "77"])
         }),
-        row("a netrc that others can read", 77, &[".netrc", "read or changed by others"], |w| {
-            let path = w.home.home().join(".netrc");
-            std::fs::write(&path, format!("machine localhost login alice password {SESAME}\n"))
-                .expect("a file of the home can be written");
-            let open = std::fs::Permissions::from_mode(0o644);
-            std::fs::set_permissions(&path, open).expect("an own file");
-            w.home.pillarbox(args!["fetch", nobody])
-        }),
-        row("no user for a server that wants one", 77, &["no user name", "hint:"], |world| {
+        row(
+            "a netrc that others can read",
+            77,
+            &[".netrc", "read or changed by others"],
+            move |w| {
+                let path = w.home.home().join(".netrc");
+                std::fs::write(&path, format!("machine localhost login alice password {SESAME}\n"))
+                    .expect("a file of the home can be written");
+                let open = std::fs::Permissions::from_mode(0o644);
+                std::fs::set_permissions(&path, open).expect("an own file");
+                w.home.pillarbox(args!["fetch", nobody])
+            },
+        ),
+        row("no user for a server that wants one", 77, &["no user name", "hint:"], move |world| {
             world.pillarbox(args!["fetch", "pop3s://localhost:1"])
         }),
-        row("a mechanism that nobody knows", 64, &["NTLM", "hint:", "SCRAM-SHA-256"], |world| {
-            world.pillarbox(args!["fetch", nobody, "--auth", "NTLM"])
-        }),
+        row(
+            "a mechanism that nobody knows",
+            64,
+            &["NTLM", "hint:", "SCRAM-SHA-256"],
+            move |world| world.pillarbox(args!["fetch", nobody, "--auth", "NTLM"]),
+        ),
         row("a password in a URL warns", 75, &["warning: a password inside a URL"], |world| {
             let url = format!("pop3s://alice:{SESAME}@localhost:1");
             world.home.pillarbox(args!["fetch", url])
@@ -1226,7 +1245,7 @@ fn words_and_configuration() -> Vec<Row> {
         row("probe: an unknown option", 3, &["--frobnicate"], |world| {
             world.pillarbox(args!["probe", "--frobnicate", "x"])
         }),
-        row("search: a query with a hole", 2, &["pillarbox: error"], |world| {
+        row("search: a query with a hole", 2, &["pillarbox: error"], move |world| {
             world.pillarbox(args!["search", "subject:\"open", "maildir:x"])
         }),
         configured("an unknown account", &["nobody", "known are home, work"], two, "nobody"),

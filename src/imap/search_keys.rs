@@ -376,7 +376,7 @@ fn pieces(value: &str, utf8: bool, of_addresses: bool) -> Vec<&str> {
         c.is_whitespace()
             || c.is_control()
             || (of_addresses && "\"\\<>(),:;[]".contains(c))
-            || (!c.is_ascii() && !(utf8 && is_caseless(c)))
+            || !(c.is_ascii() || (utf8 && is_caseless(c)))
     };
     let mut found: Vec<&str> = value.split(cuts).flat_map(without_sharp_s).collect();
     found.retain(|piece| !piece.is_empty());

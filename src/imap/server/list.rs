@@ -196,11 +196,14 @@ fn children<'n>(names: &'n BTreeSet<String>, name: &str) -> impl Iterator<Item =
     names.range(prefix.clone()..).take_while(move |below| below.starts_with(&prefix))
 }
 
+/// An item of LIST's extended data: its tag and its value (RFC 5258 section 6).
+type Extended = (Cow<'static, [u8]>, Cow<'static, [u8]>);
+
 fn tell(
     voice: &mut Voice,
     attributes: Vec<Cow<'static, [u8]>>,
     name: &str,
-    extended: Vec<(Cow<'static, [u8]>, Cow<'static, [u8]>)>,
+    extended: Vec<Extended>,
 ) {
     let mailbox = voice.mailbox(name);
     let delimiter = Some(DELIMITER);
@@ -213,9 +216,9 @@ pub(super) fn lsub(
     voice: &mut Voice,
     account: &Shared,
     reference: &Mailbox<'_>,
-    pattern: &Cow<'_, [u8]>,
+    pattern: &[u8],
 ) -> Outcome {
-    let patterns = patterns(voice, reference, std::slice::from_ref(pattern));
+    let patterns = patterns(voice, reference, &[Cow::Borrowed(pattern)]);
     let account = account.borrow();
     let mut names: BTreeSet<(String, bool)> = BTreeSet::new();
     for name in account.subscriptions() {

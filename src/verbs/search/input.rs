@@ -129,7 +129,7 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
 }
 
 /// The last target if it is the same, else the new one.
-fn same_or_new<'t>(targets: &'t mut Vec<Target>, new: Target) -> &'t mut Target {
+fn same_or_new(targets: &mut Vec<Target>, new: Target) -> &mut Target {
     let at = match targets.iter().position(|target| is_same_place(target, &new)) {
         Some(at) => at,
         None => {

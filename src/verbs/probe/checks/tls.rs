@@ -125,7 +125,8 @@ fn certificate(endpoint: &Endpoint, now: i64, out: &mut Vec<Finding>) {
 fn validity(leaf: &Certificate, now: i64) -> String {
     let left = (leaf.not_after - now).div_euclid(DAY_SECONDS);
     let left = match left {
-        ..0 => "expired".to_owned(),
+        ..=-1 => "expired".to_owned(),
+        0 => "less than a day left".to_owned(),
         1 => "1 day left".to_owned(),
         days => format!("{days} days left"),
     };

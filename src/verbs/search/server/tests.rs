@@ -120,7 +120,8 @@ fn found(mail: &Shared, scope: Scope, query: &str, exact: bool) -> (Vec<String>,
             }
         };
         // The server hangs up when the client has gone.
-        let (served, ()) = tokio::join!(serve(far, server.clone(), users.clone()), talk);
+        let secrets = |_: Option<&str>| -> Rc<dyn Secrets> { users.clone() };
+        let (served, ()) = tokio::join!(serve(far, server.clone(), &secrets, None), talk);
         served.expect("served");
     });
     let short = |line: &String| {
@@ -214,7 +215,7 @@ fn exact_is_what_a_local_copy_gives() {
         .filter(|octets| octets.len() < 100_000)
         .take(60)
         .collect();
-    let flags = |at: usize| if at % 3 == 0 { vec!["\\Seen"] } else { vec!["Odd"] };
+    let flags = |at: usize| if at.is_multiple_of(3) { vec!["\\Seen"] } else { vec!["Odd"] };
     {
         let mut account = account.borrow_mut();
         let inbox = account.find("INBOX").expect("INBOX");
