@@ -1,0 +1,334 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_pillarbox_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_pillarbox_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_pillarbox_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_pillarbox_using_subcommand
+    set -l cmd (__fish_pillarbox_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -s V -l version -d 'Print version'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "send" -d 'Send a message and tell the fate of every recipient'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "fetch" -d 'Fetch messages, headers or parts by IMAP, by POP3 or from local mail'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "search" -d 'Find messages on servers and in local mail, and print their references'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "sync" -d 'Make the mail of two places equal'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "probe" -d 'Examine a mail server or a domain: phases, TLS, capabilities, policy records'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "serve-test" -d 'Run SMTP, submission, LMTP, IMAP and POP3 servers for tests'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "man" -d 'Print a manual page'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l via -d 'Where to hand the message over: an account, or a URL such as submission://mail.example.org' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s f -l envelope-from -d 'The envelope\'s sender (default: Sender or From of the message); `<>` for none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l from -d 'Author of the composed message; of a whole message only where it has no From' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l to -d 'To' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l cc -d 'Cc' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l bcc -d 'Bcc: gets the message, is not named in it' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l reply-to -d 'Reply-To' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s s -l subject -d 'Subject' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l body -d 'The text, instead of standard input' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l html -d 'An HTML alternative from FILE' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s a -l attach -d 'Attach FILE' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l header -d 'One more header field' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ehlo -d 'The name to say in EHLO' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l all-or-none -d 'Give the message to every recipient or to none'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s n -l dry-run -d 'Print the message and its envelope as they would leave, and send nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to -d 'Where it goes: maildir:PATH, mbox:PATH, eml:PATH or -; repeatable (default: -)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l headers -d 'Only the headers, or only the fields of these names' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l section -d 'Only this part of each message, raw: an IMAP section such as 1.2, TEXT or 2.MIME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l last -d 'Only the last N messages of each source' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l crlf -d 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l limit -d 'Print the first N and look no further than that takes' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l sort -d 'In which order (default: as they lie in their folders)' -r -f -a "date\t''
+-date\t''
+from\t''
+subject\t''
+size\t''"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l count -d 'Print only how many there are'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l folder -d 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l exclude -d 'No folders that match; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-delete -d 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l state -d 'Remember what was done in FILE (default: a file of each pair\'s own below $XDG_STATE_HOME/pillarbox/sync)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l two-way -d 'Carry changes both ways (the default)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pull -d 'Carry changes from FAR to NEAR only'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l push -d 'Carry changes from NEAR to FAR only'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l mirror -d 'Make NEAR equal to FAR, whatever was changed there'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l copy -d 'Add to NEAR what is new in FAR; change and delete nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s n -l dry-run -d 'Print what would be done, and change nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+json\t'One JSON object'
+jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l fail-on -d 'Exit with 2 when there is a finding of this level' -r -f -a "warn\t'Warnings'
+fail\t'Failures'
+unknown\t'What could not be told'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l repeat -d 'Speak with each server N times and show percentiles' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l ciphers -d 'List every cipher suite and key exchange group that the server takes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
+expired\t'Its time is over'
+not-yet\t'Its time has not come'
+wrong-host\t'For another name'
+self-signed\t'From nobody'
+tls1.3-only\t'TLS 1.2 is not spoken'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l allow-cleartext -d 'Let passwords cross connections without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -s v -l verbose -d 'Show every dialogue on standard error, secrets left out'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand man" -s h -l help -d 'Print help'
