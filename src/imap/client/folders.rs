@@ -175,21 +175,14 @@ impl Client {
     /// The connection's errors.
     pub async fn names(&mut self) -> Result<Names, Error> {
         let utf8 = self.is_utf8();
-        let (mut found, mut others) = (None, Vec::new());
         let has = self.capabilities().has("NAMESPACE") || self.capabilities().has("IMAP4rev2");
-        if has {
-            let mut on = |data: &Data<'_>| {
-                let Data::Namespace(namespace) = data else { return };
-                let text = |prefix: &[u8]| Mailbox(prefix.into()).name(utf8).unwrap_or_default();
-                if let Some(personal) = namespace.personal.first() {
-                    found = Some((text(&personal.prefix), personal.delimiter));
-                }
-                let more = namespace.personal.iter().skip(1);
-                let more = more.chain(&namespace.other_users).chain(&namespace.shared);
-                others.extend(more.map(|entry| text(&entry.prefix)));
-            };
-            ignore_refusal(self.run(Command::Word(Word::Namespace), &mut on).await)?;
+        if has && self.state.namespaces.is_none() {
+            ignore_refusal(self.run(Command::Word(Word::Namespace), &mut |_| {}).await)?;
         }
+        let told = self.state.namespaces.clone().unwrap_or_default();
+        let text = |prefix: Vec<u8>| Mailbox(prefix.into()).name(utf8).unwrap_or_default();
+        let others = told.others.into_iter().map(text).collect();
+        let mut found = told.personal.map(|(prefix, delimiter)| (text(prefix), delimiter));
         if found.is_none() {
             // RFC 9051 section 6.3.9: an empty pattern asks for the delimiter alone.
             let list = basic_list("", b"");

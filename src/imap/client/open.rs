@@ -285,7 +285,7 @@ impl Client {
         Err(protocol("AUTHENTICATE", malformed, b""))
     }
 
-    /// ID and ENABLE, in one flight.
+    /// ID, ENABLE and NAMESPACE, in one flight.
     async fn introduce(&mut self, options: &Options<'_>) -> Result<(), Error> {
         let capabilities = &self.state.capabilities;
         let mut commands = Vec::new();
@@ -311,6 +311,9 @@ impl Client {
             if !wanted.is_empty() {
                 commands.push(Command::Enable(wanted));
             }
+        }
+        if capabilities.has("NAMESPACE") {
+            commands.push(Command::Word(Word::Namespace));
         }
         // A server that refuses an introduction still serves.
         self.try_all(commands, &mut |_| {}).await.map(drop)

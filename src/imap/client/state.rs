@@ -78,6 +78,15 @@ pub struct Selected {
     pub is_stale: bool,
 }
 
+/// Name spaces, as the server names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Namespaces {
+    /// Prefix and delimiter of the first personal one.
+    pub personal: Option<(Vec<u8>, Option<u8>)>,
+    /// Prefixes of all others.
+    pub others: Vec<Vec<u8>>,
+}
+
 /// What the session knows.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -86,6 +95,8 @@ pub(super) struct State {
     pub capabilities_told: bool,
     pub banner: String,
     pub server_id: Vec<(String, String)>,
+    /// What NAMESPACE has told last.
+    pub namespaces: Option<Namespaces>,
     pub alerts: Vec<String>,
     /// ALERT counts only where nobody can have put it in (RFC 9051 section 11.3).
     pub trusts_alerts: bool,
@@ -127,6 +138,7 @@ impl State {
         self.capabilities_told = false;
         self.alerts.clear();
         self.server_id.clear();
+        self.namespaces = None;
     }
 
     pub fn note(&mut self, response: &Response<'_>) {
@@ -201,6 +213,13 @@ impl State {
                 self.utf8 |= has("UTF8=ACCEPT") || has("IMAP4rev2");
                 self.qresync |= has("QRESYNC");
                 self.condstore |= has("CONDSTORE") || has("QRESYNC");
+            }
+            Data::Namespace(told) => {
+                let mut personal = told.personal.iter();
+                let first = personal.next().map(|one| (one.prefix.to_vec(), one.delimiter));
+                let others = personal.chain(&told.other_users).chain(&told.shared);
+                let others = others.map(|entry| entry.prefix.to_vec()).collect();
+                self.namespaces = Some(Namespaces { personal: first, others });
             }
             Data::Id(Some(fields)) => {
                 let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
