@@ -232,7 +232,19 @@ fn a_sink_of_few_words() {
         [(&[], "smtp"), (&["-p"], "smtp"), (&["-e"], "smtp"), (&["-L"], "lmtp")];
     for (options, scheme) in cases {
         let Some(sink) = SmtpSink::start(test, options) else { return };
-        let sent = awkward(7);
+        let mut sent = awkward(7);
+        if options.contains(&"-e") {
+            // RFC 6152 section 3: without 8BITMIME, octets above 127 must not leave.
+            let run = Home::new()
+                .pillarbox(args!["send", "--via", format!("{scheme}://localhost:{}", sink.port)])
+                .arg("--tls")
+                .arg("none")
+                .arg("bob@example.test")
+                .stdin(sent.clone())
+                .run();
+            run.expect(69).says(&["8BITMIME"]);
+            sent.iter_mut().filter(|octet| !octet.is_ascii()).for_each(|octet| *octet = b'x');
+        }
         Home::new()
             .pillarbox(args!["send", "--via", format!("{scheme}://localhost:{}", sink.port)])
             .arg("--tls")

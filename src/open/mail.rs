@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::args::EndpointOptions;
 use super::context::Context;
@@ -248,7 +248,8 @@ async fn imap(
         },
     )
     .await
-    .map_err(store::Error::from)?;
+    .map_err(store::Error::from)
+    .with_context(|| peer.endpoint.to_string())?;
     let mut account = ImapAccount::new(client).await.map_err(store::Error::from)?;
     // A size is a hint, and some servers open every message to tell it.
     account.set_with_sizes(false);
@@ -303,7 +304,8 @@ async fn pop(
         },
     )
     .await
-    .map_err(store::Error::from)?;
+    .map_err(store::Error::from)
+    .with_context(|| peer.endpoint.to_string())?;
     let mut url = url.clone();
     (url.server.user, url.server.password) = (peer.user.clone(), None);
     let maildrop = pop::spool::Maildrop::new(client);
@@ -336,6 +338,14 @@ fn maildir(path: &Path, create: Create) -> Result<Opened> {
 
 fn mbox(path: &Path, create: Create) -> Result<Opened> {
     let path = local_path(path);
+    if !begins_as_mbox(&path)? {
+        return Err(store::Error::Format {
+            path: path.display().to_string(),
+            offset: 0,
+            reason: "no mbox: it does not begin with a From_ line",
+        }
+        .into());
+    }
     let options = mbox::Options {
         create: create == Create::Yes,
         line_ends: LineEnds::Lf,
@@ -345,10 +355,26 @@ fn mbox(path: &Path, create: Create) -> Result<Opened> {
     Ok(Opened { mail: Mail::Mbox(Box::new(mbox), path), folder: None, selected: None })
 }
 
+/// Whether a file begins as an mbox does. One that is empty, or not there, may become one; one
+/// that is no regular file is not looked into.
+fn begins_as_mbox(path: &Path) -> Result<bool> {
+    use std::io::Read as _;
+    if !path.is_file() {
+        return Ok(true);
+    }
+    let mut start = [0; 5];
+    let count = std::fs::File::open(path)
+        .and_then(|mut file| file.read(&mut start))
+        .map_err(|error| store::Error::file(path, error))?;
+    Ok(count == 0 || start[..count] == *b"From ")
+}
+
 fn eml(path: &Path, create: Create) -> Result<Opened> {
     let path = local_path(path);
     if create == Create::Yes && !path.exists() {
-        std::fs::create_dir_all(&path).map_err(|error| store::Error::file(&path, error))?;
+        std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700)
+            .create(&path)
+            .map_err(|error| store::Error::file(&path, error))?;
     }
     Ok(Opened { mail: Mail::Eml(Eml::open(&path)?, path), folder: None, selected: None })
 }
@@ -357,7 +383,6 @@ fn eml(path: &Path, create: Create) -> Result<Opened> {
 /// Maildir; any other folder holds .eml files; a file that begins with `From ` is an mbox, and
 /// any other is one message.
 fn of_path(path: &Path, create: Create) -> Result<Opened> {
-    use std::io::Read as _;
     let found = local_path(path);
     if found.is_dir() {
         let detected = maildir::Layout::detect(&found);
@@ -367,11 +392,7 @@ fn of_path(path: &Path, create: Create) -> Result<Opened> {
         };
     }
     if found.exists() {
-        let mut start = [0; 5];
-        let is_mbox = std::fs::File::open(&found)
-            .and_then(|mut file| file.read(&mut start))
-            .map_err(|error| store::Error::file(&found, error))
-            .map(|count| count == 0 || start[..count] == *b"From ")?;
+        let is_mbox = found.is_file() && begins_as_mbox(&found)?;
         return if is_mbox { mbox(path, create) } else { eml(path, create) };
     }
     Err(Failure::new(Exit::NoInput, format!("{}: no such file or folder", found.display()))

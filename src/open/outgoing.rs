@@ -1,6 +1,6 @@
 //! The way out for mail: an account's server, or the one that a URL names.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::args::EndpointOptions;
 use super::context::Context;
@@ -119,7 +119,10 @@ impl Outgoing {
             timeout: context.net.timeout,
             ..Options::default()
         };
-        Ok(Client::open(wire, &client_options).await.map_err(smtp_error)?)
+        Client::open(wire, &client_options)
+            .await
+            .map_err(smtp_error)
+            .with_context(|| peer.endpoint.to_string())
     }
 }
 

@@ -65,6 +65,15 @@ impl Client {
                 }
             })
             .await?;
+            if let Some(text) = self.state.go_ahead.take() {
+                // `+OK` of a POP3 server, say.
+                self.is_broken = true;
+                return Err(Error::Protocol {
+                    during: "greeting",
+                    malformed: Malformed { offset: 0, expected: "an IMAP greeting" },
+                    octets: format!("+ {}", text.escape_ascii()),
+                });
+            }
         }
         match greeting {
             Some(reply) if reply.condition == Condition::Bye => {

@@ -56,10 +56,15 @@ impl Client {
         }
         self.ok(Stage::List).await?;
         let mut all = Vec::new();
-        self.lines(Stage::List, |line| {
-            all.extend(numbers(line).map(|(number, octets)| (number, octets, None)));
+        let mut odd: Option<Vec<u8>> = None;
+        self.lines(Stage::List, |line| match numbers(line) {
+            Some((number, octets)) => all.push((number, octets, None)),
+            None => odd = odd.take().or_else(|| Some(line.to_vec())),
         })
         .await?;
+        if let Some(line) = odd {
+            return Err(self.odd_line("a message number and its size", &line));
+        }
         if !is_pipelined {
             self.queue(&Command::Uidl(None))?;
         }
@@ -83,6 +88,16 @@ impl Client {
         })
         .await?;
         Ok(all)
+    }
+
+    /// A line of a listing that is none: what is left of it would be a guess.
+    fn odd_line(&mut self, expected: &'static str, line: &[u8]) -> Error {
+        self.is_broken = true;
+        Error::Protocol {
+            stage: Stage::List,
+            malformed: crate::base::decode::Malformed { offset: 0, expected },
+            octets: line[..line.len().min(64)].escape_ascii().to_string(),
+        }
     }
 
     /// Reads messages, in their order, into `sink`. One that the server no longer has is left

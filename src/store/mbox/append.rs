@@ -128,6 +128,10 @@ fn append(path: &Path, options: Options, mut scratch: Scratch) -> Result<Vec<Id>
     let first = match outcome {
         Ok(first) => first,
         Err(error) => {
+            // What is no file keeps nothing that could be cut off.
+            if file.metadata().is_ok_and(|it| !it.is_file()) {
+                return Err(failed(error));
+            }
             // A part of a message must not stay: the next one would be taken for its text.
             let cut = file.set_len(before).and_then(|()| file.sync_all());
             return Err(match cut {

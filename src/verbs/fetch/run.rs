@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use super::args::Args;
 use super::plan::{self, Errand, Wanted};
 use super::targets::{
-    All, AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, OutputWriter, Raw, Target,
+    All, AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, OutputWriter, Raw, Target, at_target,
 };
 use crate::base::location::Location;
 use crate::open::{self, Context, Create, Mail, Opened};
@@ -20,7 +20,7 @@ use crate::ui::{Exit, Failure, Format, Output, Progress, report};
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
-    let mut missing = 0;
+    let (mut missing, mut empty) = (0, 0);
     let mut opened: Vec<(Opened, Errand)> = Vec::new();
     for errand in errands {
         let source =
@@ -50,17 +50,25 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         let several = total > 1;
         let references = names(source, ids, &args, out);
         let targets = targets(&args, &errand.what, several, references, context, out).await?;
-        let mut counted = Counted { targets, progress: &mut progress, messages: 0, begun: false };
+        let mut counted =
+            Counted { targets, progress: &mut progress, messages: 0, empty: 0, octets: 0 };
         let read = source.spool().read(ids, &errand.what, &mut counted).await;
         // What is whole is made stable, whatever became of the rest.
         let committed = counted.targets.commit().await;
         missing += ids.len() - counted.messages.min(ids.len());
+        empty += counted.empty;
         read?;
         committed?;
     }
     progress.finish();
     for (source, _) in &mut opened {
         source.spool().finish().await?;
+    }
+    if empty > 0 && asks_for_section(&opened) {
+        report::warning(&format!("{empty} of {total} messages have nothing in that section"));
+        if empty == total {
+            return Ok(Exit::Data);
+        }
     }
     if missing > 0 {
         report::warning(&format!("{missing} of {total} messages were not there any more"));
@@ -69,6 +77,15 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Whether a part of messages was asked for, which may not be there.
+fn asks_for_section(opened: &[(Opened, Errand)]) -> bool {
+    opened.iter().any(|(_, errand)| match &errand.what {
+        What::Section(_) => true,
+        What::Partial { section, .. } => !section.is_empty(),
+        What::Whole | What::Headers | What::HeaderFields(_) => false,
+    })
 }
 
 /// The references of messages that JSON tells of, by id.
@@ -134,7 +151,12 @@ async fn local_target<'o>(
             .hint("sync copies between servers, and send hands messages over")
             .into());
     }
-    let opened = open::open_mail(location, &Default::default(), Create::Yes, context).await?;
+    let opened = open::open_mail(location, &Default::default(), Create::Yes, context)
+        .await
+        .map_err(|error| match error.downcast::<store::Error>() {
+            Ok(error) => anyhow::Error::from(at_target(error)),
+            Err(other) => other,
+        })?;
     let line_ends = if args.crlf { LineEnds::AsIs } else { LineEnds::Lf };
     match opened.mail {
         Mail::Maildir(maildir) => {
@@ -153,17 +175,21 @@ struct Counted<'t, 'p> {
     targets: All<'t>,
     progress: &'p mut Progress,
     messages: usize,
-    begun: bool,
+    /// Messages of which nothing came.
+    empty: usize,
+    /// Octets of the message that comes.
+    octets: u64,
 }
 
 #[async_trait(?Send)]
 impl Sink for Counted<'_, '_> {
     async fn begin(&mut self, message: &Meta) -> store::Result<()> {
-        self.begun = true;
+        self.octets = 0;
         self.targets.begin(message).await
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        self.octets += octets.len() as u64;
         self.progress.advance(0, octets.len() as u64);
         self.targets.chunk(octets).await
     }
@@ -171,6 +197,7 @@ impl Sink for Counted<'_, '_> {
     async fn end(&mut self, message: &Meta) -> store::Result<()> {
         self.targets.end(message).await?;
         self.messages += 1;
+        self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
         Ok(())
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::message::{headers, words};
 use crate::store::maildir;
 use crate::store::{Error, Meta, Result, Sink, eml, mbox};
-use crate::ui::{Output, output, sanitize};
+use crate::ui::{Exit, Failure, Output, output, sanitize};
 
 /// Takes messages, and makes them stable when told to.
 #[async_trait(?Send)]
@@ -290,25 +290,37 @@ impl Target for AsJson<'_> {
 /// Every target gets every message.
 pub struct All<'t>(pub Vec<Box<dyn Target + 't>>);
 
+/// A target that cannot be written is told apart from a source that cannot be read: what is
+/// missing here could not be made.
+pub fn at_target(error: Error) -> Error {
+    match error {
+        Error::File { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
+            let message = format!("cannot make {path}: {source}");
+            Error::Caller(Box::new(Failure::new(Exit::CantCreate, message)))
+        }
+        other => other,
+    }
+}
+
 #[async_trait(?Send)]
 impl Sink for All<'_> {
     async fn begin(&mut self, message: &Meta) -> Result<()> {
         for target in &mut self.0 {
-            target.begin(message).await?;
+            target.begin(message).await.map_err(at_target)?;
         }
         Ok(())
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
         for target in &mut self.0 {
-            target.chunk(octets).await?;
+            target.chunk(octets).await.map_err(at_target)?;
         }
         Ok(())
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
         for target in &mut self.0 {
-            target.end(message).await?;
+            target.end(message).await.map_err(at_target)?;
         }
         Ok(())
     }
@@ -318,7 +330,7 @@ impl Sink for All<'_> {
 impl Target for All<'_> {
     async fn commit(&mut self) -> Result<()> {
         for target in &mut self.0 {
-            target.commit().await?;
+            target.commit().await.map_err(at_target)?;
         }
         Ok(())
     }

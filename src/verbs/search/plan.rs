@@ -47,6 +47,12 @@ impl Plan {
     /// # Errors
     /// [`Failure`] for a query or a location that cannot be read.
     pub fn make(args: &Args, config: &Config, stdin: &mut dyn std::io::Read) -> Result<Plan> {
+        if args.query.starts_with("--") {
+            let message = format!("{}: there is no such option", args.query);
+            return Err(Failure::new(Exit::Two, message)
+                .hint("a query may begin with one -, for NOT, but not with two")
+                .into());
+        }
         let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
         let context = Context { now: Timestamp::now(), zone: zone.clone() };
         let expr = query::parse(&args.query, &context).map_err(|error| {

@@ -98,8 +98,10 @@ impl Args {
 const EXAMPLES: &str = "\
 Examples:
   Mail a report, with a file:
-    df -h | pillarbox send --via alice --from alice@example.test --to bob@example.test --subject 'disk report' --attach /etc/hostname
+    df -h | pillarbox send --via alice --to bob@example.test --subject 'disk report' \\
+      --attach /etc/hostname
   Hand over a whole message, and see who got it:
-    pillarbox send --via alice --json bob@example.test nobody@example.test < examples/hello.eml | jq -r 'select(.state != \"delivered\").recipient'
+    pillarbox send --via alice --json bob@example.test nobody@example.test < examples/hello.eml | \\
+      jq -r 'select(.state != \"delivered\").recipient'
   See what would leave:
-    pillarbox send --via alice --from alice@example.test --to bob@example.test --subject hi --body 'hello' --dry-run";
+    pillarbox send --via alice --to bob@example.test --subject hi --body 'hello' --dry-run";

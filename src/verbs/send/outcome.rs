@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::store::{Delivery, Fate};
-use crate::ui::{Exit, Format, Output, output};
+use crate::ui::{Exit, Format, Output, output, report};
 
 /// One recipient's fate as JSON Lines have it.
 #[derive(Debug, Serialize)]
@@ -66,6 +66,16 @@ pub fn print(
         }
     }
     Ok(())
+}
+
+/// Tells of each recipient that did not get the message, on stderr.
+pub fn tell_failures(deliveries: &[(Delivery, Option<String>)]) {
+    for (delivery, _) in deliveries.iter().filter(|(it, _)| it.state != Fate::Delivered) {
+        let code = delivery.code.map(|code| format!("{code} ")).unwrap_or_default();
+        let what = state(delivery.state);
+        let text = one_line(&delivery.text);
+        report::error(&[format!("{}: {what}: {code}{text}", delivery.recipient)], None);
+    }
 }
 
 /// One recipient's fate as a line of the logfile.

@@ -196,6 +196,10 @@ fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<()> {
 fn recipients(words: &[String], author: &Author) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for word in words {
+        if let Some(bad) = word.chars().find(|c| c.is_control()) {
+            let message = format!("recipient {word:?} has the control character {bad:?} in it");
+            return Err(Failure::usage(message).into());
+        }
         let found = address::mailboxes(word.as_bytes())
             .map_err(|error| Failure::usage(format!("recipient {word:?}: {error}")))?;
         for mailbox in found {

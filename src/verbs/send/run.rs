@@ -41,6 +41,8 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         Ok(deliveries) => {
             if !context.quiet || out.format() == Format::Json {
                 outcome::print(&deliveries, out)?;
+            } else {
+                outcome::tell_failures(&deliveries);
             }
             log(context, &plan, &deliveries);
             let deliveries: Vec<Delivery> =
@@ -74,6 +76,8 @@ async fn hand_over(
         submission.parameters.smtputf8 |= std::str::from_utf8(&plan.message.header).is_ok();
     }
     let mut client = route.open(&args.server.options, args.ehlo.as_deref(), context).await?;
+    // One message a session: QUIT leaves with its end, which saves a round trip.
+    client.quit_behind();
     let outcome = client.submit(submission, &mut plan.message).await.map_err(open::smtp_error)?;
     let deliveries = outcome
         .recipients

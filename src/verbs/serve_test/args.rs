@@ -88,6 +88,6 @@ Examples:
   Run a test suite against the servers:
     pillarbox serve-test -- sh examples/tour.sh
   A shell to look around in (pillarbox fetch alice, curl $IMAPS_URL ...):
-    pillarbox serve-test -- sh -c 'curl -s --cacert \"$CURL_CA_BUNDLE\" -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
+    pillarbox serve-test -- sh -c 'curl -s -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
   Meet an expired certificate:
-    pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch \"imaps://alice@$IMAPS_HOST:$IMAPS_PORT\"'";
+    pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";
