@@ -14,7 +14,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// As [`line`], keeping line feeds and tabs: for text of several lines.
+/// As [`line()`], keeping line feeds and tabs: for text of several lines.
 pub fn text(text: &str) -> Cow<'_, str> {
     let keep = |c: char| matches!(c, '\n' | '\t') || !is_harmful(c);
     if text.chars().all(keep) {
