@@ -1,4 +1,4 @@
-//! The command line collected: verbs and nouns, dispatch, exit codes.
+//! The command line collected: verbs, dispatch, exit codes.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ enum Verb {
     },
     /// Print a manual page
     Man {
-        /// The page: `pillarbox`, or a verb or noun such as `send`
+        /// The page: `pillarbox`, a verb such as `send`, or `config`, `location`, `query`
         #[arg(default_value = "pillarbox")]
         page: String,
     },

@@ -119,14 +119,6 @@ impl Side for Near {
     const HEADING: &'static str = "Options of the near side";
 }
 
-/// The target of `fetch`.
-#[derive(Debug, Clone, Copy)]
-pub struct To;
-impl Side for To {
-    const PREFIX: &'static str = "to-";
-    const HEADING: &'static str = "Options of a target on a server";
-}
-
 /// The values of one side's options; `None` and empty mean "not given".
 #[derive(Debug, Clone, Default)]
 pub struct EndpointOptions {
