@@ -95,7 +95,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit.code()))
 }
 
-/// The test server: its exit status can be the wrapped command's.
+/// The test server: its exit code can be the wrapped command's.
 fn serve_test(args: verbs::serve_test::Args) -> anyhow::Result<ExitCode> {
     let wraps = !args.command.is_empty();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
