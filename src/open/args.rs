@@ -55,7 +55,7 @@ pub struct Common {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub deadline: Option<Duration>,
 
-    /// Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same
+    /// Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable
     #[arg(long, value_name = "NAME:PORT:ADDRESS:PORT")]
     pub connect_to: Vec<ConnectTo>,
 
@@ -224,7 +224,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (
         "pin",
         Kind::Many("sha256:HASH"),
-        "Trust only a server with this public key (SHA-256 in hex or base64)",
+        "Trust only a server with this public key (SHA-256 in hex or base64); repeatable",
     ),
     ("insecure", Kind::Switch, "Do not verify the server's certificate"),
     ("allow-cleartext-password", Kind::Switch, "Let a password cross a connection without TLS"),

@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "FORM", conflicts_with = "json")]
     pub format: Option<Form>,
 
-    /// Exit with 2 when there is a finding of this level
+    /// Exit with 2 when there is a finding of this level; repeatable
     #[arg(long, value_name = "LEVEL")]
     pub fail_on: Vec<Level>,
 

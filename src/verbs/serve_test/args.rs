@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "DOMAIN", default_value = "example.test")]
     pub domain: String,
 
-    /// Put the messages of this mbox, Maildir or file into the first user's INBOX
+    /// Put the messages of this mbox, Maildir or file into the first user's INBOX; repeatable
     #[arg(long, value_name = "PATH")]
     pub seed_mail: Vec<PathBuf>,
 
