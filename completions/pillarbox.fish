@@ -44,8 +44,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l reply-to -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s s -l subject -d 'Subject' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l body -d 'The text, instead of standard input' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l html -d 'An HTML alternative from FILE' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s a -l attach -d 'Attach FILE' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l header -d 'One more header field' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s a -l attach -d 'Attach FILE; repeatable' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l header -d 'One more header field; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ehlo -d 'The name to say in EHLO' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
@@ -65,7 +65,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -73,7 +73,7 @@ plain\t'One line each ten seconds'
 none\t'Nothing'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l timeout -d 'Give up when a server makes no progress for that long' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l bind -d 'Speak from this local address' -r
@@ -108,7 +108,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -116,7 +116,7 @@ plain\t'One line each ten seconds'
 none\t'Nothing'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l timeout -d 'Give up when a server makes no progress for that long' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l bind -d 'Speak from this local address' -r
@@ -153,7 +153,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -161,7 +161,7 @@ plain\t'One line each ten seconds'
 none\t'Nothing'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timeout -d 'Give up when a server makes no progress for that long' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l bind -d 'Speak from this local address' -r
@@ -197,7 +197,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-authorize-as -d 'Act for this user after logging in as --user' -r
@@ -216,7 +216,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-authorize-as -d 'Act for this user after logging in as --user' -r
@@ -235,7 +235,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -243,7 +243,7 @@ plain\t'One line each ten seconds'
 none\t'Nothing'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l timeout -d 'Give up when a server makes no progress for that long' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l bind -d 'Speak from this local address' -r
@@ -268,7 +268,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l format -d 
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
 nagios\t'A status line with performance data for monitoring'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l fail-on -d 'Exit with 2 when there is a finding of this level' -r -f -a "warn\t'Warnings'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l repeat -d 'Speak with each server N times and show percentiles' -r
@@ -292,7 +292,7 @@ native\t'The platform\'s own TLS and trust store'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -300,7 +300,7 @@ plain\t'One line each ten seconds'
 none\t'Nothing'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l timeout -d 'Give up when a server makes no progress for that long' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l bind -d 'Speak from this local address' -r
@@ -315,7 +315,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s h -l help 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'

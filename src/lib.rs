@@ -10,10 +10,10 @@
 //!
 //! ```text
 //! 7  cli                 the command line collected; dispatch; man pages, completions
-//! 6  verbs  nouns        the work itself; a verb never imports another verb
+//! 6  verbs               the work itself; a verb never imports another verb
 //! 5  open                a Location becomes a connected Store, Spool or Transport
-//! 4  route  config       where mail goes by DNS; accounts and credentials
-//! 3  {smtp,imap,pop}::{client,server,store,spool}
+//! 4  config              accounts and credentials
+//! 3  {smtp,imap,pop}     clients, servers, stores and spools; no other protocol
 //! 2  net  store  state  ui
 //! 1  message  query (may read message)  sasl  {smtp,imap,pop}::syntax
 //! 0  base

@@ -1,10 +1,9 @@
-//! Dates as mail writes them: the header's date-time (RFC 5322 sections 3.3 and 4.3), IMAP's
-//! date-time and date (RFC 9051 section 9), and asctime for the From_ lines of an mbox
-//! (RFC 4155 appendix A).
+//! Dates as messages write them: the header's date-time (RFC 5322 sections 3.3 and 4.3), and
+//! asctime for the From_ lines of an mbox (RFC 4155 appendix A).
 //!
-//! Headers are read with much tolerance, since a message without a date sorts nowhere;
-//! IMAP's own dates nearly as strictly as they are written. There is no clock and no table
-//! of time zones here: an offset from UTC is all that mail ever says.
+//! Headers are read with much tolerance, since a message without a date sorts nowhere. There
+//! is no clock and no table of time zones here: an offset from UTC is all that mail ever says.
+//! IMAP's own dates are in `imap::syntax::date`.
 
 use crate::base::limits;
 
@@ -113,40 +112,6 @@ impl Zoned {
         )
     }
 
-    /// Reads IMAP's date-time without its quotes: `17-Jul-1996 02:44:25 -0700`, the day with
-    /// a blank or a zero before one digit, or neither.
-    ///
-    /// # Errors
-    /// [`Error`] with the place; the whole of `octets` has to be the date.
-    pub fn parse_internal_date(octets: &[u8]) -> Result<Self, Error> {
-        let mut cursor = Cursor { octets, at: 0 };
-        cursor.skip_if(b' ');
-        let date = cursor.imap_date()?;
-        cursor.expect(b' ', "a space")?;
-        let time = cursor.time_of_day()?;
-        cursor.expect(b' ', "a space")?;
-        let offset = cursor.numeric_zone()?;
-        let offset_seconds = offset.ok_or_else(|| cursor.error("a zone"))?;
-        cursor.end()?;
-        Ok(Self::of(date, time, offset_seconds))
-    }
-
-    /// Writes IMAP's date-time without its quotes, one digit of a day behind a blank
-    /// (RFC 9051 `date-day-fixed`). Limits as in [`Zoned::message`].
-    pub fn internal_date(self) -> String {
-        let f = Fields::of(self);
-        format!(
-            "{:>2}-{}-{:04} {:02}:{:02}:{:02} {}",
-            f.date.day,
-            f.date.month_name(),
-            f.date.year,
-            f.hour,
-            f.minute,
-            f.second,
-            f.zone
-        )
-    }
-
     /// Reads asctime as From_ lines have it, `Sat Jan  3 01:05:34 1996`, in UTC. Also read:
     /// no seconds, and a zone before or behind the year.
     ///
@@ -242,28 +207,6 @@ impl Day {
     /// seconds since 1970-01-01T00:00:00Z.
     pub fn start(self, offset_seconds: i32) -> i64 {
         self.days() * DAY_SECONDS - i64::from(offset_seconds)
-    }
-
-    /// The day `days` later, or earlier when negative; at most [`Day::MAX`] and at least
-    /// [`Day::MIN`].
-    pub fn plus_days(self, days: i64) -> Self {
-        Self::of_days(self.days().saturating_add(days))
-    }
-
-    /// Reads IMAP's date without quotes: `1-Feb-1994`, `01-Feb-1994`.
-    ///
-    /// # Errors
-    /// [`Error`] with the place; the whole of `octets` has to be the date.
-    pub fn parse_imap(octets: &[u8]) -> Result<Self, Error> {
-        let mut cursor = Cursor { octets, at: 0 };
-        let date = cursor.imap_date()?;
-        cursor.end()?;
-        Ok(date)
-    }
-
-    /// Writes IMAP's date without quotes (RFC 9051 `date-text`).
-    pub fn imap(self) -> String {
-        format!("{}-{}-{:04}", self.day, self.month_name(), self.year)
     }
 
     fn month_name(self) -> &'static str {
@@ -475,17 +418,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `date-day "-" date-month "-" date-year` (RFC 9051 section 9).
-    fn imap_date(&mut self) -> Result<Day, Error> {
-        let day_at = self.at;
-        let day = self.digits(1, 2, "a day of the month")?;
-        self.expect(b'-', "-")?;
-        let month = self.month()?;
-        self.expect(b'-', "-")?;
-        let year = self.digits(4, 4, "a year of four digits")?;
-        Day::at(day_at, year, month, day)
-    }
-
     /// Any zone that mail has, in seconds east; `None`, and nothing taken, if there is none.
     fn zone(&mut self) -> Result<Option<i32>, Error> {
         let word = self.word();
@@ -605,35 +537,12 @@ mod tests {
     }
 
     #[test]
-    fn imap_dates() {
-        // RFC 9051 section 7.5.2's INTERNALDATE.
-        let zoned = Zoned { seconds: 837_596_665, offset_seconds: -25_200 };
-        let text = b"17-Jul-1996 02:44:25 -0700";
-        assert_eq!(Zoned::parse_internal_date(text), Ok(zoned));
-        assert_eq!(zoned.internal_date().as_bytes(), text);
-        let first = Zoned { seconds: 825_638_400, offset_seconds: 0 };
-        assert_eq!(first.internal_date(), " 1-Mar-1996 00:00:00 +0000");
-        for text in [" 1-Mar-1996 00:00:00 +0000", "01-mar-1996 00:00:00 -0000"] {
-            assert_eq!(Zoned::parse_internal_date(text.as_bytes()), Ok(first), "{text}");
-        }
-        for (text, offset) in [
-            ("17-Jul-1996 02:44:25", 20),
-            ("17-Jul-96 02:44:25 -0700", 7),
-            ("32-Jul-1996 0:0:0 +0000", 0),
-        ] {
-            let error = Zoned::parse_internal_date(text.as_bytes()).map_err(|e| e.offset);
-            assert_eq!(error, Err(offset), "{text}");
-        }
-        // RFC 9051 section 6.4.4: SINCE 1-Feb-1994.
-        let day = Day::parse_imap(b"1-Feb-1994").expect("a date");
+    fn days_begin_where_clocks_say_so() {
+        let day = Day::new(1994, 2, 1).expect("a date");
         assert_eq!((day.year(), day.month(), day.day()), (1994, 2, 1));
-        assert_eq!(day.imap(), "1-Feb-1994");
         assert_eq!(day.start(0), 760_060_800);
         assert_eq!(day.start(3600), 760_057_200);
-        assert_eq!(day.plus_days(-1).imap(), "31-Jan-1994");
-        assert_eq!(Day::MAX.plus_days(i64::MAX), Day::MAX);
-        assert_eq!(Day::parse_imap(b"29-Feb-1994").map_err(|e| e.offset), Err(0));
-        assert_eq!(Day::parse_imap(b"1-Feb-1994 ").map_err(|e| e.offset), Err(10));
+        assert_eq!(Day::new(1994, 2, 29), None);
     }
 
     #[test]
@@ -681,11 +590,9 @@ mod tests {
         ) {
             let zoned = Zoned { seconds, offset_seconds: minutes * 60 };
             prop_assert_eq!(Zoned::parse_message(zoned.message().as_bytes()), Ok(zoned));
-            prop_assert_eq!(Zoned::parse_internal_date(zoned.internal_date().as_bytes()), Ok(zoned));
             let utc = Zoned::utc(seconds);
             prop_assert_eq!(Zoned::parse_asctime(zoned.asctime().as_bytes()), Ok(utc));
             let day = zoned.day();
-            prop_assert_eq!(Day::parse_imap(day.imap().as_bytes()), Ok(day));
             let start = day.start(zoned.offset_seconds);
             prop_assert!((start..start + DAY_SECONDS).contains(&seconds));
         }
@@ -695,7 +602,6 @@ mod tests {
             for octets in [octets.as_slice(), text.as_bytes()] {
                 for result in [
                     Zoned::parse_message(octets),
-                    Zoned::parse_internal_date(octets),
                     Zoned::parse_asctime(octets),
                 ] {
                     if let Err(error) = result {

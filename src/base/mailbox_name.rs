@@ -1,8 +1,8 @@
 //! Modified UTF-7, the mailbox names of IMAP4rev1 and of Maildir++ folders.
 //!
-//! RFC 3501 section 5.1.3. Decoding is strict: what decodes also encodes to the same
-//! octets, so that a name found on a server or a disk can always be asked for again. It does
-//! not know hierarchy delimiters.
+//! RFC 3501 section 5.1.3. [`decode`] is strict: what decodes also encodes to the same
+//! octets, so that a name found on a disk can always be asked for again. [`decode_any`] reads
+//! what servers and clients send. Nothing here knows hierarchy delimiters.
 
 use super::decode::Malformed;
 
@@ -64,7 +64,23 @@ fn unshift(shifted: &mut Vec<u8>, encoded: &mut String) {
 /// run, half a surrogate pair, and any spelling that [`encode`] would not have chosen
 /// (RFC 3501 forbids them).
 pub fn decode(encoded: &str) -> Result<String, Malformed> {
-    let octets = encoded.as_bytes();
+    let name = decode_any(encoded.as_bytes())?;
+    let again = encode(&name);
+    if again == encoded {
+        Ok(name)
+    } else {
+        let same = again.bytes().zip(encoded.bytes()).take_while(|(a, b)| a == b).count();
+        Err(Malformed { offset: same, expected: "the shortest spelling" })
+    }
+}
+
+/// The name that `octets` stand for, in whatever spelling: ASCII in base64 and superfluous
+/// shifts are read too.
+///
+/// # Errors
+/// [`Malformed`] for an octet that is not printable ASCII, an unfinished or wrong base64
+/// run, and half a surrogate pair.
+pub fn decode_any(octets: &[u8]) -> Result<String, Malformed> {
     let mut name = String::with_capacity(octets.len());
     let mut at = 0;
     while at < octets.len() {
@@ -90,34 +106,26 @@ pub fn decode(encoded: &str) -> Result<String, Malformed> {
             _ => return Err(Malformed { offset: at, expected: "printable ASCII" }),
         }
     }
-    let again = encode(&name);
-    if again == encoded {
-        Ok(name)
-    } else {
-        let same = again.bytes().zip(encoded.bytes()).take_while(|(a, b)| a == b).count();
-        Err(Malformed { offset: same, expected: "the shortest spelling" })
-    }
+    Ok(name)
 }
 
-/// The text of one base64 run.
+/// The text of one base64 run; bits that are left over have to be zero, and fewer than a digit.
 fn unbase64(run: &[u8]) -> Option<String> {
-    let mut octets = Vec::with_capacity(run.len());
-    let mut bits = 0u32;
-    let mut held = 0;
+    let mut units: Vec<u16> = Vec::with_capacity(run.len() * 3 / 8 + 1);
+    let (mut bits, mut held) = (0u32, 0u32);
     for digit in run {
         let value = ALPHABET.iter().position(|letter| letter == digit)?;
-        bits = ((bits << 6) | value as u32) & 0xff_ffff;
+        bits = (bits << 6) | value as u32;
         held += 6;
-        if held >= 8 {
-            held -= 8;
-            octets.push((bits >> held) as u8);
+        if held >= 16 {
+            held -= 16;
+            units.push((bits >> held) as u16);
+            bits &= (1 << held) - 1;
         }
     }
-    if octets.len() % 2 != 0 {
+    if held >= 6 || bits != 0 {
         return None;
     }
-    let units: Vec<u16> =
-        octets.chunks(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]])).collect();
     String::from_utf16(&units).ok()
 }
 
@@ -151,7 +159,21 @@ mod tests {
         assert_eq!(encode("a\0\n"), "a&AAAACg-");
     }
 
+    #[test]
+    fn any_spelling_is_read_where_that_is_asked_for() {
+        assert_eq!(decode_any(b"&U,BTFw-&ZeVnLIqe-").as_deref(), Ok("台北日本語"));
+        assert_eq!(decode_any(b"&AGE-").as_deref(), Ok("a"));
+        for wrong in [&b"&"[..], b"&AB", b"&A-", b"&!-", b"&2D0-", b"&AGE", b"\xc3"] {
+            assert!(decode_any(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = decode_any(&octets);
+        }
+
         #[test]
         fn names_come_back(name in any::<String>()) {
             let encoded = encode(&name);

@@ -43,8 +43,8 @@ pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Every manual page: file name and roff text. One for the program, one for each verb and
-/// noun, and those that `pages` has for formats and languages.
+/// Every manual page: file name and roff text. One for the program, one for each verb, and
+/// those that `pages` has for formats and languages.
 ///
 /// # Errors
 /// When a page cannot be rendered: our bug.

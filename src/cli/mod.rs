@@ -1,4 +1,4 @@
-//! The command line collected: verbs and nouns, dispatch, exit codes.
+//! The command line collected: verbs, dispatch, exit codes.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,7 +43,7 @@ enum Verb {
     },
     /// Print a manual page
     Man {
-        /// The page: `pillarbox`, or a verb or noun such as `send`
+        /// The page: `pillarbox`, a verb such as `send`, or `config`, `location`, `query`
         #[arg(default_value = "pillarbox")]
         page: String,
     },
@@ -95,7 +95,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit.code()))
 }
 
-/// The test server: its exit status can be the wrapped command's.
+/// The test server: its exit code can be the wrapped command's.
 fn serve_test(args: verbs::serve_test::Args) -> anyhow::Result<ExitCode> {
     let wraps = !args.command.is_empty();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

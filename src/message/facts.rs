@@ -91,14 +91,6 @@ impl Header {
         }
         self.values("In-Reply-To").flat_map(message_ids).take(1).collect()
     }
-
-    /// The identifier between the angle brackets of List-Id, else the whole value
-    /// (RFC 2919); `None` when there is no such field.
-    pub fn list_id(&self) -> Option<&str> {
-        let value = self.value("List-Id")?;
-        let inner = value.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
-        Some(inner.map_or(value, |(id, _)| id).trim())
-    }
 }
 
 /// The message ids in a value, without their angle brackets.
@@ -347,7 +339,6 @@ AAAA\r\n\
         assert_eq!(header.date().unwrap().to_string(), "1997-11-21T15:55:06Z");
         assert_eq!(header.message_id().as_deref(), Some("one@x.org"));
         assert_eq!(header.references(), ["zero@x.org"]);
-        assert_eq!(header.list_id(), Some("list.x.org"));
         assert_eq!(header.value("x-none"), None);
         let iso = Header::new(b"Date: 2006-01-02T15:04:05+01:00\n");
         assert_eq!(iso.date().unwrap().to_string(), "2006-01-02T14:04:05Z");

@@ -175,11 +175,6 @@ pub fn find<'a>(message: &'a [u8], name: &str) -> Option<Field<'a>> {
     fields(message).find(|field| field.is(name))
 }
 
-/// Every field of this name, in order.
-pub fn find_all<'a>(message: &'a [u8], name: &str) -> impl Iterator<Item = Field<'a>> {
-    fields(message).filter(move |field| field.is(name))
-}
-
 /// Whether the octets begin with a header at all: a field, an mbox `From ` line, or the
 /// blank line that ends an empty header.
 pub fn begins_with_header(message: &[u8]) -> bool {

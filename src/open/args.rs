@@ -55,7 +55,7 @@ pub struct Common {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub deadline: Option<Duration>,
 
-    /// Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same
+    /// Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable
     #[arg(long, value_name = "NAME:PORT:ADDRESS:PORT")]
     pub connect_to: Vec<ConnectTo>,
 
@@ -117,14 +117,6 @@ pub struct Near;
 impl Side for Near {
     const PREFIX: &'static str = "near-";
     const HEADING: &'static str = "Options of the near side";
-}
-
-/// The target of `fetch`.
-#[derive(Debug, Clone, Copy)]
-pub struct To;
-impl Side for To {
-    const PREFIX: &'static str = "to-";
-    const HEADING: &'static str = "Options of a target on a server";
 }
 
 /// The values of one side's options; `None` and empty mean "not given".
@@ -232,7 +224,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (
         "pin",
         Kind::Many("sha256:HASH"),
-        "Trust only a server with this public key (SHA-256 in hex or base64)",
+        "Trust only a server with this public key (SHA-256 in hex or base64); repeatable",
     ),
     ("insecure", Kind::Switch, "Do not verify the server's certificate"),
     ("allow-cleartext-password", Kind::Switch, "Let a password cross a connection without TLS"),

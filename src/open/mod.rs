@@ -8,7 +8,7 @@ mod outgoing;
 mod peer;
 mod verdict;
 
-pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
+pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side};
 pub use context::{Context, now};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
 pub use outgoing::{Outgoing, own_name, smtp_error};

@@ -116,11 +116,6 @@ impl Mechanism {
         )
     }
 
-    /// Whether an eavesdropper can try passwords at MD5's speed: worth a warning.
-    pub fn is_weak(self) -> bool {
-        self == Mechanism::CramMd5
-    }
-
     /// Whether it is a `-PLUS` mechanism, bound to the TLS channel beneath it (RFC 5056).
     pub fn is_channel_bound(self) -> bool {
         matches!(self, Mechanism::ScramSha1Plus | Mechanism::ScramSha256Plus)

@@ -27,7 +27,7 @@ use super::part::{cut, find_header_end};
 use super::pattern::{canonical, matches_any};
 use super::{
     Changes, Clock, Deleted, Error, FlagChange, Flags, Folder, Id, Listed, Meta, Result, Since,
-    Sink, Source, Spool, Status, Store, What,
+    Sink, Source, Spool, Status, Store, What, scratch,
 };
 
 mod append;
@@ -191,7 +191,7 @@ impl Mbox {
             return sink.end(&meta).await;
         }
         if entry.octets > MEMORY_OCTETS && !matches!(what, What::Headers | What::HeaderFields(_)) {
-            let mut file = append::nameless().map_err(|error| self.failed(error))?;
+            let mut file = scratch::nameless().map_err(|error| self.failed(error))?;
             while reader.read(&mut octets)? {
                 file.write_all(&octets).map_err(|error| self.failed(error))?;
                 octets.clear();

@@ -21,6 +21,7 @@ pub mod mbox;
 pub mod memory;
 pub mod part;
 pub mod pattern;
+pub mod scratch;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod types;

@@ -372,4 +372,9 @@ impl Error {
     pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::File { path: path.display().to_string(), source }
     }
+
+    /// An error of a file in the folder for temporary files, with the path of the folder.
+    pub fn scratch(source: std::io::Error) -> Self {
+        Self::file(&std::env::temp_dir(), source)
+    }
 }

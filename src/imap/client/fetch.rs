@@ -17,7 +17,7 @@ use crate::imap::syntax::fetch::{self, Fetch, Item, Section, SectionText, Which}
 use crate::imap::syntax::response::{self, Data, Response};
 use crate::imap::syntax::{Octets, Uid};
 use crate::net::deadline;
-use crate::store::{self, Id, Meta, Received, Sink};
+use crate::store::{self, Id, Meta, Received, Sink, scratch};
 
 /// Messages asked for in one command: enough that a round trip does not count, few enough that
 /// a server answers in bounded memory.
@@ -209,7 +209,11 @@ impl Client {
                 *streaming = Some(Streaming::Told);
                 sink.begin(meta).await.map_err(Error::Caller)?;
             }
-            None => spill = Some(spill_file().await.map_err(Error::Caller)?),
+            None => {
+                let file =
+                    scratch::nameless().map_err(store::Error::scratch).map_err(Error::Caller)?;
+                spill = Some(tokio::fs::File::from_std(file));
+            }
         }
         self.skip = 0;
         let mut left = len;
@@ -222,7 +226,7 @@ impl Client {
             let octets = &self.wire.buffered()[..ready];
             let taken = match &mut spill {
                 None => sink.chunk(octets).await,
-                Some(file) => file.write_all(octets).await.map_err(spilling),
+                Some(file) => file.write_all(octets).await.map_err(store::Error::scratch),
             };
             self.wire.consume_body(ready);
             left -= ready as u64;
@@ -278,10 +282,17 @@ impl Client {
         };
         if let Some(Streaming::Spilled(mut file, _)) = streaming {
             sink.begin(&meta).await.map_err(Error::Caller)?;
-            file.seek(SeekFrom::Start(0)).await.map_err(spilling).map_err(Error::Caller)?;
+            file.seek(SeekFrom::Start(0))
+                .await
+                .map_err(store::Error::scratch)
+                .map_err(Error::Caller)?;
             let mut buffer = vec![0; 64 * 1024];
             loop {
-                let read = file.read(&mut buffer).await.map_err(spilling).map_err(Error::Caller)?;
+                let read = file
+                    .read(&mut buffer)
+                    .await
+                    .map_err(store::Error::scratch)
+                    .map_err(Error::Caller)?;
                 if read == 0 {
                     break;
                 }
@@ -362,24 +373,4 @@ fn meta(fetch: &Fetch<'_>, size: Option<u64>) -> Option<Meta> {
         flags: fetch.flags.as_ref().map(to_flags),
         received,
     })
-}
-
-fn spilling(source: std::io::Error) -> store::Error {
-    store::Error::file(&std::env::temp_dir(), source)
-}
-
-/// A file without a name.
-async fn spill_file() -> store::Result<tokio::fs::File> {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("pillarbox-{}-{number}.spill", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let mut options = tokio::fs::OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    options.mode(0o600);
-    let file = options.open(&path).await.map_err(|error| store::Error::file(&path, error))?;
-    tokio::fs::remove_file(&path).await.map_err(|error| store::Error::file(&path, error))?;
-    Ok(file)
 }

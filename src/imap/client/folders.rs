@@ -495,30 +495,6 @@ impl Client {
         .await?;
         Ok(all)
     }
-
-    /// Sets the rights of an identifier; empty rights remove it (RFC 4314).
-    ///
-    /// # Errors
-    /// As [`Client::acl`].
-    pub async fn set_acl(
-        &mut self,
-        mailbox: &Mailbox<'_>,
-        identifier: &str,
-        rights: &str,
-    ) -> Result<(), Error> {
-        if !self.capabilities().has("ACL") {
-            return Err(Error::Missing("ACL"));
-        }
-        let identifier = Cow::Owned(identifier.as_bytes().to_vec());
-        let command = match rights {
-            "" => Command::DeleteAcl(mailbox.clone(), identifier),
-            _ => {
-                let rights = Cow::Owned(rights.as_bytes().to_vec());
-                Command::SetAcl(mailbox.clone(), identifier, rights)
-            }
-        };
-        self.run(command, &mut |_| {}).await.map(drop)
-    }
 }
 
 /// A quota root.

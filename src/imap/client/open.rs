@@ -42,18 +42,6 @@ impl Client {
         Ok(client)
     }
 
-    /// Waits for the greeting and, where it does not tell, asks for the capabilities; then
-    /// nothing more. For those who look at a server rather than use it.
-    ///
-    /// # Errors
-    /// As [`Client::open`].
-    pub async fn open_unauthenticated(wire: Wire, options: &Options<'_>) -> Result<Self, Error> {
-        let mut client = Self::new(wire, options.timeout);
-        client.greet().await?;
-        client.ask_capabilities().await?;
-        Ok(client)
-    }
-
     /// Waits for the greeting; whether it is PREAUTH.
     async fn greet(&mut self) -> Result<bool, Error> {
         self.deadline(deadline::COMMAND);

@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 
 use super::outcome::{Outcome, Voice};
 use super::status;
+use crate::base::mailbox_name;
 use crate::imap::syntax::command::{List, ListReturn};
-use crate::imap::syntax::mailbox::{
-    self, Mailbox, Namespace, NamespaceEntry, StatusItem, decode_utf7,
-};
+use crate::imap::syntax::mailbox::{self, Mailbox, Namespace, NamespaceEntry, StatusItem};
 use crate::imap::syntax::response::Data;
 use crate::store::memory::{Account, Shared};
 use crate::store::pattern;
@@ -94,7 +93,7 @@ fn pattern_text(voice: &Voice, octets: &[u8]) -> Option<String> {
     if voice.is_utf8() {
         std::str::from_utf8(octets).ok().map(str::to_owned)
     } else {
-        decode_utf7(octets)
+        mailbox_name::decode_any(octets).ok()
     }
 }
 

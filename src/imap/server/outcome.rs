@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::replies::{Outlet, Replies, Slice};
+use crate::base::mailbox_name;
 use crate::imap::syntax::ModSeq;
 use crate::imap::syntax::code::{Code, Word};
-use crate::imap::syntax::mailbox::{Mailbox, decode_utf7};
+use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::response::{Condition, Data, Response, StatusText};
 use crate::net;
 use crate::store::memory::Refused;
@@ -185,7 +186,7 @@ impl Voice {
         let name = if self.is_utf8() {
             std::str::from_utf8(&mailbox.0).ok().map(str::to_owned)
         } else {
-            decode_utf7(&mailbox.0)
+            mailbox_name::decode_any(&mailbox.0).ok()
         };
         name.ok_or_else(Outcome::bad_name)
     }

@@ -304,7 +304,7 @@ impl Connection<'_> {
         synchronising: bool,
     ) -> Result<Option<Outcome>, net::Error> {
         let held = self.literals.iter().map(Spool::held).sum();
-        let mut spool = Spool::new(len, held).await;
+        let mut spool = Spool::new(len, held);
         if synchronising && spool.is_ok() {
             self.go_on().await?;
         }

@@ -3,7 +3,6 @@
 //! `*` stands for the largest number in use, which only the mailbox knows: it stays a bound of
 //! its own. `uid-set` of RFC 4315 is the same without `*`.
 
-use super::Uid;
 use super::encode::Encoder;
 use super::token::{Cursor, Parse};
 
@@ -71,11 +70,6 @@ impl SequenceSet {
         let range =
             |(first, last)| Range { first: Bound::Number(first), last: Bound::Number(last) };
         Self::Ranges(ranges.into_iter().map(range).collect())
-    }
-
-    /// [`SequenceSet::from_numbers`] of UIDs.
-    pub fn from_uids(uids: impl IntoIterator<Item = Uid>) -> Self {
-        Self::from_numbers(uids.into_iter().map(|uid| uid.0))
     }
 
     /// The ranges; `None` for the saved result.

@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 
 use super::{Client, Error, Stage};
-use crate::base::decode::Decoded;
 use crate::base::dot::Decoder;
 use crate::pop::syntax::command::Command;
 use crate::pop::syntax::reply::{Reply, numbers, unique_id};
@@ -179,10 +178,5 @@ impl Client {
             }
         }
         Ok(())
-    }
-
-    /// Whether an answer is waiting to be read, for a caller that is about to idle.
-    pub fn has_answer(&self) -> bool {
-        matches!(Reply::decode(self.wire.buffered()), Ok(Decoded::Done { .. }))
     }
 }

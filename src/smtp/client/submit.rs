@@ -55,11 +55,6 @@ impl Client {
         }
     }
 
-    /// How many messages were pushed whose outcome was not taken yet.
-    pub fn in_flight(&self) -> usize {
-        self.flight.len()
-    }
-
     /// Adds a message to those on their way. What of it can leave before an answer is written
     /// now or with the next outcome.
     ///

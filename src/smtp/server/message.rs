@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use async_trait::async_trait;
 
 use crate::base::limits;
-use crate::store::{self, Body};
+use crate::store::{self, Body, scratch};
 
 /// The octets of one message, with CRLF line ends as they came.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Message {
         if self.memory.len() > limits::INLINE_LITERAL_OCTETS {
             let file = match &mut self.file {
                 Some(file) => file,
-                none => none.insert(nameless()?),
+                none => none.insert(scratch::nameless()?),
             };
             file.write_all(&self.memory)?;
             self.memory.clear();
@@ -128,27 +128,6 @@ impl Body for Message {
 
 fn broken(source: io::Error) -> store::Error {
     store::Error::File { path: "spooled message".into(), source }
-}
-
-/// A file in the folder for temporary files that is gone when it is closed.
-fn nameless() -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    let folder = std::env::temp_dir();
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    match open(&folder, flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => Ok(file.into()),
-        // A file system without O_TMPFILE: a name that is nobody else's, for a moment.
-        Err(_) => {
-            let mut random = [0; 16];
-            crate::sasl::system_random(&mut random);
-            let name: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-            let path = folder.join(format!("pillarbox-{name}"));
-            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-            let file = open(&path, flags, Mode::RUSR | Mode::WUSR)?;
-            std::fs::remove_file(&path)?;
-            Ok(file.into())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@
 //! appended and flushed; where that does not work, the file is cut back to the length it
 //! had.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
@@ -18,13 +17,10 @@ use super::index::{Entry, Index};
 use super::writer::Writer;
 use super::{Options, Variety, lock};
 use crate::store::durable::{Durability, flush_folder_at};
-use crate::store::{Clock, Error, Id, Meta, Result, Sink};
+use crate::store::{Clock, Error, Id, Meta, Result, Sink, scratch};
 
 /// Up to so many octets gather in memory, what is more in a file without a name.
 const MEMORY_OCTETS: usize = 8 * 1024 * 1024;
-
-/// Makes the names of this process's scratch files differ.
-static SCRATCH: AtomicU64 = AtomicU64::new(0);
 
 /// Gathers messages and appends them to a file in one go.
 pub struct Appender {
@@ -48,7 +44,7 @@ impl Appender {
     pub fn start(&mut self, meta: &Meta) -> Result<()> {
         self.close()?;
         let flags = meta.flags.clone().unwrap_or_default();
-        self.writer.start(meta.received, &flags).map_err(scratch_error)
+        self.writer.start(meta.received, &flags).map_err(Error::scratch)
     }
 
     /// The next octets of the message.
@@ -56,7 +52,7 @@ impl Appender {
     /// # Errors
     /// As [`Appender::start`].
     pub fn write(&mut self, octets: &[u8]) -> Result<()> {
-        self.writer.write(octets).map_err(scratch_error)
+        self.writer.write(octets).map_err(Error::scratch)
     }
 
     /// The message is whole.
@@ -65,7 +61,7 @@ impl Appender {
     /// As [`Appender::start`].
     pub fn close(&mut self) -> Result<()> {
         if self.writer.is_open() {
-            self.writer.close().map_err(scratch_error)?;
+            self.writer.close().map_err(Error::scratch)?;
             self.pending += 1;
         }
         Ok(())
@@ -91,7 +87,7 @@ impl Appender {
         if std::mem::take(&mut self.pending) == 0 {
             return Ok(Vec::new());
         }
-        let scratch = writer.finish().map_err(scratch_error)?;
+        let scratch = writer.finish().map_err(Error::scratch)?;
         let (path, options) = (self.path.clone(), self.options);
         match tokio::task::spawn_blocking(move || append(&path, options, scratch)).await {
             Ok(appended) => appended,
@@ -113,10 +109,6 @@ impl Sink for Appender {
     async fn end(&mut self, _message: &Meta) -> Result<()> {
         self.close()
     }
-}
-
-fn scratch_error(source: io::Error) -> Error {
-    Error::file(&std::env::temp_dir(), source)
 }
 
 /// Appends under the locks. It blocks.
@@ -218,7 +210,7 @@ impl Write for Scratch {
         if self.memory.len() + octets.len() > MEMORY_OCTETS {
             let mut file = match self.file.take() {
                 Some(file) => file,
-                None => nameless()?,
+                None => scratch::nameless()?,
             };
             file.write_all(&self.memory)?;
             self.memory.clear();
@@ -231,17 +223,6 @@ impl Write for Scratch {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// A new file that is gone when it is closed.
-pub(super) fn nameless() -> io::Result<File> {
-    let number = SCRATCH.fetch_add(1, Ordering::Relaxed);
-    let name = format!("pillarbox-mbox-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let file =
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::open::{Common, Endpoint, Own};
 /// A domain or an address leads to its MX hosts and its SPF, DMARC, MTA-STS and TLS-RPT
 /// records; a URL (smtp, smtps, submission, submissions, imap, imaps, pop3, pop3s, lmtp), a
 /// HOST:PORT or an account leads to those servers alone. Nothing is logged into, and no message
-/// is sent. The exit status is 0 when all is well, 1 for warnings, 2 for failures, 3 when
+/// is sent. The exit code is 0 when all is well, 1 for warnings, 2 for failures, 3 when
 /// something could not be told.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "FORM", conflicts_with = "json")]
     pub format: Option<Form>,
 
-    /// Exit with 2 when there is a finding of this level
+    /// Exit with 2 when there is a finding of this level; repeatable
     #[arg(long, value_name = "LEVEL")]
     pub fail_on: Vec<Level>,
 

@@ -56,11 +56,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Composing")]
     pub html: Option<PathBuf>,
 
-    /// Attach FILE
+    /// Attach FILE; repeatable
     #[arg(short, long, value_name = "FILE", help_heading = "Composing")]
     pub attach: Vec<PathBuf>,
 
-    /// One more header field
+    /// One more header field; repeatable
     #[arg(long, value_name = "NAME: VALUE", help_heading = "Composing")]
     pub header: Vec<String>,
 

@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use async_trait::async_trait;
 
 use crate::message::headers;
-use crate::store::{self, Body};
+use crate::store::{self, Body, scratch};
 use crate::ui::{Exit, Failure};
 
 /// A body above this goes to a temporary file.
@@ -111,7 +111,7 @@ impl Spooled {
             let spool = |error: std::io::Error| {
                 Failure::new(Exit::CantCreate, format!("cannot spool the message: {error}"))
             };
-            let mut file = unnamed_file().map_err(spool)?;
+            let mut file = scratch::nameless().map_err(spool)?;
             file.write_all(&rest).map_err(spool)?;
             rest.clear();
             loop {
@@ -154,22 +154,6 @@ fn read(input: &mut dyn Read, block: &mut [u8]) -> Result<usize, Failure> {
             }
         }
     }
-}
-
-/// A file that has no name any more, so that it goes with the process.
-fn unnamed_file() -> std::io::Result<File> {
-    let folder = std::env::temp_dir();
-    let mut random = [0u8; 12];
-    crate::sasl::system_random(&mut random);
-    let name: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
-    let path = folder.join(format!(".pillarbox-{name}"));
-    let mut options = File::options();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 #[async_trait(?Send)]

@@ -10,7 +10,7 @@ use super::listeners::Port;
 /// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
 ///
 /// With `-- CMD`, the servers live as long as CMD, which finds them in its environment
-/// (SMTP_URL, IMAPS_URL, ... and accounts for pillarbox itself), and whose exit status is
+/// (SMTP_URL, IMAPS_URL, ... and accounts for pillarbox itself), and whose exit code is
 /// passed on. Without, one line of JSON on standard output says which ports are ready, and the
 /// servers run until they are interrupted. Mail is kept in memory.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long, value_name = "DOMAIN", default_value = "example.test")]
     pub domain: String,
 
-    /// Put the messages of this mbox, Maildir or file into the first user's INBOX
+    /// Put the messages of this mbox, Maildir or file into the first user's INBOX; repeatable
     #[arg(long, value_name = "PATH")]
     pub seed_mail: Vec<PathBuf>,
 

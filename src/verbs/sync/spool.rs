@@ -2,15 +2,15 @@
 //! ones in memory, the rest in one unnamed file, so that memory does not grow with the size
 //! of a message or a mailbox.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 
 use async_trait::async_trait;
 
 use super::digest::{Content, Digester};
 use crate::base::limits::INLINE_LITERAL_OCTETS;
-use crate::store::{Body, Error, Flags, Meta, Result, Sink, Source};
+use crate::store::{Body, Error, Flags, Meta, Result, Sink, Source, scratch};
 
 /// Octets of a batch that stay in memory; small messages beyond it go to the file too.
 const MEMORY_OCTETS: usize = 8 * 1024 * 1024;
@@ -79,10 +79,10 @@ impl Batch {
     /// Writes to the end of the file.
     fn spill(&mut self, octets: &[u8]) -> Result<()> {
         if self.file.is_none() {
-            self.file = Some(unnamed_file()?);
+            self.file = Some(scratch::nameless().map_err(Error::scratch)?);
         }
         if let Some(file) = &self.file {
-            file.write_all_at(octets, self.file_octets).map_err(file_error)?;
+            file.write_all_at(octets, self.file_octets).map_err(Error::scratch)?;
         }
         self.file_octets += octets.len() as u64;
         Ok(())
@@ -174,13 +174,13 @@ impl Body for BatchSource<'_> {
                 buffer[..wanted].copy_from_slice(&held[from..from + wanted]);
                 wanted
             }
-            (Place::File { offset }, Some(file)) => {
-                file.read_at(&mut buffer[..wanted], offset + self.position).map_err(file_error)?
-            }
+            (Place::File { offset }, Some(file)) => file
+                .read_at(&mut buffer[..wanted], offset + self.position)
+                .map_err(Error::scratch)?,
             (Place::File { .. }, None) => return Err(disorder()),
         };
         if read == 0 && wanted > 0 {
-            return Err(file_error(io::ErrorKind::UnexpectedEof.into()));
+            return Err(Error::scratch(io::ErrorKind::UnexpectedEof.into()));
         }
         self.position += read as u64;
         Ok(read)
@@ -199,29 +199,6 @@ impl Body for BatchSource<'_> {
 /// A store that pushes octets outside of a message.
 fn disorder() -> Error {
     Error::Caller("octets came that belong to no message".into())
-}
-
-fn file_error(source: io::Error) -> Error {
-    Error::File { path: std::env::temp_dir().display().to_string(), source }
-}
-
-/// A file of mode 0600 that has no name any more: it goes with its last descriptor.
-fn unnamed_file() -> Result<File> {
-    let process = std::process::id();
-    for attempt in 0..10_000 {
-        let path = std::env::temp_dir().join(format!("pillarbox-{process}-{attempt}"));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        match options.open(&path) {
-            Ok(file) => {
-                std::fs::remove_file(&path).map_err(file_error)?;
-                return Ok(file);
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(file_error(error)),
-        }
-    }
-    Err(file_error(io::ErrorKind::AlreadyExists.into()))
 }
 
 #[cfg(test)]
