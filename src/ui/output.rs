@@ -119,6 +119,18 @@ impl Output {
         Ok(())
     }
 
+    /// Writes message content: as it is, but on a terminal without what a terminal would obey.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn content(&mut self, octets: &[u8]) -> Result<(), Error> {
+        if self.terminal {
+            let text = String::from_utf8_lossy(octets);
+            return self.octets(sanitize::text(&text).as_bytes());
+        }
+        self.octets(octets)
+    }
+
     /// Writes out what is buffered.
     ///
     /// # Errors
@@ -126,5 +138,45 @@ impl Output {
     pub fn flush(&mut self) -> Result<(), Error> {
         self.to.flush()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Where an [`Output`] of these tests goes.
+    #[derive(Clone, Default)]
+    struct Written(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(terminal: bool, write: impl FnOnce(&mut Output) -> Result<(), Error>) -> String {
+        let text = Written::default();
+        let mut out = Output::to(Box::new(text.clone()), Format::Lines, false);
+        out.terminal = terminal;
+        write(&mut out).expect("memory takes it");
+        out.flush().expect("memory takes it");
+        let octets = text.0.borrow().clone();
+        String::from_utf8(octets).expect("text")
+    }
+
+    #[test]
+    fn content_commands_no_terminal() {
+        let octets = "Subject: a\x1b]0;b\x07\n\tc\u{9b}1m\u{202e}\n".as_bytes();
+        assert_eq!(written(true, |out| out.content(octets)), "Subject: a]0;b\n\tc1m\n");
+        assert_eq!(written(false, |out| out.content(octets)).as_bytes(), octets);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::message::{headers, words};
 use crate::store::maildir;
 use crate::store::{Error, Meta, Result, Sink, eml, mbox};
-use crate::ui::{Exit, Failure, Output, output, sanitize};
+use crate::ui::{Exit, Failure, Output, output};
 
 /// Takes messages, and makes them stable when told to.
 #[async_trait(?Send)]
@@ -116,11 +116,7 @@ impl Sink for Raw<'_> {
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
-        if self.0.is_terminal() {
-            let text = String::from_utf8_lossy(octets);
-            return self.0.octets(sanitize::text(&text).as_bytes()).map_err(failed);
-        }
-        self.0.octets(octets).map_err(failed)
+        self.0.content(octets).map_err(failed)
     }
 
     async fn end(&mut self, _: &Meta) -> Result<()> {
@@ -151,7 +147,7 @@ pub struct OutputWriter<'o>(pub &'o mut Output);
 
 impl std::io::Write for OutputWriter<'_> {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.octets(octets).map_err(io)?;
+        self.0.content(octets).map_err(io)?;
         Ok(octets.len())
     }
 
