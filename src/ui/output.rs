@@ -55,6 +55,27 @@ fn unbuffered() -> Box<dyn Write> {
     }
 }
 
+/// JSON in which text does nothing to a terminal: RFC 8259 section 7 wants only the characters
+/// below U+0020 escaped, and that leaves C1 controls and overrides of direction.
+struct Escaping;
+
+impl serde_json::ser::Formatter for Escaping {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + Write,
+    {
+        let mut plain = 0;
+        for (at, harmful) in fragment.char_indices().filter(|(_, c)| sanitize::is_harmful(*c)) {
+            writer.write_all(&fragment.as_bytes()[plain..at])?;
+            for unit in harmful.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            plain = at + harmful.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+}
+
 impl Output {
     /// stdout. Without `json`, the form follows what stdout is. `nul` ends each line by NUL.
     pub fn stdout(json: bool, nul: bool) -> Self {
@@ -104,10 +125,18 @@ impl Output {
     /// # Errors
     /// [`Error`].
     pub fn json(&mut self, object: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.to, object)
-            .map_err(|error| Error::from(io::Error::from(error)))?;
+        self.json_piece(object)?;
         self.to.write_all(b"\n")?;
         Ok(())
+    }
+
+    /// As [`Output::json`] without the line end: a part of a line that is written in pieces.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn json_piece(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.to, Escaping);
+        value.serialize(&mut serializer).map_err(|error| Error::from(io::Error::from(error)))
     }
 
     /// Writes octets as they are.
@@ -171,6 +200,15 @@ mod tests {
         out.flush().expect("memory takes it");
         let octets = text.0.borrow().clone();
         String::from_utf8(octets).expect("text")
+    }
+
+    #[test]
+    fn json_is_escaped_and_whole() {
+        let value = ["a\x1b\u{9b}1m\u{202e}\u{e0041}ü \"\\", ""];
+        let text = written(true, |out| out.json(&value));
+        let escaped = r#"["a\u001b\u009b1m\u202e\udb40\udc41ü \"\\",""]"#;
+        assert_eq!(text, format!("{escaped}\n"));
+        assert_eq!(serde_json::from_str::<[String; 2]>(&text).expect("JSON"), value);
     }
 
     #[test]

@@ -221,9 +221,10 @@ impl Sink for AsJson<'_> {
         self.held.clear();
         self.octets = 0;
         if !self.headers {
-            let reference = json!((self.reference)(&message.id));
-            let start = format!("{{\"reference\":{reference},\"content\":\"");
-            self.out.octets(start.as_bytes()).map_err(failed)?;
+            let reference = (self.reference)(&message.id);
+            self.out.octets(b"{\"reference\":").map_err(failed)?;
+            self.out.json_piece(&reference).map_err(failed)?;
+            self.out.octets(b",\"content\":\"").map_err(failed)?;
         }
         Ok(())
     }
@@ -270,9 +271,13 @@ impl Sink for AsJson<'_> {
             return self.out.json(&object).map_err(failed);
         }
         let text = base64::engine::general_purpose::STANDARD.encode(&self.held);
-        let end = json!({"octets": self.octets, "flags": flags, "received": received}).to_string();
-        let line = format!("{text}\",{}\n", &end[1..]);
-        self.out.octets(line.as_bytes()).map_err(failed)
+        self.out.octets(format!("{text}\",\"flags\":").as_bytes()).map_err(failed)?;
+        self.out.json_piece(&flags).map_err(failed)?;
+        self.out
+            .octets(format!(",\"octets\":{},\"received\":", self.octets).as_bytes())
+            .map_err(failed)?;
+        self.out.json_piece(&received).map_err(failed)?;
+        self.out.octets(b"}\n").map_err(failed)
     }
 }
 
