@@ -189,6 +189,10 @@ async fn copy(
         let ids: Vec<Id> = wanted.iter().map(|message| message.id.clone()).collect();
         let mut batch = Batch::default();
         hands.pair.store(from).read(&ids, &What::Whole, &mut batch).await?;
+        if batch.messages().len() < wanted.len() {
+            // Gone meanwhile, or not given: a history up to here would never speak of it again.
+            folder.outcome.pending = Both { far: true, near: true };
+        }
         copied += copy_batch(hands, folder, key, to, wanted, batch).await?;
     }
     Ok(copied)

@@ -92,9 +92,12 @@ struct Kind {
     has_history: bool,
     /// Whether it keeps keywords.
     keeps_keywords: bool,
+    /// Whether it gives every message that it is asked for.
+    gives_all: bool,
 }
 
-const PLAIN: Kind = Kind { tells_places: true, has_history: true, keeps_keywords: true };
+const PLAIN: Kind =
+    Kind { tells_places: true, has_history: true, keeps_keywords: true, gives_all: true };
 
 /// A store that can die.
 struct Mortal {
@@ -176,7 +179,9 @@ impl Spool for Mortal {
 
     async fn read(&mut self, ids: &[Id], what: &What, sink: &mut dyn Sink) -> Result<()> {
         let Some(end) = self.step() else { return dead() };
-        self.inner.read(&ids[..self.part(end, ids.len())], what, sink).await?;
+        let withheld = usize::from(!self.kind.gives_all && *what == What::Whole);
+        let count = self.part(end, ids.len()).saturating_sub(withheld);
+        self.inner.read(&ids[..count], what, sink).await?;
         ended(end, ())
     }
 
@@ -689,6 +694,21 @@ fn a_folder_that_is_gone_is_left_alone() {
     // A mirror makes it again.
     let (exit, _) = world.sync_whole(&state, &job(Mode::Mirror));
     assert_eq!(exit, Exit::Ok);
+    assert_eq!(world.seen(Side::Near), world.seen(Side::Far));
+}
+
+#[test]
+fn a_message_that_was_not_given_is_asked_for_again() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let mut world = World::new(Kind { gives_all: false, ..PLAIN }, PLAIN);
+    world.add(Side::Far, "INBOX", &mail("one"), &[]);
+    world.add(Side::Far, "INBOX", &mail("two"), &[]);
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    assert_eq!(world.seen(Side::Near)["INBOX"].len(), 1);
+    world.kinds.far = PLAIN;
+    world.sync_whole(&state, &usual);
     assert_eq!(world.seen(Side::Near), world.seen(Side::Far));
 }
 
