@@ -10,16 +10,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::diff::{Both, Mode, Side};
+use super::pair::Pair;
 use super::pass::{Job, pass};
 use super::plan::{MaxDelete, Scope};
 use super::state::State;
+use super::{apply, plan};
 use crate::state::testing::Dir;
 use crate::store::memory::{Account, FlagOperation, Memory, NewMessage, Shared};
 use crate::store::{
     Body, Changes, Deleted, Error, Flag, FlagChange, Flags, Folder, Id, Listed, Meta, Received,
     Result, Since, Sink, Source, Spool, Status, Store, What,
 };
-use crate::ui::{Exit, Failure, Format, Output};
+use crate::ui::progress::Show;
+use crate::ui::{Exit, Failure, Format, Output, Progress};
 
 /// Runs a future to its end on a runtime of its own.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
@@ -671,6 +674,37 @@ fn a_new_generation_is_bound_again_and_deletes_nothing() {
     let before = world.version();
     world.sync_whole(&state, &usual);
     assert_eq!(world.version(), before);
+}
+
+#[test]
+fn a_generation_that_begins_behind_the_plan_loses_nothing() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    world.add(Side::Far, "Alpha", &mail("old"), &[]);
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    world.delete(Side::Near, "Alpha", &mail("old"));
+    // The last folder that is looked at is another one.
+    world.add(Side::Far, "Work", &mail("work"), &[]);
+    let names = Both { far: "far".to_owned(), near: "near".to_owned() };
+    let mut state = State::open(&state, &names).expect("the state");
+    let store = |side: Side| -> Box<dyn Store> {
+        Box::new(Memory::new(world.accounts.of(side).clone()).expect("an INBOX"))
+    };
+    let mut pair = Pair::new(Both { far: store(Side::Far), near: store(Side::Near) });
+    let error = run(async {
+        let mut plan = plan::plan(&mut pair, &state, &usual.scope, true).await.expect("a plan");
+        assert_eq!(plan.counts(Side::Far).deleted, 1);
+        world.accounts.far.borrow_mut().delete("Alpha").expect("there");
+        world.add(Side::Far, "Alpha", &mail("new"), &[]);
+        let mut progress = Progress::new(Show::None, "sync", None);
+        apply::apply(&mut pair, &mut state, &mut plan, &mut progress).await
+    })
+    .expect_err("it stops");
+    let failure = error.downcast::<Failure>().expect("it says how it ends");
+    assert_eq!(failure.exit, Exit::TempFail);
+    assert_eq!(world.seen(Side::Far)["Alpha"][0].0, mail("new"));
 }
 
 #[test]
