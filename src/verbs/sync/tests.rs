@@ -747,6 +747,21 @@ fn a_message_that_was_not_given_is_asked_for_again() {
 }
 
 #[test]
+fn a_source_folder_that_is_not_there_empties_nothing() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    world.add(Side::Far, "INBOX", &mail("one"), &[]);
+    world.add(Side::Near, "INBOX", &mail("two"), &[]);
+    for mode in [Mode::Mirror, Mode::Pull, Mode::Copy] {
+        let mut wrong = job(mode);
+        wrong.scope.only = Both { far: Some("Typo".into()), near: Some("INBOX".into()) };
+        assert_eq!(world.failure(&state, &wrong).exit, Exit::NoInput, "{mode:?}");
+    }
+    assert_eq!(world.seen(Side::Near)["INBOX"].len(), 1);
+}
+
+#[test]
 fn keywords_survive_a_side_that_cannot_keep_them() {
     let dir = Dir::new();
     let state = dir.path().join("s.db");
