@@ -241,6 +241,28 @@ fn a_maildrop_is_listed_read_and_emptied_in_flights() {
 }
 
 #[test]
+fn a_server_without_proof_does_not_get_the_password() {
+    run(async {
+        let (near, mut far) = Wire::duplex(1 << 20);
+        let server = async {
+            far.queue(b"+OK hello\r\n");
+            for answer in ["+OK\r\nSASL SCRAM-SHA-256\r\nUSER\r\n.\r\n", "+OK welcome\r\n"] {
+                let length = far.line(1 << 20).await.expect("the client speaks");
+                far.consume(length);
+                far.queue(answer.as_bytes());
+            }
+            // SCRAM is over without a signature: nothing more is said, USER least of all.
+            far.line(1 << 20).await.expect_err("the client goes");
+        };
+        let credential = password();
+        let options = login(&credential, None);
+        let ((), opened) = tokio::join!(server, Client::open(near, &options));
+        let error = opened.err().expect("no session");
+        assert!(matches!(error, Error::Sasl(sasl::Error::Unproven { .. })), "{error}");
+    });
+}
+
+#[test]
 fn the_two_listings_may_differ_in_order() {
     let script = format!(
         "{READY}C: LIST
