@@ -139,6 +139,9 @@ impl State {
         self.alerts.clear();
         self.server_id.clear();
         self.namespaces = None;
+        (self.utf8, self.condstore, self.qresync) = (false, false, false);
+        self.go_ahead = None;
+        self.bye = None;
     }
 
     pub fn note(&mut self, response: &Response<'_>) {
@@ -295,4 +298,33 @@ pub(super) fn to_flags(flags: &crate::imap::syntax::flag::Flags<'_>) -> Flags {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::decode::Decoded;
+    use crate::imap::syntax::response;
+
+    #[test]
+    fn nothing_said_before_tls_is_believed_behind_it() {
+        let mut state = State::default();
+        for line in [
+            "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n",
+            "* ENABLED UTF8=ACCEPT QRESYNC\r\n",
+            "* BYE not yet\r\n",
+            "+ go on\r\n",
+        ] {
+            let Ok(Decoded::Done { value, .. }) = response::decode(line.as_bytes()) else {
+                panic!("{line}");
+            };
+            state.note(&value);
+        }
+        assert!(state.utf8 && state.condstore && state.qresync);
+        assert!(state.bye.is_some() && state.go_ahead.is_some());
+        state.forget();
+        assert!(!state.utf8 && !state.condstore && !state.qresync);
+        assert!(state.bye.is_none() && state.go_ahead.is_none());
+        assert!(state.capabilities.is_empty() && !state.capabilities_told);
+    }
 }

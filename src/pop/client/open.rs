@@ -134,9 +134,11 @@ impl Client {
             None => None,
         };
         let has_password = matches!(login.credential.secret, CredentialSecret::Password(_));
-        let may_fall_back = forced.is_none() && has_password;
+        // USER and APOP have no place for an identity to act as.
+        let acts_as = login.credential.authorize_as.as_ref().is_some_and(|who| !who.is_empty());
+        let may_fall_back = forced.is_none() && has_password && !acts_as;
         match self.sasl(offered, forced, login).await {
-            Err(Error::Sasl(error)) if may_fall_back && error.is_auth() => {}
+            Err(Error::Sasl(error)) if may_fall_back && is_before_exchange(&error) => {}
             done => return done,
         }
         let is_encrypted = self.wire.is_encrypted();
@@ -259,6 +261,19 @@ impl Client {
 }
 
 /// The channel bindings of a TLS session, best first.
+/// Whether no mechanism could even begin. After one has, the password must not follow it in the
+/// clear: a server that failed to prove itself would get it for the asking.
+fn is_before_exchange(error: &sasl::Error) -> bool {
+    matches!(
+        error,
+        sasl::Error::NoCommonMechanism { .. }
+            | sasl::Error::NoChannelBinding { .. }
+            | sasl::Error::Cleartext { .. }
+            | sasl::Error::Unprepared { .. }
+            | sasl::Error::Unencodable { .. }
+    )
+}
+
 fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
     use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
     [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]

@@ -20,7 +20,7 @@ use crate::ui::{Exit, Failure, Format, Output, Progress, report};
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
-    let (mut missing, mut empty) = (0, 0);
+    let (mut missing, mut withheld, mut empty) = (0, 0, 0);
     let mut opened: Vec<(Opened, Errand)> = Vec::new();
     for errand in errands {
         let source =
@@ -55,7 +55,12 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         let read = source.spool().read(ids, &errand.what, &mut counted).await;
         // What is whole is made stable, whatever became of the rest.
         let committed = counted.targets.commit().await;
-        missing += ids.len() - counted.messages.min(ids.len());
+        let without = ids.len() - counted.messages.min(ids.len());
+        // RFC 1939 section 3: nobody else takes a message out of a maildrop during a session.
+        match (&source.mail, &errand.wanted) {
+            (Mail::Pop(..), Wanted::All) => withheld += without,
+            _ => missing += without,
+        }
         empty += counted.empty;
         read?;
         committed?;
@@ -72,11 +77,21 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     if missing > 0 {
         report::warning(&format!("{missing} of {total} messages were not there any more"));
-        if missing == total {
-            return Ok(Exit::NoInput);
-        }
     }
-    Ok(Exit::Ok)
+    if withheld > 0 {
+        report::warning(&format!("{withheld} of {total} messages were listed and not given"));
+    }
+    Ok(ending(total, missing, withheld))
+}
+
+/// How the program ends when so many messages of `total` were gone, or were listed by a server
+/// that then did not give them.
+fn ending(total: usize, missing: usize, withheld: usize) -> Exit {
+    match (missing, withheld) {
+        (_, 1..) => Exit::Unavailable,
+        (1.., 0) if missing == total => Exit::NoInput,
+        _ => Exit::Ok,
+    }
 }
 
 /// Whether a part of messages was asked for, which may not be there.
@@ -200,5 +215,20 @@ impl Sink for Counted<'_, '_> {
         self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_gone_is_no_failure_and_one_that_is_withheld_is() {
+        assert_eq!(ending(3, 0, 0), Exit::Ok);
+        assert_eq!(ending(0, 0, 0), Exit::Ok);
+        assert_eq!(ending(3, 2, 0), Exit::Ok);
+        assert_eq!(ending(3, 3, 0), Exit::NoInput);
+        assert_eq!(ending(3, 0, 1), Exit::Unavailable);
+        assert_eq!(ending(3, 2, 1), Exit::Unavailable);
     }
 }
