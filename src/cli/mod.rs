@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::open::{self, Context};
-use crate::ui::{Exit, Output, report};
+use crate::ui::{Exit, Failure, Output, report};
 use crate::verbs;
 
 pub mod generate;
@@ -131,9 +131,19 @@ fn run(
     });
     // A lookup that hangs in getaddrinfo must not keep the program.
     runtime.shutdown_background();
-    let exit = exit?;
+    let exit = exit.map_err(|error| redacted(error, &context))?;
     out.flush()?;
     Ok(exit)
+}
+
+/// An error without the secrets of this run: a server can echo a password in its reply.
+fn redacted(error: anyhow::Error, context: &Context) -> anyhow::Error {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let text = report::joined(&causes);
+    let Some(clean) = context.net.redactor.blot(text.as_bytes()) else { return error };
+    let verdict = open::verdict(&error);
+    let message = String::from_utf8_lossy(&clean).into_owned();
+    Failure { exit: verdict.exit, message, hint: verdict.hint }.into()
 }
 
 /// clap's own answer: help and version are no errors, all else is usage.

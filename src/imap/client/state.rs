@@ -2,6 +2,7 @@
 //!
 //! No I/O: [`State::note`] is the one place where unsolicited data are understood.
 
+use crate::base::limits;
 use std::collections::VecDeque;
 
 use super::Reply;
@@ -98,6 +99,8 @@ pub(super) struct State {
     /// What NAMESPACE has told last.
     pub namespaces: Option<Namespaces>,
     pub alerts: Vec<String>,
+    /// Untagged responses, and numbers in them, since the last command ended.
+    pub told: u64,
     /// ALERT counts only where nobody can have put it in (RFC 9051 section 11.3).
     pub trusts_alerts: bool,
     pub utf8: bool,
@@ -147,8 +150,17 @@ impl State {
     pub fn note(&mut self, response: &Response<'_>) {
         match response {
             Response::Continue { text } => self.go_ahead = Some(text.to_vec()),
-            Response::Tagged { tag, status } => self.note_end(tag, status),
-            Response::Untagged(data) => self.note_data(data),
+            Response::Tagged { tag, status } => {
+                self.told = 0;
+                self.note_end(tag, status);
+            }
+            Response::Untagged(data) => {
+                self.told += match data {
+                    Data::Search { numbers, .. } => 1 + numbers.len() as u64,
+                    _ => 1,
+                };
+                self.note_data(data);
+            }
         }
     }
 
@@ -169,7 +181,9 @@ impl State {
         let reply = reply(status);
         match &status.code {
             Some(Code::Capability(names)) => self.note_capabilities(names),
-            Some(Code::Word(Word::Alert)) if self.trusts_alerts => {
+            Some(Code::Word(Word::Alert))
+                if self.trusts_alerts && self.alerts.len() < limits::ALERTS =>
+            {
                 self.alerts.push(String::from_utf8_lossy(&status.text).into_owned());
             }
             _ => {}

@@ -3,7 +3,8 @@
 //! RFC 1939 sections 4 and 7, RFC 2449, RFC 2595 section 4, RFC 5034, RFC 6856 section 2.
 
 use super::{Client, Error, Login, Method, Options, Stage, StartTls};
-use crate::base::decode::Decoded;
+use crate::base::decode::{Decoded, Malformed};
+use crate::base::limits;
 use crate::net::Wire;
 use crate::net::tls::Connector;
 use crate::pop::syntax::capability::Capabilities;
@@ -69,9 +70,15 @@ impl Client {
     /// # Errors
     /// The connection's errors.
     pub async fn lines(&mut self, stage: Stage, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut told = 0;
         loop {
             match Line::decode(self.wire.buffered()) {
+                Ok(Decoded::Done { value: Line::Text(_), .. }) if told >= limits::LISTED => {
+                    let expected = "an end of the listing";
+                    return Err(self.protocol(stage, Malformed { offset: 0, expected }));
+                }
                 Ok(Decoded::Done { value: Line::Text(line), used }) => {
+                    told += 1;
                     each(line);
                     self.wire.consume(used);
                 }

@@ -329,7 +329,9 @@ impl Folder {
                         moved.file = OsString::from_vec(after.file_name(unique));
                         moved.sub = Sub::Cur;
                         let from = dirs.sub(located.sub);
-                        rustix::fs::renameat(from, &located.file, &dirs.cur, &moved.file)?;
+                        // Never over another file, which a copy made by hand could be.
+                        let (file, name) = (Path::new(&located.file), Path::new(&moved.file));
+                        rename_new(from, file, &dirs.cur, name)?;
                     }
                     Ok((moved, extra))
                 })?;

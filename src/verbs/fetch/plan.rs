@@ -190,9 +190,13 @@ struct Word {
 /// The lines of standard input that are not empty.
 fn words(input: &mut dyn Read, nul: bool) -> Result<Vec<Word>> {
     let mut octets = Vec::new();
-    input.take(STDIN_OCTETS).read_to_end(&mut octets).map_err(|error| {
+    input.take(STDIN_OCTETS + 1).read_to_end(&mut octets).map_err(|error| {
         Failure::new(Exit::Io, format!("cannot read references from standard input: {error}"))
     })?;
+    if octets.len() as u64 > STDIN_OCTETS {
+        let message = format!("more than {STDIN_OCTETS} octets of references on standard input");
+        return Err(Failure::new(Exit::Data, message).into());
+    }
     let end = if nul { b'\0' } else { b'\n' };
     let mut words = Vec::new();
     for (index, line) in octets.split(|&octet| octet == end).enumerate() {
