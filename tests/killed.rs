@@ -118,13 +118,31 @@ struct Storm {
     home: Home,
     other: OtherClient,
     random: Random,
-    /// Every message that came: number, folder, and whether it is still to be there.
-    messages: Vec<(&'static str, bool)>,
+    /// Every message that came, by number.
+    messages: Vec<Arrived>,
+    /// So many of them have been carried over, and that has been written down.
+    settled: usize,
+    /// What was done to which message, for people who look for an error.
+    history: Vec<String>,
     /// Messages that got \Flagged at the server; they keep it.
     flagged: BTreeSet<usize>,
     /// Messages that got \Seen in the Maildir.
     seen: BTreeSet<usize>,
     changes: BTreeMap<&'static str, usize>,
+}
+
+/// A message that came while it stormed.
+struct Arrived {
+    folder: &'static str,
+    side: Side,
+    /// Nobody has deleted it.
+    is_there: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Far,
+    Near,
 }
 
 const FOLDERS: [&str; 2] = ["INBOX", "Work"];
@@ -175,17 +193,17 @@ impl Storm {
             .password("secret")
     }
 
-    fn new_number(&mut self, folder: &'static str) -> usize {
-        self.messages.push((folder, true));
+    fn new_number(&mut self, folder: &'static str, side: Side) -> usize {
+        self.messages.push(Arrived { folder, side, is_there: true });
         self.messages.len() - 1
     }
 
     fn arrive_far(&mut self) {
         let folder = *self.random.choose(&FOLDERS);
-        let number = self.new_number(folder);
+        let number = self.new_number(folder, Side::Far);
         let message = self.message(number);
         self.other.append(folder, "", &message);
-        self.count("arrived far");
+        self.note("arrived far", number);
     }
 
     fn arrive_near(&mut self) {
@@ -194,40 +212,49 @@ impl Storm {
         if !near.join("cur").is_dir() {
             return;
         }
-        let number = self.new_number(folder);
+        let number = self.new_number(folder, Side::Near);
         let message = mail::to_lf(&self.message(number));
         let name = format!("{}.M{number}P1.other", 1_772_532_000 + number);
         let tmp = near.join("tmp").join(&name);
         std::fs::write(&tmp, message).expect("a message can be written");
         std::fs::rename(&tmp, near.join("new").join(&name)).expect("a message can be delivered");
-        self.count("arrived near");
+        self.note("arrived near", number);
     }
 
-    /// A message that is still there, of those that may be deleted or of those that may not.
-    fn choose(&mut self, deletable: bool) -> Option<(usize, &'static str)> {
+    /// A message that is still there, to be flagged.
+    fn to_flag(&mut self) -> Option<(usize, &'static str)> {
         let number = self.random.below(self.messages.len());
-        let (folder, is_there) = self.messages[number];
-        (is_there && (number % 5 == 4) == deletable).then_some((number, folder))
+        let message = &self.messages[number];
+        (message.is_there && number % 5 != 4).then_some((number, message.folder))
+    }
+
+    /// A message that is still there, to be deleted on a side. A copy that nobody has written
+    /// down yet is not deleted: who finds an intent and no copy has to make it once more.
+    fn to_delete(&mut self, side: Side) -> Option<(usize, &'static str)> {
+        let number = self.random.below(self.messages.len());
+        let message = &self.messages[number];
+        let may_go = message.side == side || number < self.settled;
+        (message.is_there && number % 5 == 4 && may_go).then_some((number, message.folder))
     }
 
     fn flag_far(&mut self) {
-        let Some((number, folder)) = self.choose(false) else { return };
+        let Some((number, folder)) = self.to_flag() else { return };
         self.other.select(folder);
         for uid in self.other.search(&format!("HEADER X-Number {}", mark(number))) {
             self.other.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"));
             self.flagged.insert(number);
-            self.count("flagged far");
+            self.note("flagged far", number);
         }
     }
 
     fn delete_far(&mut self) {
-        let Some((number, folder)) = self.choose(true) else { return };
+        let Some((number, folder)) = self.to_delete(Side::Far) else { return };
         self.other.select(folder);
         for uid in self.other.search(&format!("HEADER X-Number {}", mark(number))) {
             self.other.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"));
             self.other.command(&format!("UID EXPUNGE {uid}"));
-            self.messages[number].1 = false;
-            self.count("deleted far");
+            self.messages[number].is_there = false;
+            self.note("deleted far", number);
         }
     }
 
@@ -235,10 +262,10 @@ impl Storm {
     /// has just renamed it.
     fn with_near(
         &mut self,
-        deletable: bool,
+        chosen: Option<(usize, &'static str)>,
         act: impl Fn(&Path) -> std::io::Result<()>,
     ) -> Option<usize> {
-        let (number, folder) = self.choose(deletable)?;
+        let (number, folder) = chosen?;
         let near = self.near(folder);
         for _ in 0..3 {
             let wanted = format!("X-Number: {}\n", mark(number)).into_bytes();
@@ -254,7 +281,8 @@ impl Storm {
     }
 
     fn see_near(&mut self) {
-        let done = self.with_near(false, |path| {
+        let chosen = self.to_flag();
+        let done = self.with_near(chosen, |path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let (unique, flags) = name.split_once(":2,").unwrap_or((&name, ""));
             let mut letters: BTreeSet<char> = flags.chars().collect();
@@ -265,19 +293,31 @@ impl Storm {
         });
         if let Some(number) = done {
             self.seen.insert(number);
-            self.count("seen near");
+            self.note("seen near", number);
         }
     }
 
     fn delete_near(&mut self) {
-        if let Some(number) = self.with_near(true, |path| std::fs::remove_file(path)) {
-            self.messages[number].1 = false;
-            self.count("deleted near");
+        let chosen = self.to_delete(Side::Near);
+        if let Some(number) = self.with_near(chosen, |path| std::fs::remove_file(path)) {
+            self.messages[number].is_there = false;
+            self.note("deleted near", number);
         }
     }
 
-    fn count(&mut self, change: &'static str) {
+    fn note(&mut self, change: &'static str, number: usize) {
         *self.changes.entry(change).or_default() += 1;
+        self.history.push(format!("{number} {change}"));
+    }
+
+    /// What was done while this message was there.
+    fn history(&self, numbers: &[&usize]) -> String {
+        let is_about = |line: &&String| {
+            let number = line.split(' ').next().and_then(|number| number.parse().ok());
+            number.is_none_or(|number: usize| numbers.contains(&&number))
+        };
+        let lines: Vec<&str> = self.history.iter().filter(is_about).map(String::as_str).collect();
+        lines.join("; ")
     }
 
     fn change(&mut self) {
@@ -318,7 +358,10 @@ impl Storm {
             let far = Storm::found(&self.dovecot.maildir("alice", folder));
             let near = Storm::found(&self.near(folder));
             let wanted: BTreeSet<usize> = (0..self.messages.len())
-                .filter(|number| self.messages[*number] == (folder, true))
+                .filter(|number| {
+                    let message = &self.messages[*number];
+                    message.folder == folder && message.is_there
+                })
                 .collect();
             for (side, found) in [("far", &far), ("near", &near)] {
                 let there: BTreeSet<usize> = found.keys().copied().collect();
@@ -328,7 +371,8 @@ impl Storm {
                     found.iter().filter(|(_, copies)| copies.len() > 1).map(|(n, _)| n).collect();
                 assert!(
                     lost.is_empty() && undead.is_empty() && twice.is_empty(),
-                    "{folder}, {side}: lost {lost:?}, undead {undead:?}, twice {twice:?}\n{run}"
+                    "{folder}, {side}: lost {lost:?}, undead {undead:?}, twice {twice:?}\n{}\n{run}",
+                    self.history(&[lost.as_slice(), &undead, &twice].concat())
                 );
             }
             for number in wanted {
@@ -354,6 +398,8 @@ fn sync_killed_while_both_sides_change() {
         other,
         random: seed(test, 2),
         messages: Vec::new(),
+        settled: 0,
+        history: Vec::new(),
         flagged: BTreeSet::new(),
         seen: BTreeSet::new(),
         changes: BTreeMap::new(),
@@ -396,12 +442,23 @@ fn sync_killed_while_both_sides_change() {
         running.kill();
         let run = running.wait(PATIENCE);
         match run.code {
-            None => kills += 1,
+            None => {
+                kills += 1;
+                storm.history.push(format!("killed {rounds}"));
+            }
             Some(0) => {
                 ended += 1;
                 usual = usual.min(run.elapsed);
+                storm.history.push(format!("ended {rounds}"));
             }
             Some(_) => panic!("round {rounds}:\n{run}"),
+        }
+        if rounds % 8 == 0 {
+            // Now and then one is let live, and does not leave anything.
+            let count = storm.messages.len();
+            storm.sync().run().success();
+            storm.settled = count;
+            storm.history.push(format!("settled {rounds}"));
         }
     }
     // A run that nobody kills while both sides change.
@@ -418,7 +475,7 @@ fn sync_killed_while_both_sides_change() {
     let result = again.json_lines().pop().unwrap_or_default();
     assert_eq!((&result["far"], &result["near"]), (&nothing, &nothing), "{again}");
     storm.check(&again);
-    let there = storm.messages.iter().filter(|(_, is_there)| *is_there).count();
+    let there = storm.messages.iter().filter(|message| message.is_there).count();
     eprintln!(
         "{test}: {kills} kills, {ended} runs to the end, {} messages, {there} of them left, {:?}",
         storm.messages.len(),
