@@ -61,7 +61,7 @@ impl Dirs {
             let path = path.join(name);
             let opened = match File::open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && name != "cur" => {
-                    create_folder(&path).and_then(|()| File::open(&path))
+                    create_folder(&path, Durability::Durable).and_then(|()| File::open(&path))
                 }
                 other => other,
             };
@@ -82,15 +82,16 @@ impl Dirs {
 
 /// Makes a Maildir, `cur` last: what has a `cur` is whole.
 pub(super) fn create(path: &Path, durability: Durability) -> Result<()> {
+    create_folder(path, durability).map_err(|error| Error::file(path, error))?;
     for name in ["tmp", "new", "cur"] {
         let path = path.join(name);
-        create_folder(&path).map_err(|error| Error::file(&path, error))?;
+        // All three are flushed together.
+        create_folder(&path, Durability::Fast).map_err(|error| Error::file(&path, error))?;
     }
     if durability == Durability::Durable {
-        for folder in [Some(path), path.parent()].into_iter().flatten() {
-            if !folder.as_os_str().is_empty() {
-                durable::flush_folder_at(folder).map_err(|error| Error::file(folder, error))?;
-            }
+        // The folder itself again: who made it may have been killed before it was flushed.
+        for folder in [path, durable::parent(path)] {
+            durable::flush_folder_at(folder).map_err(|error| Error::file(folder, error))?;
         }
     }
     Ok(())
