@@ -48,6 +48,13 @@ pub struct Args {
     #[arg(long, value_name = "PRESET", default_value = "valid")]
     pub tls: Preset,
 
+    /// Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable
+    ///
+    /// In any case, as CONDSTORE,IDLE,PIPELINING,UIDL; AUTH=PLAIN is one mechanism, AUTH all of
+    /// them. SMTP and POP3 refuse what they do not list, IMAP does it all the same.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub hide: Vec<String>,
+
     /// Let passwords cross connections without TLS
     #[arg(long)]
     pub allow_cleartext: bool,
@@ -89,5 +96,7 @@ Examples:
     pillarbox serve-test -- sh examples/tour.sh
   A shell to look around in (pillarbox fetch alice, curl $IMAPS_URL ...):
     pillarbox serve-test -- sh -c 'curl -s -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
+  A server that is older than it is:
+    pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
   Meet an expired certificate:
     pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";

@@ -10,9 +10,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::args::Args;
 use super::certificates::{Certificates, system_roots_pem};
 use super::environment::{Facts, Scratch};
+use super::hidden;
 use super::listeners::Listeners;
 use super::seed;
-use super::service::{Parts, Services};
+use super::service::{Parts, Services, mechanisms};
 use super::users::Users;
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
@@ -43,6 +44,9 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let default =
         [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
     let named = if args.users.is_empty() { default.to_vec() } else { args.users.clone() };
+    if let Some(name) = hidden::unknown(&args.hide, &mechanisms()) {
+        return Err(Failure::usage(format!("--hide {name}: no server here lists that")).into());
+    }
     if !args.listen.is_loopback() {
         report::warning(
             "a test server listens beyond this machine: anybody who reaches it can use it",
@@ -72,6 +76,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         users,
         acceptor: certificates.acceptor.clone(),
         allow_cleartext: args.allow_cleartext,
+        hidden: args.hide.clone(),
         transcript: transcript(&args)?,
         redactor,
     });

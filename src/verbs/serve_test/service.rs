@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::hidden;
 use super::listeners::{Kind, Protocol};
 use super::users::{Drops, Post, Users, logins};
 use crate::imap;
@@ -31,6 +32,15 @@ pub struct Services {
     start: Instant,
 }
 
+/// The mechanisms of AUTH, by their IANA names.
+pub fn mechanisms() -> Vec<&'static str> {
+    Mechanism::ALL
+        .iter()
+        .filter(|mechanism| **mechanism != Mechanism::Anonymous)
+        .map(|mechanism| mechanism.name())
+        .collect()
+}
+
 /// What the services are made of.
 pub struct Parts {
     /// The server's name.
@@ -41,6 +51,8 @@ pub struct Parts {
     pub acceptor: Acceptor,
     /// Passwords may cross in the clear.
     pub allow_cleartext: bool,
+    /// Capabilities that are not told.
+    pub hidden: Vec<String>,
     /// Who listens to the dialogues.
     pub transcript: Option<Rc<dyn Transcript>>,
     /// Secrets to blot out of them.
@@ -50,14 +62,11 @@ pub struct Parts {
 impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts) -> Rc<Self> {
-        let mechanisms: Vec<&str> = Mechanism::ALL
-            .iter()
-            .filter(|mechanism| **mechanism != Mechanism::Anonymous)
-            .map(|mechanism| mechanism.name())
-            .collect();
+        let mechanisms = mechanisms();
         let service = |mode| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
+            hidden::smtp(&mut settings, &parts.hidden);
             smtp::server::Service {
                 settings: Rc::new(settings),
                 delivery: Rc::new(Post(parts.users.clone())),
@@ -74,6 +83,7 @@ impl Services {
                 settings: imap::server::Settings {
                     host: parts.host.clone(),
                     allow_cleartext: parts.allow_cleartext,
+                    hidden: parts.hidden.clone(),
                     ..imap::server::Settings::default()
                 },
             }),
@@ -81,6 +91,7 @@ impl Services {
             pop: {
                 let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
                 settings.allow_cleartext = parts.allow_cleartext;
+                hidden::pop(&mut settings, &parts.hidden);
                 pop::server::Service {
                     settings: Rc::new(settings),
                     maildrops: Rc::new(Drops(parts.users.clone())),
