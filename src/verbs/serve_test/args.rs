@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::certificates::Preset;
+use super::faults::Rule;
 use super::listeners::Port;
 
 /// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
@@ -55,6 +56,28 @@ pub struct Args {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub hide: Vec<String>,
 
+    /// Disturb what matches, as 'rcpt to:/full/ => 452 4.2.2 full'; repeatable
+    ///
+    /// `[smtp|submission|lmtp|imap|pop3] COMMAND [ARGUMENT] [#N] => EFFECT[, EFFECT...]`
+    ///
+    /// COMMAND is a verb, `*` for any, `.` for the end of message data, or `greeting`. ARGUMENT
+    /// is a part of what follows it, in any case, or a /regular expression/, or one behind the
+    /// other. `#3` is the third match alone, `#3+` from there on, `%10` ten of a hundred.
+    ///
+    /// EFFECT is `delay 3s`, `drop after 512` (octets), `throttle 100/s`, `garble`, `close`,
+    /// `stall`, or the server's answer: `452 4.2.2 full`, `-ERR [SYS/TEMP] later`,
+    /// `NO [UNAVAILABLE] later`, `BYE gone`, or `reply` and any line. An answer comes last.
+    /// The first rule whose turn it is decides; matches are counted over all connections.
+    ///
+    /// Without a rule, addresses in MAIL and RCPT ask for faults: 550-5.1.1@fault.test,
+    /// delay-3s@fault.test (its mail is the first user's), close@fault.test, stall@fault.test.
+    #[arg(long = "fault", value_name = "RULE")]
+    pub faults: Vec<Rule>,
+
+    /// What faults leave to chance comes out as in an earlier run with this number
+    #[arg(long, value_name = "N", requires = "faults")]
+    pub seed: Option<u64>,
+
     /// Let passwords cross connections without TLS
     #[arg(long)]
     pub allow_cleartext: bool,
@@ -98,5 +121,7 @@ Examples:
     pillarbox serve-test -- sh -c 'curl -s -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
   A server that is older than it is:
     pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
+  Every recipient refused:
+    pillarbox serve-test --fault 'rcpt => 550 5.1.1 no' -- sh -c '! pillarbox send --to a@b.test --body x'
   Meet an expired certificate:
     pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";

@@ -6,6 +6,7 @@
 mod args;
 pub mod certificates;
 mod environment;
+mod faults;
 mod hidden;
 mod listeners;
 mod run;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::args::Args;
 use super::certificates::{Certificates, system_roots_pem};
 use super::environment::{Facts, Scratch};
+use super::faults::{Faults, Rule, random_seed};
 use super::hidden;
 use super::listeners::Listeners;
 use super::seed;
@@ -77,6 +78,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         acceptor: certificates.acceptor.clone(),
         allow_cleartext: args.allow_cleartext,
         hidden: args.hide.clone(),
+        faults: faults(&args),
         transcript: transcript(&args)?,
         redactor,
     });
@@ -103,6 +105,18 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         return Ok(Ended::Own(Exit::Ok));
     }
     command(&args, &facts, &mut signals).await
+}
+
+/// The rules; a seed that nobody gave is told, so that it can be given.
+fn faults(args: &Args) -> Rc<Faults> {
+    let seed = args.seed.unwrap_or_else(|| {
+        let seed = random_seed();
+        if args.faults.iter().any(Rule::is_random) {
+            report::note(&format!("faults left to chance: --seed {seed} has them again"));
+        }
+        seed
+    });
+    Faults::new(&args.faults, seed)
 }
 
 fn transcript(args: &Args) -> Result<Option<Rc<dyn Transcript>>> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::faults::Faults;
 use super::hidden;
 use super::listeners::{Kind, Protocol};
 use super::users::{Drops, Post, Users, logins};
@@ -26,6 +27,7 @@ pub struct Services {
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
     acceptor: Acceptor,
+    faults: Rc<Faults>,
     transcript: Option<Rc<dyn Transcript>>,
     redactor: Rc<Redactor>,
     connections: Cell<u32>,
@@ -53,6 +55,8 @@ pub struct Parts {
     pub allow_cleartext: bool,
     /// Capabilities that are not told.
     pub hidden: Vec<String>,
+    /// What disturbs connections.
+    pub faults: Rc<Faults>,
     /// Who listens to the dialogues.
     pub transcript: Option<Rc<dyn Transcript>>,
     /// Secrets to blot out of them.
@@ -99,6 +103,7 @@ impl Services {
                 }
             },
             acceptor: parts.acceptor.clone(),
+            faults: parts.faults,
             transcript: parts.transcript,
             redactor: parts.redactor,
             connections: Cell::new(0),
@@ -128,15 +133,16 @@ impl Services {
             return;
         }
         let peer = smtp::server::Peer { address, ..smtp::server::Peer::default() };
+        let hook = self.faults.hook(kind.protocol);
         // An error ends one connection, and the next client does not care.
         let _ = match kind.protocol {
-            Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, None).await,
-            Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, None).await,
-            Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
-            Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
+            Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, hook).await,
+            Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, hook).await,
+            Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, hook).await,
+            Protocol::Pop => pop::server::serve(wire, &self.pop, hook).await,
             Protocol::Imap => {
                 let secrets = |subject: Option<&str>| logins(&self.users, subject);
-                imap::server::serve(wire, self.imap.clone(), &secrets, None).await
+                imap::server::serve(wire, self.imap.clone(), &secrets, hook).await
             }
         };
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
+use super::faults::is_delayed;
 use crate::base::date::Zoned;
 use crate::base::secret::Secret;
 use crate::pop::server::{Maildrops, Unavailable};
@@ -126,7 +127,7 @@ impl Users {
         known
             .or_else(|| self.any.then(|| self.add(plain, None)))
             .or_else(|| self.mail(self.catch_all.as_deref()?))
-            .or_else(|| to.is_postmaster().then(first).flatten())
+            .or_else(|| (to.is_postmaster() || is_delayed(&address)).then(first).flatten())
     }
 }
 
