@@ -122,6 +122,6 @@ Examples:
   A server that is older than it is:
     pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
   Every recipient refused:
-    pillarbox serve-test --fault 'rcpt => 550 5.1.1 no' -- sh -c '! pillarbox send --to a@b.test --body x'
+    pillarbox serve-test --fault 'rcpt => 550' -- sh -c '! pillarbox send --to a@b.t --body x'
   Meet an expired certificate:
     pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";
