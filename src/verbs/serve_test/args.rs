@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::certificates::Preset;
+use super::expect::Expectation;
 use super::faults::Rule;
 use super::listeners::Port;
 
@@ -78,6 +79,15 @@ pub struct Args {
     #[arg(long, value_name = "N", requires = "faults")]
     pub seed: Option<u64>,
 
+    /// Mail that has to have come in the end; repeatable
+    ///
+    /// A query as of `search` (`to:` and `from:` find the envelope's addresses too), and
+    /// between its terms `count:N` or `count:N..M` (default: at least one), `never`, and
+    /// `within:5s`: how long after the end of CMD it may still come. What is not met is
+    /// explained on standard error, and the exit code is 1 unless CMD gave another.
+    #[arg(long = "expect", value_name = "EXPR")]
+    pub expectations: Vec<Expectation>,
+
     /// Let passwords cross connections without TLS
     #[arg(long)]
     pub allow_cleartext: bool,
@@ -119,6 +129,9 @@ Examples:
     pillarbox serve-test -- sh examples/tour.sh
   A shell to look around in (pillarbox fetch alice, curl $IMAPS_URL ...):
     pillarbox serve-test -- sh -c 'curl -s -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
+  Assert what a program sends:
+    pillarbox serve-test --expect 'to:bob subject:/^Hi/ count:1 within:5s' -- \\
+      pillarbox send --to bob@example.test --subject 'Hi Bob' --body x
   A server that is older than it is:
     pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
   Every recipient refused:

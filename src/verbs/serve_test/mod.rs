@@ -3,9 +3,11 @@
 //! The protocols are their own modules'; here are the sockets, the users, the throwaway
 //! certificates, and the command that all of it is wrapped around.
 
+mod accepted;
 mod args;
 pub mod certificates;
 mod environment;
+mod expect;
 mod faults;
 mod hidden;
 mod listeners;

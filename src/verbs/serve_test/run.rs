@@ -7,9 +7,11 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::accepted::Log;
 use super::args::Args;
 use super::certificates::{Certificates, system_roots_pem};
 use super::environment::{Facts, Scratch};
+use super::expect::{Expectation, settle};
 use super::faults::{Faults, Rule, random_seed};
 use super::hidden;
 use super::listeners::Listeners;
@@ -72,12 +74,14 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     for path in &args.seed_mail {
         seed::mail(&users, path, context).await?;
     }
+    let log = Log::new();
     let services = Services::new(Parts {
         host: "localhost".into(),
         users,
         acceptor: certificates.acceptor.clone(),
         allow_cleartext: args.allow_cleartext,
         hidden: args.hide.clone(),
+        log: log.clone(),
         faults: faults(&args),
         transcript: transcript(&args)?,
         redactor,
@@ -100,11 +104,38 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     if args.command.is_empty() || args.ready_fd.is_some() {
         tell_ready(&facts, args.ready_fd)?;
     }
-    if args.command.is_empty() {
+    let ended = if args.command.is_empty() {
         signals.next().await;
-        return Ok(Ended::Own(Exit::Ok));
+        Ended::Own(Exit::Ok)
+    } else {
+        command(&args, &facts, &mut signals).await?
+    };
+    let is_met = expected(&args.expectations, &log, &mut signals).await;
+    Ok(match ended {
+        Ended::Own(Exit::Ok) | Ended::Command(0) if !is_met => Ended::Own(Exit::None),
+        ended => ended,
+    })
+}
+
+/// Waits for what is expected, explains what is not met, and tells whether all is. A signal
+/// ends the waiting.
+async fn expected(expectations: &[Expectation], log: &Log, signals: &mut Signals) -> bool {
+    tokio::select! {
+        () = settle(expectations, log) => {}
+        _ = signals.next() => {}
     }
-    command(&args, &facts, &mut signals).await
+    let mut is_met = true;
+    for lines in expectations.iter().filter_map(|expectation| expectation.unmet(log)) {
+        is_met = false;
+        let mut lines = lines.into_iter();
+        if let Some(verdict) = lines.next() {
+            report::error(&[verdict], None);
+        }
+        for line in lines {
+            report::note(&line);
+        }
+    }
+    is_met
 }
 
 /// The rules; a seed that nobody gave is told, so that it can be given.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::accepted::Log;
 use super::faults::Faults;
 use super::hidden;
 use super::listeners::{Kind, Protocol};
@@ -55,6 +56,8 @@ pub struct Parts {
     pub allow_cleartext: bool,
     /// Capabilities that are not told.
     pub hidden: Vec<String>,
+    /// What came.
+    pub log: Rc<Log>,
     /// What disturbs connections.
     pub faults: Rc<Faults>,
     /// Who listens to the dialogues.
@@ -67,20 +70,24 @@ impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts) -> Rc<Self> {
         let mechanisms = mechanisms();
-        let service = |mode| {
+        let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
             hidden::smtp(&mut settings, &parts.hidden);
             smtp::server::Service {
                 settings: Rc::new(settings),
-                delivery: Rc::new(Post(parts.users.clone())),
+                delivery: Rc::new(Post {
+                    users: parts.users.clone(),
+                    log: parts.log.clone(),
+                    protocol,
+                }),
                 acceptor: Some(parts.acceptor.clone()),
             }
         };
         Rc::new(Self {
-            smtp: service(smtp::server::Mode::Smtp),
-            submission: service(smtp::server::Mode::Submission),
-            lmtp: service(smtp::server::Mode::Lmtp),
+            smtp: service(smtp::server::Mode::Smtp, "smtp"),
+            submission: service(smtp::server::Mode::Submission, "submission"),
+            lmtp: service(smtp::server::Mode::Lmtp, "lmtp"),
             imap: Rc::new(imap::server::Server {
                 accounts: parts.users.clone(),
                 acceptor: Some(parts.acceptor.clone()),

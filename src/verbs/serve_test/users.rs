@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
+use super::accepted::{Arrival, Log};
 use super::faults::is_delayed;
 use crate::base::date::Zoned;
 use crate::base::secret::Secret;
@@ -173,13 +174,20 @@ impl crate::imap::server::Accounts for Users {
     }
 }
 
-/// Puts mail into mailboxes.
-pub struct Post(pub Rc<Users>);
+/// Puts mail into mailboxes, and into the log.
+pub struct Post {
+    /// Whose mailboxes.
+    pub users: Rc<Users>,
+    /// What came.
+    pub log: Rc<Log>,
+    /// `smtp`, `submission` or `lmtp`.
+    pub protocol: &'static str,
+}
 
 #[async_trait(?Send)]
 impl Delivery for Post {
     fn recipient(&self, _: &Peer, to: &ForwardPath) -> Result<(), Reply> {
-        match self.0.of_recipient(to) {
+        match self.users.of_recipient(to) {
             Some(_) => Ok(()),
             None => Err(Reply::enhanced(550, (5, 1, 1), "no such user here")),
         }
@@ -187,13 +195,13 @@ impl Delivery for Post {
 
     async fn deliver(&self, envelope: Envelope, mut message: Message) -> Vec<Reply> {
         let id = {
-            let mut count = self.0.deliveries.borrow_mut();
+            let mut count = self.users.deliveries.borrow_mut();
             *count += 1;
-            format!("{:x}-{count}", self.0.uid_validity)
+            format!("{:x}-{count}", self.users.uid_validity)
         };
         let date: Zoned = crate::open::now();
         let return_path = format!("Return-Path: <{}>\r\n", envelope.from);
-        let trace = envelope.received(&self.0.host, &id, &date.message());
+        let trace = envelope.received(&self.users.host, &id, &date.message());
         let mut octets = Vec::with_capacity(
             return_path.len() + trace.len() + usize::try_from(message.octets()).unwrap_or_default(),
         );
@@ -212,7 +220,8 @@ impl Delivery for Post {
         }
         let octets: std::sync::Arc<[u8]> = octets.into();
         let received = Received { seconds: date.seconds, offset_seconds: date.offset_seconds };
-        envelope
+        let mut recipients = Vec::new();
+        let replies = envelope
             .recipients
             .iter()
             .map(|(to, _)| {
@@ -221,16 +230,29 @@ impl Delivery for Post {
                     received: Some(received),
                     octets: octets.clone(),
                 };
-                match self.0.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
-                    Some(()) => Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}")),
+                match self.users.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
+                    Some(()) => {
+                        recipients.push(to.to_string());
+                        Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}"))
+                    }
                     None => Reply::enhanced(550, (5, 1, 1), "no such user here any more"),
                 }
             })
-            .collect()
+            .collect();
+        if !recipients.is_empty() {
+            self.log.add(Arrival {
+                protocol: self.protocol,
+                user: envelope.peer.user,
+                from: envelope.from.to_string(),
+                recipients,
+                octets,
+            });
+        }
+        replies
     }
 
     fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
-        Some(logins(&self.0, subject))
+        Some(logins(&self.users, subject))
     }
 }
 
