@@ -2,11 +2,12 @@
 //! went to and whatever clients do to those.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::message::facts::{Facts, Header};
@@ -79,9 +80,49 @@ impl Accepted {
         }
     }
 
+    /// What lists tell of it.
+    pub fn told(&self) -> Told {
+        Told {
+            id: self.id,
+            time: self.time.to_string(),
+            protocol: self.protocol.to_owned(),
+            user: self.user.clone(),
+            from: self.from.clone(),
+            to: self.recipients.clone(),
+            subject: self.header().subject().map(str::to_owned),
+            message_id: self.header().message_id(),
+            size: self.octets.len() as u64,
+        }
+    }
+}
+
+/// What lists and waits tell of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Counts from 1.
+    pub id: u64,
+    /// When it was taken, by RFC 3339.
+    pub time: String,
+    /// `smtp`, `submission` or `lmtp`.
+    pub protocol: String,
+    /// Who had logged in.
+    pub user: Option<String>,
+    /// The reverse-path; empty when it is null.
+    pub from: String,
+    /// The recipients that it went to.
+    pub to: Vec<String>,
+    /// The subject, decoded.
+    pub subject: Option<String>,
+    /// The Message-ID without its angle brackets.
+    pub message_id: Option<String>,
+    /// Octets, with the fields that the server added.
+    pub size: u64,
+}
+
+impl Told {
     /// The message in one line.
     pub fn summary(&self) -> String {
-        let to: Vec<String> = self.recipients.iter().map(|to| format!("<{to}>")).collect();
+        let to: Vec<String> = self.to.iter().map(|to| format!("<{to}>")).collect();
         let user = self.user.as_ref().map(|user| format!(" by {user}")).unwrap_or_default();
         format!(
             "#{} {}{user} from <{}> to {}: {}",
@@ -89,7 +130,7 @@ impl Accepted {
             self.protocol,
             self.from,
             to.join(" "),
-            self.header().subject().unwrap_or("(no subject)")
+            self.subject.as_deref().unwrap_or("(no subject)")
         )
     }
 }
@@ -132,6 +173,8 @@ pub struct Log {
     kept_octets: Cell<usize>,
     most_octets: usize,
     has_forgotten: Cell<bool>,
+    /// Those that no wait is given any more.
+    taken: RefCell<BTreeSet<u64>>,
     changes: watch::Sender<u64>,
 }
 
@@ -147,6 +190,7 @@ impl Log {
             kept_octets: Cell::new(0),
             most_octets,
             has_forgotten: Cell::new(false),
+            taken: RefCell::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -170,6 +214,7 @@ impl Log {
         while self.kept_octets.get() > self.most_octets && kept.len() > 1 {
             let Some(oldest) = kept.pop_front() else { break };
             self.kept_octets.set(self.kept_octets.get() - oldest.octets.len());
+            self.taken.borrow_mut().remove(&oldest.id);
             if !self.has_forgotten.replace(true) {
                 report::warning("so much mail came that the oldest is no longer looked at");
             }
@@ -186,6 +231,25 @@ impl Log {
     /// Wakes at every message; the value is the number of the newest.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// The newest message that was not taken and the query asks for.
+    pub fn newest(&self, expr: &Expr) -> Option<Rc<Accepted>> {
+        let mut all = self.all();
+        all.retain(|message| !self.taken.borrow().contains(&message.id));
+        all.into_iter().rev().find(|message| message.matches(expr))
+    }
+
+    /// Keeps a message from being the [`Log::newest`] again.
+    pub fn take(&self, id: u64) {
+        self.taken.borrow_mut().insert(id);
+    }
+
+    /// Forgets all messages; numbers go on.
+    pub fn clear(&self) {
+        self.kept.borrow_mut().clear();
+        self.kept_octets.set(0);
+        self.taken.borrow_mut().clear();
     }
 
     /// How many messages the query asks for.
@@ -241,7 +305,7 @@ pub mod tests {
             assert_eq!(log.count(&query(text)), count, "{text}");
         }
         assert_eq!(
-            log.all()[0].summary(),
+            log.all()[0].told().summary(),
             "#1 smtp from <app@example.test> to <bob@example.test> <carol@example.test>: Welcome"
         );
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::certificates::Preset;
+use super::client::Control;
 use super::expect::Expectation;
 use super::faults::Rule;
 use super::listeners::Port;
@@ -16,8 +17,16 @@ use super::listeners::Port;
 /// passed on. Without, one line of JSON on standard output says which ports are ready, and the
 /// servers run until they are interrupted. Mail is kept in memory.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
+    // What to ask a server that runs already.
+    #[command(subcommand)]
+    pub control: Option<Control>,
+
     /// A user with a mailbox; repeatable (default: alice:secret and bob:secret)
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = user)]
     pub users: Vec<(String, String)>,
@@ -132,6 +141,10 @@ Examples:
   Assert what a program sends:
     pillarbox serve-test --expect 'to:bob subject:/^Hi/ count:1 within:5s' -- \\
       pillarbox send --to bob@example.test --subject 'Hi Bob' --body x
+  Follow the link that a program sends:
+    pillarbox serve-test -- sh -c 'pillarbox send --to bob@example.test \\
+      --subject Hi --body https://example.test/x?y=1 && \\
+      pillarbox serve-test wait --to bob --extract link'
   A server that is older than it is:
     pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
   Every recipient refused:

@@ -209,7 +209,7 @@ impl Expectation {
         };
         let mut lines = vec![format!("not as expected: {self}: {came}, not {}", self.wanted())];
         for message in matching.iter().take(SHOWN) {
-            lines.push(format!("+ {}", message.summary()));
+            lines.push(format!("+ {}", message.told().summary()));
         }
         if standing == Standing::Exceeded {
             lines.extend(left_out(matching.len()));
@@ -223,7 +223,7 @@ impl Expectation {
             others.into_iter().map(|message| (self.lacking(message), &**message)).collect();
         others.sort_by_key(|(lacking, message)| (lacking.len(), std::cmp::Reverse(message.id)));
         for (lacking, message) in others.iter().take(SHOWN) {
-            lines.push(format!("- {}", message.summary()));
+            lines.push(format!("- {}", message.told().summary()));
             lines.push(format!("    is not {}", lacking.join(", nor ")));
         }
         lines.extend(left_out(others.len()));

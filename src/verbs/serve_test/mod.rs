@@ -6,8 +6,11 @@
 mod accepted;
 mod args;
 pub mod certificates;
+mod client;
+mod control;
 mod environment;
 mod expect;
+mod extract;
 mod faults;
 mod hidden;
 mod listeners;

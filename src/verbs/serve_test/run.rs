@@ -6,10 +6,13 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::accepted::Log;
 use super::args::Args;
 use super::certificates::{Certificates, system_roots_pem};
+use super::client;
+use super::control::Control;
 use super::environment::{Facts, Scratch};
 use super::expect::{Expectation, settle};
 use super::faults::{Faults, Rule, random_seed};
@@ -33,11 +36,14 @@ pub enum Ended {
     Command(u8),
 }
 
-/// Serves until the command ends, or a signal comes.
+/// Serves until the command ends, or a signal comes; or asks a server that runs already.
 ///
 /// # Errors
 /// Whatever keeps the servers or the command from starting.
 pub async fn run(args: Args, context: &Context) -> Result<Ended> {
+    if let Some(control) = &args.control {
+        return client::run(control).map(Ended::Own);
+    }
     let local = tokio::task::LocalSet::new();
     local.run_until(serve(args, context)).await
 }
@@ -75,6 +81,9 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         seed::mail(&users, path, context).await?;
     }
     let log = Log::new();
+    let stop = Rc::new(Notify::new());
+    let control = scratch.path().join("control.sock");
+    Control { log: log.clone(), users: users.clone(), stop: stop.clone() }.listen(&control)?;
     let services = Services::new(Parts {
         host: "localhost".into(),
         users,
@@ -94,13 +103,14 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         users: &named,
         domain: &args.domain,
         lmtp: &lmtp,
+        control: &control,
         authority: &authority,
         bundle: &bundle,
         config: &config,
     };
     scratch.write("config.toml", &facts.configuration())?;
     listeners.serve(&services);
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(stop)?;
     if args.command.is_empty() || args.ready_fd.is_some() {
         tell_ready(&facts, args.ready_fd)?;
     }
@@ -233,11 +243,14 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// Somebody asks for the end over the control socket.
+    stop: Rc<Notify>,
 }
 
 impl Signals {
-    fn new() -> Result<Self> {
+    fn new(stop: Rc<Notify>) -> Result<Self> {
         Ok(Self {
+            stop,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
@@ -248,6 +261,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.terminate.recv() => SignalKind::terminate(),
+            () = self.stop.notified() => SignalKind::terminate(),
             _ = self.hangup.recv() => SignalKind::hangup(),
         }
     }

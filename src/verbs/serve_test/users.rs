@@ -15,7 +15,7 @@ use crate::sasl::Secrets;
 use crate::smtp::server::{Delivery, Envelope, Message, Peer};
 use crate::smtp::syntax::path::ForwardPath;
 use crate::smtp::syntax::reply::Reply;
-use crate::store::memory::{Account, Memory, NewMessage, Shared};
+use crate::store::memory::{Account, MailboxId, Memory, NewMessage, Shared};
 use crate::store::{
     self, Body as _, Deleted, Flags, Id, Listed, Received, Sink, Spool, Store as _, What,
 };
@@ -102,6 +102,24 @@ impl Users {
             .iter()
             .map(|(name, user)| (name.clone(), user.mail.clone()))
             .collect()
+    }
+
+    /// Empties every mailbox, and tells how many messages went.
+    pub fn clear(&self) -> u64 {
+        let mut gone = 0;
+        for (_, mail) in self.all() {
+            let mut mail = mail.borrow_mut();
+            let all: Vec<(MailboxId, Vec<u32>)> = mail
+                .mailboxes()
+                .map(|(_, mailbox)| {
+                    (mailbox.id(), mailbox.messages().iter().map(|message| message.uid).collect())
+                })
+                .collect();
+            for (mailbox, uids) in all {
+                gone += mail.expunge(mailbox, &uids).map_or(0, |uids| uids.len() as u64);
+            }
+        }
+        gone
     }
 
     /// A name as it is kept: in lower case, and without a domain unless the user has one.
