@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::message::facts::{Facts, Header};
@@ -175,6 +176,7 @@ pub struct Log {
     has_forgotten: Cell<bool>,
     /// Those that no wait is given any more.
     taken: RefCell<BTreeSet<u64>>,
+    listeners: RefCell<Vec<UnboundedSender<Rc<Accepted>>>>,
     changes: watch::Sender<u64>,
 }
 
@@ -191,6 +193,7 @@ impl Log {
             most_octets,
             has_forgotten: Cell::new(false),
             taken: RefCell::default(),
+            listeners: RefCell::default(),
             changes: watch::Sender::new(0),
         }
     }
@@ -201,7 +204,7 @@ impl Log {
         let id = *self.changes.borrow() + 1;
         self.kept_octets.set(self.kept_octets.get() + octets.len());
         let mut kept = self.kept.borrow_mut();
-        kept.push_back(Rc::new(Accepted {
+        let message = Rc::new(Accepted {
             id,
             time: Timestamp::now(),
             protocol,
@@ -210,7 +213,12 @@ impl Log {
             recipients,
             octets,
             header: OnceCell::new(),
-        }));
+        });
+        for listener in self.listeners.borrow().iter() {
+            // One that listens no more misses nothing.
+            let _ = listener.send(message.clone());
+        }
+        kept.push_back(message);
         while self.kept_octets.get() > self.most_octets && kept.len() > 1 {
             let Some(oldest) = kept.pop_front() else { break };
             self.kept_octets.set(self.kept_octets.get() - oldest.octets.len());
@@ -226,6 +234,18 @@ impl Log {
     /// Those that are remembered, the oldest first.
     pub fn all(&self) -> Vec<Rc<Accepted>> {
         self.kept.borrow().iter().cloned().collect()
+    }
+
+    /// Gives every message from now on, and its end after [`Log::end`].
+    pub fn listen(&self) -> UnboundedReceiver<Rc<Accepted>> {
+        let (sender, receiver) = unbounded_channel();
+        self.listeners.borrow_mut().push(sender);
+        receiver
+    }
+
+    /// Tells the listeners that they have heard all.
+    pub fn end(&self) {
+        self.listeners.borrow_mut().clear();
     }
 
     /// Wakes at every message; the value is the number of the newest.

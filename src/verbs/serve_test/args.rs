@@ -97,6 +97,17 @@ pub struct Args {
     #[arg(long = "expect", value_name = "EXPR")]
     pub expectations: Vec<Expectation>,
 
+    /// Write each accepted message to standard output as a line of JSON
+    #[arg(long)]
+    pub emit: bool,
+
+    /// Run this for each accepted message, by `sh -c`, with the message on standard input
+    ///
+    /// One at a time. It finds what CMD finds in its environment, and `PILLARBOX_ID`,
+    /// `PILLARBOX_FROM` and `PILLARBOX_TO` (the recipients between blanks).
+    #[arg(long, value_name = "COMMAND")]
+    pub exec: Option<OsString>,
+
     /// Let passwords cross connections without TLS
     #[arg(long)]
     pub allow_cleartext: bool,

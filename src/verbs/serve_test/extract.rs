@@ -113,8 +113,12 @@ fn trimmed(link: &str) -> &str {
     loop {
         let shorter = link.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*']);
         let shorter = match shorter.chars().last() {
-            Some(')') if !shorter.contains('(') => &shorter[..shorter.len() - 1],
-            Some(']') if !shorter.contains('[') => &shorter[..shorter.len() - 1],
+            Some(')') if shorter.matches(')').count() > shorter.matches('(').count() => {
+                &shorter[..shorter.len() - 1]
+            }
+            Some(']') if shorter.matches(']').count() > shorter.matches('[').count() => {
+                &shorter[..shorter.len() - 1]
+            }
             _ => shorter,
         };
         if shorter.len() == link.len() {

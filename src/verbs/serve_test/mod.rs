@@ -14,6 +14,7 @@ mod extract;
 mod faults;
 mod hidden;
 mod listeners;
+mod pipes;
 mod run;
 mod seed;
 mod service;

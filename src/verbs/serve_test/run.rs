@@ -18,6 +18,7 @@ use super::expect::{Expectation, settle};
 use super::faults::{Faults, Rule, random_seed};
 use super::hidden;
 use super::listeners::Listeners;
+use super::pipes::Pipes;
 use super::seed;
 use super::service::{Parts, Services, mechanisms};
 use super::users::Users;
@@ -109,6 +110,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         config: &config,
     };
     scratch.write("config.toml", &facts.configuration())?;
+    let pipes = Pipes::start(&log, args.emit, args.exec.as_deref(), &facts.variables());
     listeners.serve(&services);
     let mut signals = Signals::new(stop)?;
     if args.command.is_empty() || args.ready_fd.is_some() {
@@ -121,6 +123,11 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         command(&args, &facts, &mut signals).await?
     };
     let is_met = expected(&args.expectations, &log, &mut signals).await;
+    log.end();
+    tokio::select! {
+        () = pipes.finish() => {}
+        _ = signals.next() => {}
+    }
     Ok(match ended {
         Ended::Own(Exit::Ok) | Ended::Command(0) if !is_met => Ended::Own(Exit::None),
         ended => ended,
