@@ -222,7 +222,7 @@ impl Storm {
     }
 
     /// A message that is still there, to be flagged.
-    fn to_flag(&mut self) -> Option<(usize, &'static str)> {
+    fn next_flag(&mut self) -> Option<(usize, &'static str)> {
         let number = self.random.below(self.messages.len());
         let message = &self.messages[number];
         (message.is_there && number % 5 != 4).then_some((number, message.folder))
@@ -230,7 +230,7 @@ impl Storm {
 
     /// A message that is still there, to be deleted on a side. A copy that nobody has written
     /// down yet is not deleted: who finds an intent and no copy has to make it once more.
-    fn to_delete(&mut self, side: Side) -> Option<(usize, &'static str)> {
+    fn next_deletion(&mut self, side: Side) -> Option<(usize, &'static str)> {
         let number = self.random.below(self.messages.len());
         let message = &self.messages[number];
         let may_go = message.side == side || number < self.settled;
@@ -238,7 +238,7 @@ impl Storm {
     }
 
     fn flag_far(&mut self) {
-        let Some((number, folder)) = self.to_flag() else { return };
+        let Some((number, folder)) = self.next_flag() else { return };
         self.other.select(folder);
         for uid in self.other.search(&format!("HEADER X-Number {}", mark(number))) {
             self.other.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Flagged)"));
@@ -248,7 +248,7 @@ impl Storm {
     }
 
     fn delete_far(&mut self) {
-        let Some((number, folder)) = self.to_delete(Side::Far) else { return };
+        let Some((number, folder)) = self.next_deletion(Side::Far) else { return };
         self.other.select(folder);
         for uid in self.other.search(&format!("HEADER X-Number {}", mark(number))) {
             self.other.command(&format!("UID STORE {uid} +FLAGS.SILENT (\\Deleted)"));
@@ -281,7 +281,7 @@ impl Storm {
     }
 
     fn see_near(&mut self) {
-        let chosen = self.to_flag();
+        let chosen = self.next_flag();
         let done = self.with_near(chosen, |path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let (unique, flags) = name.split_once(":2,").unwrap_or((&name, ""));
@@ -298,7 +298,7 @@ impl Storm {
     }
 
     fn delete_near(&mut self) {
-        let chosen = self.to_delete(Side::Near);
+        let chosen = self.next_deletion(Side::Near);
         if let Some(number) = self.with_near(chosen, |path| std::fs::remove_file(path)) {
             self.messages[number].is_there = false;
             self.note("deleted near", number);

@@ -43,8 +43,8 @@ pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Every manual page: file name and roff text. One for the program, one for each verb, and
-/// those that `pages` has for formats and languages.
+/// Every manual page: file name and roff text. One for the program, one for each verb and
+/// noun and for what those have below them, and those that `pages` has for formats and languages.
 ///
 /// # Errors
 /// When a page cannot be rendered: our bug.
@@ -54,15 +54,22 @@ pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut all = vec![("pillarbox.1".to_owned(), main_page(&command)?)];
     for verb in command.get_subcommands() {
         let name = format!("pillarbox-{}", verb.get_name());
-        let verb = verb.clone().name(name.clone()).display_name(name.clone());
-        let mut page = Vec::new();
-        clap_mangen::Man::new(verb).source(SOURCE).manual(MANUAL).render(&mut page)?;
-        all.push((format!("{name}.1"), page));
+        all.push(page_of(verb, &name)?);
+        for part in verb.get_subcommands() {
+            all.push(page_of(part, &format!("{name}-{}", part.get_name()))?);
+        }
     }
     for page in pages::ALL {
         all.push((page.file_name(), page.roff()));
     }
     Ok(all)
+}
+
+fn page_of(command: &clap::Command, name: &str) -> std::io::Result<(String, Vec<u8>)> {
+    let command = command.clone().name(name.to_owned()).display_name(name.to_owned());
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).source(SOURCE).manual(MANUAL).render(&mut page)?;
+    Ok((format!("{name}.1"), page))
 }
 
 /// The page of the program itself: its verbs, and what is common to all of them.

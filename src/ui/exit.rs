@@ -6,7 +6,7 @@
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// `search` found nothing; `probe` warns.
+    /// `search` found nothing; `probe` warns; mail that `serve-test` expected did not come.
     None = 1,
     /// `search` failed; `probe` found a fault.
     Two = 2,
@@ -57,7 +57,7 @@ pub enum Exit {
 /// The table as it stands in the man page: code and meaning.
 pub const TABLE: &[(&str, &str)] = &[
     ("0", "done"),
-    ("1", "search: nothing matched; probe: warnings"),
+    ("1", "search: nothing matched; probe: warnings; serve-test: an expectation was not met"),
     ("2", "search: error; probe: a fault was found"),
     ("3", "probe: cannot tell, or unusable arguments"),
     ("64", "usage"),

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::certificates::Preset;
+use super::client::Control;
+use super::expect::Expectation;
+use super::faults::Rule;
 use super::listeners::Port;
 
 /// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
@@ -14,8 +17,16 @@ use super::listeners::Port;
 /// passed on. Without, one line of JSON on standard output says which ports are ready, and the
 /// servers run until they are interrupted. Mail is kept in memory.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
+    // What to ask a server that runs already.
+    #[command(subcommand)]
+    pub control: Option<Control>,
+
     /// A user with a mailbox; repeatable (default: alice:secret and bob:secret)
     #[arg(long = "user", value_name = "NAME:PASSWORD", value_parser = user)]
     pub users: Vec<(String, String)>,
@@ -47,6 +58,55 @@ pub struct Args {
     /// How good the certificate is
     #[arg(long, value_name = "PRESET", default_value = "valid")]
     pub tls: Preset,
+
+    /// Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable
+    ///
+    /// In any case, as CONDSTORE,IDLE,PIPELINING,UIDL; AUTH=PLAIN is one mechanism, AUTH all of
+    /// them. SMTP and POP3 refuse what they do not list, IMAP does it all the same.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub hide: Vec<String>,
+
+    /// Disturb what matches, as 'rcpt to:/full/ => 452 4.2.2 full'; repeatable
+    ///
+    /// `[smtp|submission|lmtp|imap|pop3] COMMAND [ARGUMENT] [#N] => EFFECT[, EFFECT...]`
+    ///
+    /// COMMAND is a verb, `*` for any, `.` for the end of message data, or `greeting`. ARGUMENT
+    /// is a part of what follows it, in any case, or a /regular expression/, or one behind the
+    /// other. `#3` is the third match alone, `#3+` from there on, `%10` ten of a hundred.
+    ///
+    /// EFFECT is `delay 3s`, `drop after 512` (octets), `throttle 100/s`, `garble`, `close`,
+    /// `stall`, or the server's answer: `452 4.2.2 full`, `-ERR [SYS/TEMP] later`,
+    /// `NO [UNAVAILABLE] later`, `BYE gone`, or `reply` and any line. An answer comes last.
+    /// The first rule whose turn it is decides; matches are counted over all connections.
+    ///
+    /// Without a rule, addresses in MAIL and RCPT ask for faults: 550-5.1.1@fault.test,
+    /// delay-3s@fault.test (its mail is the first user's), close@fault.test, stall@fault.test.
+    #[arg(long = "fault", value_name = "RULE")]
+    pub faults: Vec<Rule>,
+
+    /// What faults leave to chance comes out as in an earlier run with this number
+    #[arg(long, value_name = "N", requires = "faults")]
+    pub seed: Option<u64>,
+
+    /// Mail that has to have come in the end; repeatable
+    ///
+    /// A query as of `search` (`to:` and `from:` find the envelope's addresses too), and
+    /// between its terms `count:N` or `count:N..M` (default: at least one), `never`, and
+    /// `within:5s`: how long after the end of CMD it may still come. What is not met is
+    /// explained on standard error, and the exit code is 1 unless CMD gave another.
+    #[arg(long = "expect", value_name = "EXPR")]
+    pub expectations: Vec<Expectation>,
+
+    /// Write each accepted message to standard output as a line of JSON
+    #[arg(long)]
+    pub emit: bool,
+
+    /// Run this for each accepted message, by `sh -c`, with the message on standard input
+    ///
+    /// One at a time. It finds what CMD finds in its environment, and `PILLARBOX_ID`,
+    /// `PILLARBOX_FROM` and `PILLARBOX_TO` (the recipients between blanks).
+    #[arg(long, value_name = "COMMAND")]
+    pub exec: Option<OsString>,
 
     /// Let passwords cross connections without TLS
     #[arg(long)]
@@ -89,5 +149,16 @@ Examples:
     pillarbox serve-test -- sh examples/tour.sh
   A shell to look around in (pillarbox fetch alice, curl $IMAPS_URL ...):
     pillarbox serve-test -- sh -c 'curl -s -u alice:secret \"$IMAPS_URL/INBOX\" -X NOOP'
+  Assert what a program sends:
+    pillarbox serve-test --expect 'to:bob subject:/^Hi/ count:1 within:5s' -- \\
+      pillarbox send --to bob@example.test --subject 'Hi Bob' --body x
+  Follow the link that a program sends:
+    pillarbox serve-test -- sh -c 'pillarbox send --to bob@example.test \\
+      --subject Hi --body https://example.test/x?y=1 && \\
+      pillarbox serve-test wait --to bob --extract link'
+  A server that is older than it is:
+    pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
+  Every recipient refused:
+    pillarbox serve-test --fault 'rcpt => 550' -- sh -c '! pillarbox send --to a@b.t --body x'
   Meet an expired certificate:
     pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";

@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub domain: &'a str,
     /// LMTP on a Unix socket.
     pub lmtp: &'a Path,
+    /// The Unix socket of [`super::control`].
+    pub control: &'a Path,
     /// The authority alone.
     pub authority: &'a Path,
     /// The system's roots and the authority.
@@ -98,6 +100,7 @@ impl Facts<'_> {
             all.push((format!("{upper}_PORT"), port.to_string().into()));
         }
         all.push(("LMTP_SOCKET".into(), self.lmtp.into()));
+        all.push(("PILLARBOX_CONTROL".into(), self.control.into()));
         all.push(("PILLARBOX_DOMAIN".into(), self.domain.into()));
         let users: Vec<String> =
             self.users.iter().map(|(name, password)| format!("{name}:{password}")).collect();
@@ -162,6 +165,7 @@ impl Facts<'_> {
             "host": self.host(),
             "ports": ports,
             "lmtp_socket": self.lmtp,
+            "control": self.control,
             "users": users,
             "domain": self.domain,
             "ca": self.authority,
@@ -206,6 +210,7 @@ mod tests {
             users: &users,
             domain: "example.test",
             lmtp: Path::new("/tmp/lmtp"),
+            control: Path::new("/tmp/control"),
             authority: Path::new("/tmp/ca.pem"),
             bundle: Path::new("/tmp/bundle.pem"),
             config: Path::new("/tmp/config.toml"),

@@ -3,10 +3,18 @@
 //! The protocols are their own modules'; here are the sockets, the users, the throwaway
 //! certificates, and the command that all of it is wrapped around.
 
+mod accepted;
 mod args;
 pub mod certificates;
+mod client;
+mod control;
 mod environment;
+mod expect;
+mod extract;
+mod faults;
+mod hidden;
 mod listeners;
+mod pipes;
 mod run;
 mod seed;
 mod service;

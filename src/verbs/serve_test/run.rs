@@ -6,13 +6,21 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
+use super::accepted::Log;
 use super::args::Args;
 use super::certificates::{Certificates, system_roots_pem};
+use super::client;
+use super::control::Control;
 use super::environment::{Facts, Scratch};
+use super::expect::{Expectation, settle};
+use super::faults::{Faults, Rule, random_seed};
+use super::hidden;
 use super::listeners::Listeners;
+use super::pipes::Pipes;
 use super::seed;
-use super::service::{Parts, Services};
+use super::service::{Parts, Services, mechanisms};
 use super::users::Users;
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
@@ -29,11 +37,14 @@ pub enum Ended {
     Command(u8),
 }
 
-/// Serves until the command ends, or a signal comes.
+/// Serves until the command ends, or a signal comes; or asks a server that runs already.
 ///
 /// # Errors
 /// Whatever keeps the servers or the command from starting.
 pub async fn run(args: Args, context: &Context) -> Result<Ended> {
+    if let Some(control) = &args.control {
+        return client::run(control).map(Ended::Own);
+    }
     let local = tokio::task::LocalSet::new();
     local.run_until(serve(args, context)).await
 }
@@ -43,6 +54,9 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let default =
         [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
     let named = if args.users.is_empty() { default.to_vec() } else { args.users.clone() };
+    if let Some(name) = hidden::unknown(&args.hide, &mechanisms()) {
+        return Err(Failure::usage(format!("--hide {name}: no server here lists that")).into());
+    }
     if !args.listen.is_loopback() {
         report::warning(
             "a test server listens beyond this machine: anybody who reaches it can use it",
@@ -67,11 +81,18 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     for path in &args.seed_mail {
         seed::mail(&users, path, context).await?;
     }
+    let log = Log::new();
+    let stop = Rc::new(Notify::new());
+    let control = scratch.path().join("control.sock");
+    Control { log: log.clone(), users: users.clone(), stop: stop.clone() }.listen(&control)?;
     let services = Services::new(Parts {
         host: "localhost".into(),
         users,
         acceptor: certificates.acceptor.clone(),
         allow_cleartext: args.allow_cleartext,
+        hidden: args.hide.clone(),
+        log: log.clone(),
+        faults: faults(&args),
         transcript: transcript(&args)?,
         redactor,
     });
@@ -83,21 +104,67 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         users: &named,
         domain: &args.domain,
         lmtp: &lmtp,
+        control: &control,
         authority: &authority,
         bundle: &bundle,
         config: &config,
     };
     scratch.write("config.toml", &facts.configuration())?;
+    let pipes = Pipes::start(&log, args.emit, args.exec.as_deref(), &facts.variables());
     listeners.serve(&services);
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(stop)?;
     if args.command.is_empty() || args.ready_fd.is_some() {
         tell_ready(&facts, args.ready_fd)?;
     }
-    if args.command.is_empty() {
+    let ended = if args.command.is_empty() {
         signals.next().await;
-        return Ok(Ended::Own(Exit::Ok));
+        Ended::Own(Exit::Ok)
+    } else {
+        command(&args, &facts, &mut signals).await?
+    };
+    let is_met = expected(&args.expectations, &log, &mut signals).await;
+    log.end();
+    tokio::select! {
+        () = pipes.finish() => {}
+        _ = signals.next() => {}
     }
-    command(&args, &facts, &mut signals).await
+    Ok(match ended {
+        Ended::Own(Exit::Ok) | Ended::Command(0) if !is_met => Ended::Own(Exit::None),
+        ended => ended,
+    })
+}
+
+/// Waits for what is expected, explains what is not met, and tells whether all is. A signal
+/// ends the waiting.
+async fn expected(expectations: &[Expectation], log: &Log, signals: &mut Signals) -> bool {
+    tokio::select! {
+        () = settle(expectations, log) => {}
+        _ = signals.next() => {}
+    }
+    let mut is_met = true;
+    for lines in expectations.iter().filter_map(|expectation| expectation.unmet(log)) {
+        is_met = false;
+        let mut lines = lines.into_iter();
+        if let Some(verdict) = lines.next() {
+            report::error(&[verdict], None);
+        }
+        for line in lines {
+            report::note(&line);
+        }
+    }
+    is_met
+}
+
+/// The rules; a seed that nobody gave is told, so that it can be given.
+fn faults(args: &Args) -> Rc<Faults> {
+    let seed = args.seed.unwrap_or_else(|| {
+        let seed = random_seed();
+        if args.faults.iter().any(Rule::is_random) {
+            report::note(&format!("faults left to chance: --seed {seed} has them again"));
+        }
+        seed
+    });
+    Faults::new(&args.faults, seed)
 }
 
 fn transcript(args: &Args) -> Result<Option<Rc<dyn Transcript>>> {
@@ -183,11 +250,14 @@ struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
+    /// Somebody asks for the end over the control socket.
+    stop: Rc<Notify>,
 }
 
 impl Signals {
-    fn new() -> Result<Self> {
+    fn new(stop: Rc<Notify>) -> Result<Self> {
         Ok(Self {
+            stop,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
@@ -198,6 +268,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.terminate.recv() => SignalKind::terminate(),
+            () = self.stop.notified() => SignalKind::terminate(),
             _ = self.hangup.recv() => SignalKind::hangup(),
         }
     }

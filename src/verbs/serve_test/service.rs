@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::accepted::Log;
+use super::faults::Faults;
+use super::hidden;
 use super::listeners::{Kind, Protocol};
 use super::users::{Drops, Post, Users, logins};
 use crate::imap;
@@ -25,10 +28,20 @@ pub struct Services {
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
     acceptor: Acceptor,
+    faults: Rc<Faults>,
     transcript: Option<Rc<dyn Transcript>>,
     redactor: Rc<Redactor>,
     connections: Cell<u32>,
     start: Instant,
+}
+
+/// The mechanisms of AUTH, by their IANA names.
+pub fn mechanisms() -> Vec<&'static str> {
+    Mechanism::ALL
+        .iter()
+        .filter(|mechanism| **mechanism != Mechanism::Anonymous)
+        .map(|mechanism| mechanism.name())
+        .collect()
 }
 
 /// What the services are made of.
@@ -41,6 +54,12 @@ pub struct Parts {
     pub acceptor: Acceptor,
     /// Passwords may cross in the clear.
     pub allow_cleartext: bool,
+    /// Capabilities that are not told.
+    pub hidden: Vec<String>,
+    /// What came.
+    pub log: Rc<Log>,
+    /// What disturbs connections.
+    pub faults: Rc<Faults>,
     /// Who listens to the dialogues.
     pub transcript: Option<Rc<dyn Transcript>>,
     /// Secrets to blot out of them.
@@ -50,30 +69,32 @@ pub struct Parts {
 impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts) -> Rc<Self> {
-        let mechanisms: Vec<&str> = Mechanism::ALL
-            .iter()
-            .filter(|mechanism| **mechanism != Mechanism::Anonymous)
-            .map(|mechanism| mechanism.name())
-            .collect();
-        let service = |mode| {
+        let mechanisms = mechanisms();
+        let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
+            hidden::smtp(&mut settings, &parts.hidden);
             smtp::server::Service {
                 settings: Rc::new(settings),
-                delivery: Rc::new(Post(parts.users.clone())),
+                delivery: Rc::new(Post {
+                    users: parts.users.clone(),
+                    log: parts.log.clone(),
+                    protocol,
+                }),
                 acceptor: Some(parts.acceptor.clone()),
             }
         };
         Rc::new(Self {
-            smtp: service(smtp::server::Mode::Smtp),
-            submission: service(smtp::server::Mode::Submission),
-            lmtp: service(smtp::server::Mode::Lmtp),
+            smtp: service(smtp::server::Mode::Smtp, "smtp"),
+            submission: service(smtp::server::Mode::Submission, "submission"),
+            lmtp: service(smtp::server::Mode::Lmtp, "lmtp"),
             imap: Rc::new(imap::server::Server {
                 accounts: parts.users.clone(),
                 acceptor: Some(parts.acceptor.clone()),
                 settings: imap::server::Settings {
                     host: parts.host.clone(),
                     allow_cleartext: parts.allow_cleartext,
+                    hidden: parts.hidden.clone(),
                     ..imap::server::Settings::default()
                 },
             }),
@@ -81,6 +102,7 @@ impl Services {
             pop: {
                 let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
                 settings.allow_cleartext = parts.allow_cleartext;
+                hidden::pop(&mut settings, &parts.hidden);
                 pop::server::Service {
                     settings: Rc::new(settings),
                     maildrops: Rc::new(Drops(parts.users.clone())),
@@ -88,6 +110,7 @@ impl Services {
                 }
             },
             acceptor: parts.acceptor.clone(),
+            faults: parts.faults,
             transcript: parts.transcript,
             redactor: parts.redactor,
             connections: Cell::new(0),
@@ -117,15 +140,16 @@ impl Services {
             return;
         }
         let peer = smtp::server::Peer { address, ..smtp::server::Peer::default() };
+        let hook = self.faults.hook(kind.protocol);
         // An error ends one connection, and the next client does not care.
         let _ = match kind.protocol {
-            Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, None).await,
-            Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, None).await,
-            Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, None).await,
-            Protocol::Pop => pop::server::serve(wire, &self.pop, None).await,
+            Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, hook).await,
+            Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, hook).await,
+            Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, hook).await,
+            Protocol::Pop => pop::server::serve(wire, &self.pop, hook).await,
             Protocol::Imap => {
                 let secrets = |subject: Option<&str>| logins(&self.users, subject);
-                imap::server::serve(wire, self.imap.clone(), &secrets, None).await
+                imap::server::serve(wire, self.imap.clone(), &secrets, hook).await
             }
         };
     }

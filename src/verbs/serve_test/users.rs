@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
+use super::accepted::{Arrival, Log};
+use super::faults::is_delayed;
 use crate::base::date::Zoned;
 use crate::base::secret::Secret;
 use crate::pop::server::{Maildrops, Unavailable};
@@ -13,7 +15,7 @@ use crate::sasl::Secrets;
 use crate::smtp::server::{Delivery, Envelope, Message, Peer};
 use crate::smtp::syntax::path::ForwardPath;
 use crate::smtp::syntax::reply::Reply;
-use crate::store::memory::{Account, Memory, NewMessage, Shared};
+use crate::store::memory::{Account, MailboxId, Memory, NewMessage, Shared};
 use crate::store::{
     self, Body as _, Deleted, Flags, Id, Listed, Received, Sink, Spool, Store as _, What,
 };
@@ -102,6 +104,24 @@ impl Users {
             .collect()
     }
 
+    /// Empties every mailbox, and tells how many messages went.
+    pub fn clear(&self) -> u64 {
+        let mut gone = 0;
+        for (_, mail) in self.all() {
+            let mut mail = mail.borrow_mut();
+            let all: Vec<(MailboxId, Vec<u32>)> = mail
+                .mailboxes()
+                .map(|(_, mailbox)| {
+                    (mailbox.id(), mailbox.messages().iter().map(|message| message.uid).collect())
+                })
+                .collect();
+            for (mailbox, uids) in all {
+                gone += mail.expunge(mailbox, &uids).map_or(0, |uids| uids.len() as u64);
+            }
+        }
+        gone
+    }
+
     /// A name as it is kept: in lower case, and without a domain unless the user has one.
     fn canonical(&self, name: &str) -> String {
         let name = name.to_lowercase();
@@ -126,7 +146,7 @@ impl Users {
         known
             .or_else(|| self.any.then(|| self.add(plain, None)))
             .or_else(|| self.mail(self.catch_all.as_deref()?))
-            .or_else(|| to.is_postmaster().then(first).flatten())
+            .or_else(|| (to.is_postmaster() || is_delayed(&address)).then(first).flatten())
     }
 }
 
@@ -172,13 +192,20 @@ impl crate::imap::server::Accounts for Users {
     }
 }
 
-/// Puts mail into mailboxes.
-pub struct Post(pub Rc<Users>);
+/// Puts mail into mailboxes, and into the log.
+pub struct Post {
+    /// Whose mailboxes.
+    pub users: Rc<Users>,
+    /// What came.
+    pub log: Rc<Log>,
+    /// `smtp`, `submission` or `lmtp`.
+    pub protocol: &'static str,
+}
 
 #[async_trait(?Send)]
 impl Delivery for Post {
     fn recipient(&self, _: &Peer, to: &ForwardPath) -> Result<(), Reply> {
-        match self.0.of_recipient(to) {
+        match self.users.of_recipient(to) {
             Some(_) => Ok(()),
             None => Err(Reply::enhanced(550, (5, 1, 1), "no such user here")),
         }
@@ -186,13 +213,13 @@ impl Delivery for Post {
 
     async fn deliver(&self, envelope: Envelope, mut message: Message) -> Vec<Reply> {
         let id = {
-            let mut count = self.0.deliveries.borrow_mut();
+            let mut count = self.users.deliveries.borrow_mut();
             *count += 1;
-            format!("{:x}-{count}", self.0.uid_validity)
+            format!("{:x}-{count}", self.users.uid_validity)
         };
         let date: Zoned = crate::open::now();
         let return_path = format!("Return-Path: <{}>\r\n", envelope.from);
-        let trace = envelope.received(&self.0.host, &id, &date.message());
+        let trace = envelope.received(&self.users.host, &id, &date.message());
         let mut octets = Vec::with_capacity(
             return_path.len() + trace.len() + usize::try_from(message.octets()).unwrap_or_default(),
         );
@@ -211,7 +238,8 @@ impl Delivery for Post {
         }
         let octets: std::sync::Arc<[u8]> = octets.into();
         let received = Received { seconds: date.seconds, offset_seconds: date.offset_seconds };
-        envelope
+        let mut recipients = Vec::new();
+        let replies = envelope
             .recipients
             .iter()
             .map(|(to, _)| {
@@ -220,16 +248,29 @@ impl Delivery for Post {
                     received: Some(received),
                     octets: octets.clone(),
                 };
-                match self.0.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
-                    Some(()) => Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}")),
+                match self.users.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
+                    Some(()) => {
+                        recipients.push(to.to_string());
+                        Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}"))
+                    }
                     None => Reply::enhanced(550, (5, 1, 1), "no such user here any more"),
                 }
             })
-            .collect()
+            .collect();
+        if !recipients.is_empty() {
+            self.log.add(Arrival {
+                protocol: self.protocol,
+                user: envelope.peer.user,
+                from: envelope.from.to_string(),
+                recipients,
+                octets,
+            });
+        }
+        replies
     }
 
     fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
-        Some(logins(&self.0, subject))
+        Some(logins(&self.users, subject))
     }
 }
 
