@@ -68,8 +68,8 @@ List-Id: <news.lists.example.test>
 A lighthouse, and an invoice over 47.11.
 ";
 
-/// Verbs that do mail's work: their help shows at least three examples.
-const WORKERS: [&str; 6] = ["send", "fetch", "search", "sync", "probe", "serve-test"];
+/// Verbs and nouns that do mail's work: their help shows at least three examples.
+const WORKERS: [&str; 7] = ["send", "fetch", "search", "sync", "probe", "serve-test", "folder"];
 
 /// One thing to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +118,11 @@ fn the_help_of_probe() {
 #[test]
 fn the_help_of_serve_test() {
     run_all("the_help_of_serve_test", &of_verb("serve-test"));
+}
+
+#[test]
+fn the_help_of_folder() {
+    run_all("the_help_of_folder", &of_verb("folder"));
 }
 
 #[test]

@@ -1,0 +1,4 @@
+//! The nouns: one action at a time on folders, for when no verb is meant. A noun
+//! imports neither a verb nor another noun; what two of them need moves down a floor.
+
+pub mod folder;
