@@ -69,7 +69,8 @@ A lighthouse, and an invoice over 47.11.
 ";
 
 /// Verbs and nouns that do mail's work: their help shows at least three examples.
-const WORKERS: [&str; 7] = ["send", "fetch", "search", "sync", "probe", "serve-test", "folder"];
+const WORKERS: [&str; 8] =
+    ["send", "fetch", "search", "sync", "probe", "serve-test", "folder", "message"];
 
 /// One thing to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +124,11 @@ fn the_help_of_serve_test() {
 #[test]
 fn the_help_of_folder() {
     run_all("the_help_of_folder", &of_verb("folder"));
+}
+
+#[test]
+fn the_help_of_message() {
+    run_all("the_help_of_message", &of_verb("message"));
 }
 
 #[test]

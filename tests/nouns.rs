@@ -4,9 +4,15 @@ mod support;
 
 use support::{Dovecot, Home, Invocation, ServeTest};
 
-/// `pillarbox WORDS...` with what a private server of ours wants.
+/// `pillarbox NOUN ACTION OPTIONS WORDS...` with what a private server of ours wants.
 fn ours(home: &Home, server: &ServeTest, words: &[&str]) -> Invocation {
-    home.pillarbox(words).arg("--ca-file").arg(server.ca()).password("secret")
+    let actions = ["folder", "message"].contains(&words[0]);
+    let (action, words) = words.split_at(if actions { 2 } else { 1 });
+    let mut invocation = home.pillarbox(action).arg("--ca-file").arg(server.ca());
+    for word in words {
+        invocation = invocation.arg(word);
+    }
+    invocation.password("secret")
 }
 
 fn folders_of(text: &str) -> Vec<&str> {
@@ -60,4 +66,76 @@ fn folders_of_dovecot() {
     run(&["folder", "delete", &folder]).success();
     let listed = run(&["folder", "list", &base]).success();
     assert!(!folders_of(listed.text()).contains(&"Archive"), "{listed}");
+}
+
+const MESSAGE: &str = "From: a@example.test\nSubject: one\n\ntext\n";
+
+#[test]
+fn messages_are_added_marked_copied_moved_and_deleted() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let base = server.url("imaps", Some("alice"));
+    let folder = |name: &str| format!("{base}{name}");
+    let run = |words: &[&str]| ours(&home, &server, words).run();
+    run(&["folder", "create", &folder("A"), &folder("B")]).success();
+    let append = ["message", "append", &folder("A"), "--flag", "flagged", "--flag", "work"];
+    let first = ours(&home, &server, &append).stdin(MESSAGE).run().success();
+    let second = ours(&home, &server, &append).stdin(MESSAGE).run().success();
+    let (first, second) = (first.text().trim(), second.text().trim());
+    assert!(first.contains(";UID=1") && second.contains(";UID=2"), "{first} {second}");
+
+    // Two references of one folder, one of them on standard input.
+    let mark = ["message", "mark", "--json", first, "-", "+seen", "-flagged"];
+    let marked = ours(&home, &server, &mark).stdin(format!("{second}\n")).run().success();
+    assert_eq!(marked.json_lines().len(), 2, "{marked}");
+    let found = run(&["fetch", "--json", &folder("A")]).success();
+    for message in found.json_lines() {
+        let flags = message["flags"].to_string();
+        assert!(flags.contains("Seen") && flags.contains("work"), "{flags}");
+        assert!(!flags.contains("Flagged"), "{flags}");
+    }
+
+    let copied = run(&["message", "copy", first, second, "--to", &folder("B")]).success();
+    assert_eq!(copied.lines().len(), 2, "{copied}");
+    let moved = run(&["message", "move", first, "--to", &folder("B")]).success();
+    assert_eq!(moved.lines().len(), 1, "{moved}");
+    let standing = |name: &str| {
+        let run = run(&["folder", "status", &folder(name), "--json"]).success();
+        run.json_lines()[0]["messages"].as_u64()
+    };
+    assert_eq!((standing("A"), standing("B")), (Some(1), Some(3)));
+
+    // What is gone is told, and what is left is not touched.
+    run(&["message", "delete", first]).expect(66).says(&["not there any more"]);
+    run(&["message", "delete", first, second]).success().says(&["1 of 2 messages"]);
+    assert_eq!((standing("A"), standing("B")), (Some(0), Some(3)));
+    run(&["folder", "delete", &folder("B")]).expect(65).says(&["not empty", "--force"]);
+    run(&["folder", "delete", "--force", &folder("B")]).success();
+
+    let elsewhere = second.replace("UIDVALIDITY=", "UIDVALIDITY=9");
+    run(&["message", "delete", &elsewhere]).expect(65).says(&["uidvalidity"]);
+    run(&["message", "copy", second, "--to", "maildir:box"]).expect(64).says(&["same account"]);
+    run(&["message", "mark", second]).expect(64).says(&["no flags"]);
+    run(&["message", "append", &folder("A")]).expect(65).says(&["empty"]);
+}
+
+#[test]
+fn messages_of_dovecot() {
+    let Some(dovecot) = Dovecot::start("messages_of_dovecot") else { return };
+    let home = Home::new();
+    let inbox = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let run = |words: &[&str]| {
+        home.pillarbox(words)
+            .arg("--ca-file")
+            .arg(dovecot.ca())
+            .password("secret")
+            .stdin(MESSAGE)
+            .run()
+    };
+    let date = "Tue, 3 Mar 2026 10:00:00 +0100";
+    let added = run(&["message", "append", &inbox, "--flag", "seen", "--date", date]).success();
+    let reference = added.text().trim();
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 1);
+    run(&["message", "delete", reference]).success();
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 0);
 }

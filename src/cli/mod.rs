@@ -37,6 +37,7 @@ enum Verb {
     Probe(Box<verbs::probe::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
     Folder(Box<nouns::folder::Args>),
+    Message(Box<nouns::message::Args>),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -93,6 +94,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Folder(args) => {
             let common = args.common().clone();
             run(&common, async |context, out| nouns::folder::run(*args, context, out).await)
+        }
+        Verb::Message(args) => {
+            let common = args.common().clone();
+            run(&common, async |context, out| nouns::message::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

@@ -1,4 +1,5 @@
-//! The nouns: one action at a time on folders, for when no verb is meant. A noun
+//! The nouns: one action at a time on folders and messages, for when no verb is meant. A noun
 //! imports neither a verb nor another noun; what two of them need moves down a floor.
 
 pub mod folder;
+pub mod message;
