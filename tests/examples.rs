@@ -69,8 +69,8 @@ A lighthouse, and an invoice over 47.11.
 ";
 
 /// Verbs and nouns that do mail's work: their help shows at least three examples.
-const WORKERS: [&str; 8] =
-    ["send", "fetch", "search", "sync", "probe", "serve-test", "folder", "message"];
+const WORKERS: [&str; 9] =
+    ["send", "fetch", "search", "sync", "probe", "serve-test", "folder", "message", "account"];
 
 /// One thing to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,11 @@ fn the_help_of_folder() {
 #[test]
 fn the_help_of_message() {
     run_all("the_help_of_message", &of_verb("message"));
+}
+
+#[test]
+fn the_help_of_account() {
+    run_all("the_help_of_account", &of_verb("account"));
 }
 
 #[test]

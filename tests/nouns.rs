@@ -6,7 +6,7 @@ use support::{Dovecot, Home, Invocation, ServeTest};
 
 /// `pillarbox NOUN ACTION OPTIONS WORDS...` with what a private server of ours wants.
 fn ours(home: &Home, server: &ServeTest, words: &[&str]) -> Invocation {
-    let actions = ["folder", "message"].contains(&words[0]);
+    let actions = ["account", "folder", "message"].contains(&words[0]);
     let (action, words) = words.split_at(if actions { 2 } else { 1 });
     let mut invocation = home.pillarbox(action).arg("--ca-file").arg(server.ca());
     for word in words {
@@ -78,7 +78,8 @@ fn messages_are_added_marked_copied_moved_and_deleted() {
     let folder = |name: &str| format!("{base}{name}");
     let run = |words: &[&str]| ours(&home, &server, words).run();
     run(&["folder", "create", &folder("A"), &folder("B")]).success();
-    let append = ["message", "append", &folder("A"), "--flag", "flagged", "--flag", "work"];
+    let to = folder("A");
+    let append = ["message", "append", to.as_str(), "--flag", "flagged", "--flag", "work"];
     let first = ours(&home, &server, &append).stdin(MESSAGE).run().success();
     let second = ours(&home, &server, &append).stdin(MESSAGE).run().success();
     let (first, second) = (first.text().trim(), second.text().trim());
@@ -112,7 +113,9 @@ fn messages_are_added_marked_copied_moved_and_deleted() {
     run(&["folder", "delete", &folder("B")]).expect(65).says(&["not empty", "--force"]);
     run(&["folder", "delete", "--force", &folder("B")]).success();
 
-    let elsewhere = second.replace("UIDVALIDITY=", "UIDVALIDITY=9");
+    let (start, rest) = second.split_once(";UIDVALIDITY=").expect("a UIDVALIDITY");
+    let (_, end) = rest.split_once('/').expect("a UID");
+    let elsewhere = format!("{start};UIDVALIDITY=4000000000/{end}");
     run(&["message", "delete", &elsewhere]).expect(65).says(&["uidvalidity"]);
     run(&["message", "copy", second, "--to", "maildir:box"]).expect(64).says(&["same account"]);
     run(&["message", "mark", second]).expect(64).says(&["no flags"]);
@@ -138,4 +141,36 @@ fn messages_of_dovecot() {
     assert_eq!(dovecot.messages("alice", "INBOX").len(), 1);
     run(&["message", "delete", reference]).success();
     assert_eq!(dovecot.messages("alice", "INBOX").len(), 0);
+}
+
+#[test]
+fn accounts_are_listed_and_tested() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let toml = |name: &str, password: &str| {
+        format!(
+            "[account.{name}]\nuser = \"alice\"\npassword-command = \"echo {password}\"\n\
+             ca-file = \"{}\"\nimap = \"imaps://localhost:{}\"\npop = \"pop3s://localhost:{}\"\n\
+             smtp = \"submissions://localhost:{}\"\n",
+            server.ca().display(),
+            server.port("imaps"),
+            server.port("pop3s"),
+            server.port("submissions"),
+        )
+    };
+    home.configure(&toml("good", "secret"));
+    assert_eq!(home.run(&["account", "list"]).success().lines(), ["good"]);
+    let json = home.run(&["account", "list", "--json"]).success().json_lines();
+    assert_eq!(json[0]["default"], true, "{json:?}");
+    let tested = home.run(&["account", "test", "--json"]).success().json_lines();
+    assert_eq!(tested.len(), 3, "{tested:?}");
+    for service in &tested {
+        assert_eq!(service["ok"], true, "{service}");
+        assert!(service["login"].is_string(), "{service}");
+        assert_eq!(service["tls"], "TLS 1.3", "{service}");
+    }
+    home.configure(&toml("bad", "wrong"));
+    let tested = home.run(&["account", "test", "bad"]).expect(77);
+    assert!(tested.lines().iter().all(|line| line.contains(": failed, ")), "{tested}");
+    home.run(&["account", "test", "none"]).expect(78).says(&["none"]);
 }

@@ -38,6 +38,7 @@ enum Verb {
     ServeTest(Box<verbs::serve_test::Args>),
     Folder(Box<nouns::folder::Args>),
     Message(Box<nouns::message::Args>),
+    Account(Box<nouns::account::Args>),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -98,6 +99,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Message(args) => {
             let common = args.common().clone();
             run(&common, async |context, out| nouns::message::run(*args, context, out).await)
+        }
+        Verb::Account(args) => {
+            let common = args.common().clone();
+            run(&common, async |context, out| nouns::account::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),
