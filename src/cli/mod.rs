@@ -46,7 +46,7 @@ enum Verb {
     },
     /// Print a manual page
     Man {
-        /// The page: `pillarbox`, a verb such as `send`, a noun such as `folder`, or `config`, `location`, `query`
+        /// The page: `pillarbox`, a verb or noun such as `send`, or `config`, `location`, `query`
         #[arg(default_value = "pillarbox")]
         page: String,
     },

@@ -167,7 +167,7 @@ async fn transfer(
         if target.is_none() || server_of(&group.location, context)? != target {
             let message = format!("{to}: not in the same account as {}", group.location);
             return Err(Failure::usage(message)
-                .hint("`pillarbox fetch REF | pillarbox message append ACCOUNT:FOLDER` copies one message")
+                .hint("`pillarbox fetch REF | pillarbox message append ACCOUNT:FOLDER` copies one")
                 .into());
         }
     }
