@@ -115,6 +115,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--resolver', '--resolver', [CompletionResultType]::ParameterName, 'Ask this DNS server instead of the system''s')
             [CompletionResult]::new('--trust-anchor', '--trust-anchor', [CompletionResultType]::ParameterName, 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Speak from this local address')
+            [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Only messages that no earlier run with --new has brought to these targets')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Do not verify the server''s certificate')
             [CompletionResult]::new('--allow-cleartext-password', '--allow-cleartext-password', [CompletionResultType]::ParameterName, 'Let a password cross a connection without TLS')

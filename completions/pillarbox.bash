@@ -75,7 +75,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__fetch)
-            opts="-0 -q -v -h --to --headers --section --last --crlf --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --help"
+            opts="-0 -q -v -h --to --headers --section --last --new --crlf --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -110,6 +110,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --resolver 'Ask this DNS server instead of the system''s'
             cand --trust-anchor 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)'
             cand --bind 'Speak from this local address'
+            cand --new 'Only messages that no earlier run with --new has brought to these targets'
             cand --crlf 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
             cand --insecure 'Do not verify the server''s certificate'
             cand --allow-cleartext-password 'Let a password cross a connection without TLS'

@@ -120,6 +120,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l connect-to
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l new -d 'Only messages that no earlier run with --new has brought to these targets'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l crlf -d 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'

@@ -418,3 +418,31 @@ fn what_is_fetched_is_private() {
         }
     }
 }
+
+/// `--new` brings each message once to each target, by what it remembers and not by `\Seen`.
+#[test]
+fn what_was_fetched_is_not_new() {
+    let script = r#"
+send() { pillarbox send -q --via bob --to alice@example.test --subject "$1" --body "$1"; }
+count() { ls in/new | wc -l | tr -d ' '; }
+pop=pop3s://alice@$POP3S_HOST:$POP3S_PORT
+send one; send two
+pillarbox fetch --new "$pop" --to maildir:in
+test "$(count)" = 2
+pillarbox fetch --new "$pop" --to maildir:in
+test "$(count)" = 2
+send three
+pillarbox fetch --new "$pop" --to maildir:in
+test "$(count)" = 3
+pillarbox fetch --new "$pop" --to mbox:other
+test "$(grep -c '^From ' other)" = 3
+pillarbox fetch --new alice --to maildir:by-imap
+pillarbox fetch --new alice --to maildir:by-imap
+test "$(ls by-imap/new | wc -l | tr -d ' ')" = 3
+"#;
+    let home = Home::new();
+    home.pillarbox(args!["serve-test", "--", "sh", "-euc", script])
+        .within(support::PATIENCE * 2)
+        .run()
+        .success();
+}

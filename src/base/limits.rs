@@ -15,6 +15,13 @@ pub const IMAP_FRAME_OCTETS: usize = 16 * 1024 * 1024;
 /// Lines in one SMTP reply.
 pub const REPLY_LINES: usize = 512;
 
+/// Entries of one listing (messages, folders, UIDs): a server that sends more, without ever
+/// coming to an end, is not listened to any further.
+pub const LISTED: u64 = 5_000_000;
+
+/// Alerts of one IMAP session that are kept to be shown.
+pub const ALERTS: usize = 32;
+
 /// Depth of nesting that any recursive grammar follows (lists, MIME, search keys).
 pub const NESTING: usize = 64;
 

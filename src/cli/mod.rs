@@ -6,8 +6,13 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::open::{self, Context};
+<<<<<<< HEAD
 use crate::ui::{Exit, Output, report};
 use crate::{nouns, verbs};
+=======
+use crate::ui::{Exit, Failure, Output, report};
+use crate::verbs;
+>>>>>>> main
 
 pub mod generate;
 mod pages;
@@ -146,9 +151,19 @@ fn run(
     });
     // A lookup that hangs in getaddrinfo must not keep the program.
     runtime.shutdown_background();
-    let exit = exit?;
+    let exit = exit.map_err(|error| redacted(error, &context))?;
     out.flush()?;
     Ok(exit)
+}
+
+/// An error without the secrets of this run: a server can echo a password in its reply.
+fn redacted(error: anyhow::Error, context: &Context) -> anyhow::Error {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let text = report::joined(&causes);
+    let Some(clean) = context.net.redactor.blot(text.as_bytes()) else { return error };
+    let verdict = open::verdict(&error);
+    let message = String::from_utf8_lossy(&clean).into_owned();
+    Failure { exit: verdict.exit, message, hint: verdict.hint }.into()
 }
 
 /// clap's own answer: help and version are no errors, all else is usage.

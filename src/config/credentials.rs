@@ -21,16 +21,19 @@ use crate::base::secret::Secret;
 /// The environment variable that may hold the password.
 pub const PASSWORD_VARIABLE: &str = "PILLARBOX_PASSWORD";
 
+/// The environment variable that may hold the password of a PKCS#12 client certificate.
+pub const CONTAINER_VARIABLE: &str = "PILLARBOX_CLIENT_CERT_PASSWORD";
+
 /// Longest secret that is read from a descriptor, in octets: an OAuth token has some 2,000.
 const SECRET_OCTETS: usize = 64 * 1024;
 
 /// How much a password command's words on stderr add to an error, in characters.
 const STDERR_CHARACTERS: usize = 400;
 
-/// Takes the password out of what a child process inherits. Every command that the program
+/// Takes the passwords out of what a child process inherits. Every command that the program
 /// starts for somebody goes through here.
 pub fn hide_password(command: &mut Command) -> &mut Command {
-    command.env_remove(PASSWORD_VARIABLE)
+    command.env_remove(PASSWORD_VARIABLE).env_remove(CONTAINER_VARIABLE)
 }
 
 /// What one login knows of its secret's whereabouts.
@@ -438,7 +441,9 @@ mod tests {
     fn children_do_not_see_the_password() {
         let mut command = Command::new("true");
         hide_password(&mut command);
-        let hidden = (OsStr::new(PASSWORD_VARIABLE), None);
-        assert!(command.get_envs().any(|variable| variable == hidden));
+        for name in [PASSWORD_VARIABLE, CONTAINER_VARIABLE] {
+            let hidden = (OsStr::new(name), None);
+            assert!(command.get_envs().any(|variable| variable == hidden), "{name}");
+        }
     }
 }

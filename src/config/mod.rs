@@ -193,17 +193,6 @@ impl Config {
     pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
         self.pairs.values()
     }
-
-    /// An address with a domain: `qualify-domain` where it has none of its own. Without
-    /// that key, and for an empty address, it stays as it is.
-    pub fn qualify(&self, address: &str) -> String {
-        match &self.qualify_domain {
-            Some(domain) if !address.is_empty() && !address.contains('@') => {
-                format!("{address}@{domain}")
-            }
-            _ => address.to_owned(),
-        }
-    }
 }
 
 /// A configuration of which not all files have been read.
@@ -406,10 +395,8 @@ options = ["--exclude", "Junk"]
         let config = parse(EXAMPLE).expect("the example");
         assert_eq!(config.aliases, Some("/home/ann/.config/pillarbox/aliases".into()));
         assert_eq!(config.logfile, Some("/home/ann/pillarbox.log".into()));
+        assert_eq!(config.qualify_domain.as_deref(), Some("example.org"));
         assert_eq!(config.default_account().map(|a| a.name.as_str()), Some("work"));
-        assert_eq!(config.qualify("bob"), "bob@example.org");
-        assert_eq!(config.qualify("bob@x"), "bob@x");
-        assert_eq!(config.qualify(""), "");
 
         let work = config.account("work").expect("an account");
         assert_eq!(work.emails, ["ann@example.org", "a.b@example.org"]);

@@ -96,6 +96,28 @@ pub(crate) fn hex(octet: u8) -> Option<u8> {
     char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+/// Appends `octets` to `out` with each `escape` and two hexadecimal digits made the octet that
+/// they stand for; an `escape` without them stays.
+pub(super) fn unescape(octets: &[u8], escape: u8, out: &mut Vec<u8>) {
+    let mut at = 0;
+    while at < octets.len() {
+        let escaped = match octets[at..] {
+            [first, high, low, ..] if first == escape => hex(high).zip(hex(low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                out.push((high << 4) | low);
+                at += 3;
+            }
+            None => {
+                out.push(octets[at]);
+                at += 1;
+            }
+        }
+    }
+}
+
 /// Decodes quoted-printable; an `=` that begins no escape stays (RFC 2045 section 6.7).
 /// Line ends stay as they are; blanks before them go.
 pub fn quoted_printable(body: &[u8]) -> Vec<u8> {
@@ -115,23 +137,7 @@ pub fn quoted_printable(body: &[u8]) -> Vec<u8> {
             Some(content) => (content, true),
             None => (&content[..kept], false),
         };
-        let mut at = 0;
-        while at < content.len() {
-            let escaped = match content[at..] {
-                [b'=', high, low, ..] => hex(high).zip(hex(low)),
-                _ => None,
-            };
-            match escaped {
-                Some((high, low)) => {
-                    out.push((high << 4) | low);
-                    at += 3;
-                }
-                None => {
-                    out.push(content[at]);
-                    at += 1;
-                }
-            }
-        }
+        unescape(content, b'=', &mut out);
         if !soft {
             out.extend_from_slice(line_end);
         }

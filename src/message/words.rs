@@ -114,24 +114,10 @@ fn encoded_word(octets: &[u8]) -> Option<Word<'_>> {
 
 /// The "Q" encoding (RFC 2047 section 4.2).
 fn q_decode(text: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> =
+        text.iter().map(|octet| if *octet == b'_' { b' ' } else { *octet }).collect();
     let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        let escaped = match text[at..] {
-            [b'=', high, low, ..] => transfer::hex(high).zip(transfer::hex(low)),
-            _ => None,
-        };
-        match (escaped, text[at]) {
-            (Some((high, low)), _) => {
-                out.push((high << 4) | low);
-                at += 3;
-                continue;
-            }
-            (None, b'_') => out.push(b' '),
-            (None, octet) => out.push(octet),
-        }
-        at += 1;
-    }
+    transfer::unescape(&spaced, b'=', &mut out);
     out
 }
 

@@ -21,7 +21,7 @@ use crate::store::line_ends::LineEnds;
 use crate::store::maildir::{self, Maildir};
 use crate::store::mbox::{self, Mbox};
 use crate::store::{self, Id, Spool, Status, Store};
-use crate::ui::{Exit, Failure};
+use crate::ui::{Exit, Failure, report};
 
 /// An open source of mail.
 pub struct Opened {
@@ -241,7 +241,7 @@ async fn imap(
     let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
     let connector = in_session(&peer)?;
     let wire = peer.connect(context).await?;
-    let client = Client::open(
+    let mut client = Client::open(
         wire,
         &Options {
             starttls: match (&connector, peer.mode) {
@@ -263,6 +263,12 @@ async fn imap(
     .await
     .map_err(store::Error::from)
     .with_context(|| peer.endpoint.to_string())?;
+    if !context.quiet {
+        // RFC 9051 section 7.1: an alert has to reach the user.
+        for alert in client.take_alerts() {
+            report::warning(&format!("{}: {alert}", peer.endpoint));
+        }
+    }
     let mut account = ImapAccount::new(client).await.map_err(store::Error::from)?;
     // A size is a hint, and some servers open every message to tell it.
     account.set_with_sizes(false);

@@ -6,7 +6,9 @@ use super::args::EndpointOptions;
 use super::context::Context;
 use crate::base::location::{Auth, Server};
 use crate::config::Account;
-use crate::config::credentials::{Credentials, Origin, Surroundings, Whereabouts};
+use crate::config::credentials::{
+    CONTAINER_VARIABLE, Credentials, Origin, Surroundings, Whereabouts,
+};
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
@@ -220,7 +222,7 @@ fn settings(account: Option<&Account>, options: &EndpointOptions) -> Result<tls:
                 };
                 tls::Identity::Pem { chain: certificate, key }
             } else {
-                let password = std::env::var("PILLARBOX_CLIENT_CERT_PASSWORD").unwrap_or_default();
+                let password = std::env::var(CONTAINER_VARIABLE).unwrap_or_default();
                 tls::Identity::Pkcs12 { container: certificate, password }
             })
         }

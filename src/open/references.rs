@@ -112,9 +112,13 @@ pub fn grouped(words: &[String], input: &mut dyn Read, nul: bool) -> Result<Vec<
 /// fails.
 pub fn read(input: &mut dyn Read, nul: bool) -> Result<Vec<Reference>> {
     let mut octets = Vec::new();
-    input.take(STDIN_OCTETS).read_to_end(&mut octets).map_err(|error| {
+    input.take(STDIN_OCTETS + 1).read_to_end(&mut octets).map_err(|error| {
         Failure::new(Exit::Io, format!("cannot read references from standard input: {error}"))
     })?;
+    if octets.len() as u64 > STDIN_OCTETS {
+        let message = format!("more than {STDIN_OCTETS} octets of references on standard input");
+        return Err(Failure::new(Exit::Data, message).into());
+    }
     let end = if nul { b'\0' } else { b'\n' };
     let mut references = Vec::new();
     for (index, line) in octets.split(|&octet| octet == end).enumerate() {

@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use crate::base::location;
 use crate::config::{self, credentials};
 use crate::net;
+use crate::state;
 use crate::store;
 use crate::ui::{Exit, Failure, output};
 
@@ -54,6 +55,18 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
     }
     if cause.is::<config::Error>() {
         return Some(plain(Exit::Config));
+    }
+    if let Some(error) = cause.downcast_ref::<state::Error>() {
+        use state::Error as E;
+        let exit = match error {
+            E::InUse { .. } => Exit::TempFail,
+            E::Newer { .. } | E::NoPlace => Exit::Config,
+            E::Foreign { .. } => Exit::Data,
+            E::File { .. } => Exit::CantCreate,
+            E::Sqlite { .. } => Exit::Io,
+        };
+        let hint = error.is_in_use().then(|| "wait until the other run has ended".to_owned());
+        return Some(Verdict { hint, ..plain(exit) });
     }
     if cause.is::<credentials::Error>() {
         return Some(Verdict {

@@ -50,9 +50,13 @@ impl Spool for Maildrop {
                 Ok(id) => id,
                 Err(odd) => odd.into_bytes().escape_ascii().to_string(),
             });
-            // RFC 1939 section 7 lets copies of one message share their name: they are the
-            // same to whoever reads by it.
-            messages.entry(id.clone()).or_insert((number, octets));
+            // RFC 1939 section 7 lets only copies of one message share their name. Some servers
+            // give it to others too: so that none is lost, a later one's name has its number.
+            let id = match messages.contains_key(&id) {
+                true => Id(format!("{id};{number}")),
+                false => id,
+            };
+            messages.insert(id.clone(), (number, octets));
             listed.push(Listed { id, size: Some(octets), flags: None });
         }
         self.messages = Some(messages);

@@ -112,12 +112,25 @@ pub fn flush_folder_at(path: &Path) -> io::Result<()> {
     flush_folder(&File::open(path)?)
 }
 
-/// Creates a folder of mode 0700 with its parents; one that exists is no error.
+/// Creates a folder of mode 0700 with its parents; one that exists is no error. Where
+/// durability is wanted, the names of all that were made are stable when it answers: what is
+/// stored below is lost with any of them.
 ///
 /// # Errors
 /// What the system says.
-pub fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+pub fn create_folder(path: &Path, durability: Durability) -> io::Result<()> {
+    let is_missing = |path: &&Path| !path.as_os_str().is_empty() && !path.exists();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    match durability {
+        Durability::Durable => missing.into_iter().map(parent).try_for_each(flush_folder_at),
+        Durability::Fast => Ok(()),
+    }
+}
+
+/// The folder that a path lies in; for a name alone, the one that the program runs in.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Gives the file at `path` new content: a reader sees the old content or the new, never a
@@ -131,9 +144,7 @@ pub fn replace(
     content: &[u8],
     durability: Durability,
 ) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let folder = File::open(parent)?;
+    let folder = File::open(parent(path))?;
     let written = write_and_rename(path, temporary, content, durability);
     if let Err(error) = written {
         if error.kind() != io::ErrorKind::AlreadyExists {

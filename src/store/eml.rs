@@ -161,7 +161,7 @@ impl Writer {
     /// The disk's.
     pub fn new(path: &Path, durability: Durability) -> Result<Self> {
         let failed = |error| Error::file(path, error);
-        create_folder(path).map_err(failed)?;
+        create_folder(path, durability).map_err(failed)?;
         let folder = Arc::new(File::open(path).map_err(failed)?);
         let batch = Batch::new(Arc::clone(&folder), path.to_owned(), durability);
         Ok(Self { path: path.to_owned(), folder, durability, open: None, batch })

@@ -82,7 +82,7 @@ impl Maildir {
                 let missing = io::Error::new(io::ErrorKind::NotFound, "no Maildir is here");
                 return Err(failed(missing));
             }
-            create_folder(root).map_err(failed)?;
+            create_folder(root, options.durability).map_err(failed)?;
             if options.layout != Some(Layout::Nested) {
                 create(root, options.durability)?;
             }
@@ -262,7 +262,8 @@ impl Maildir {
                 return Err(Error::Name { name: to.to_owned(), reason: "it exists already" });
             }
             if let Some(parent) = new.parent() {
-                create_folder(parent).map_err(|error| Error::file(parent, error))?;
+                create_folder(parent, self.options.durability)
+                    .map_err(|error| Error::file(parent, error))?;
             }
             std::fs::rename(&old, &new).map_err(|error| Error::file(&old, error))?;
             for parent in [new.parent(), old.parent()].into_iter().flatten() {

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::durable::{Durability, flush_folder_at};
+use super::durable::{Durability, flush_folder_at, parent};
 use super::line_ends::LineEnds;
 use super::local::{CHUNK_OCTETS, push_file, push_octets, read_some};
 use super::part::{cut, find_header_end};
@@ -231,9 +231,7 @@ impl Mbox {
             return renamed;
         }
         if self.options.durability == Durability::Durable {
-            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            flush_folder_at(folder.unwrap_or(Path::new(".")))
-                .map_err(|error| self.failed(error))?;
+            flush_folder_at(parent(&self.path)).map_err(|error| self.failed(error))?;
         }
         Ok(())
     }

@@ -55,6 +55,27 @@ fn unbuffered() -> Box<dyn Write> {
     }
 }
 
+/// JSON in which text does nothing to a terminal: RFC 8259 section 7 wants only the characters
+/// below U+0020 escaped, and that leaves C1 controls and overrides of direction.
+struct Escaping;
+
+impl serde_json::ser::Formatter for Escaping {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + Write,
+    {
+        let mut plain = 0;
+        for (at, harmful) in fragment.char_indices().filter(|(_, c)| sanitize::is_harmful(*c)) {
+            writer.write_all(&fragment.as_bytes()[plain..at])?;
+            for unit in harmful.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            plain = at + harmful.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[plain..])
+    }
+}
+
 impl Output {
     /// stdout. Without `json`, the form follows what stdout is. `nul` ends each line by NUL.
     pub fn stdout(json: bool, nul: bool) -> Self {
@@ -104,10 +125,18 @@ impl Output {
     /// # Errors
     /// [`Error`].
     pub fn json(&mut self, object: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.to, object)
-            .map_err(|error| Error::from(io::Error::from(error)))?;
+        self.json_piece(object)?;
         self.to.write_all(b"\n")?;
         Ok(())
+    }
+
+    /// As [`Output::json`] without the line end: a part of a line that is written in pieces.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn json_piece(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.to, Escaping);
+        value.serialize(&mut serializer).map_err(|error| Error::from(io::Error::from(error)))
     }
 
     /// Writes octets as they are.
@@ -119,6 +148,18 @@ impl Output {
         Ok(())
     }
 
+    /// Writes message content: as it is, but on a terminal without what a terminal would obey.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn content(&mut self, octets: &[u8]) -> Result<(), Error> {
+        if self.terminal {
+            let text = String::from_utf8_lossy(octets);
+            return self.octets(sanitize::text(&text).as_bytes());
+        }
+        self.octets(octets)
+    }
+
     /// Writes out what is buffered.
     ///
     /// # Errors
@@ -126,5 +167,54 @@ impl Output {
     pub fn flush(&mut self) -> Result<(), Error> {
         self.to.flush()?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Where an [`Output`] of these tests goes.
+    #[derive(Clone, Default)]
+    struct Written(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(terminal: bool, write: impl FnOnce(&mut Output) -> Result<(), Error>) -> String {
+        let text = Written::default();
+        let mut out = Output::to(Box::new(text.clone()), Format::Lines, false);
+        out.terminal = terminal;
+        write(&mut out).expect("memory takes it");
+        out.flush().expect("memory takes it");
+        let octets = text.0.borrow().clone();
+        String::from_utf8(octets).expect("text")
+    }
+
+    #[test]
+    fn json_is_escaped_and_whole() {
+        let value = ["a\x1b\u{9b}1m\u{202e}\u{e0041}ü \"\\", ""];
+        let text = written(true, |out| out.json(&value));
+        let escaped = r#"["a\u001b\u009b1m\u202e\udb40\udc41ü \"\\",""]"#;
+        assert_eq!(text, format!("{escaped}\n"));
+        assert_eq!(serde_json::from_str::<[String; 2]>(&text).expect("JSON"), value);
+    }
+
+    #[test]
+    fn content_commands_no_terminal() {
+        let octets = "Subject: a\x1b]0;b\x07\n\tc\u{9b}1m\u{202e}\n".as_bytes();
+        assert_eq!(written(true, |out| out.content(octets)), "Subject: a]0;b\n\tc1m\n");
+        assert_eq!(written(false, |out| out.content(octets)).as_bytes(), octets);
     }
 }

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::{Client, Error, Reply};
+use crate::base::dot;
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::command::{AppendKind, AppendMessage, Command};
 use crate::imap::syntax::date::DateTime;
@@ -204,7 +205,7 @@ impl Client {
         };
         let mut buffer = vec![0; CHUNK_OCTETS];
         let mut converted = Vec::with_capacity(CHUNK_OCTETS + CHUNK_OCTETS / 16);
-        let (mut ends, mut sent) = (CrLf::default(), 0);
+        let (mut ends, mut sent) = (CrLf::new(), 0);
         loop {
             let read = match body.read(&mut buffer).await {
                 Ok(read) => read,
@@ -280,7 +281,7 @@ pub(super) fn to_syntax(flags: &crate::store::Flags) -> Flags<'static> {
 /// Reads a message as far as has to be: all of it, or its length with CRLF. Also whether its
 /// header has octets beyond ASCII.
 async fn ready(body: &mut dyn Body) -> crate::store::Result<(Ready, bool)> {
-    let (mut ends, mut header) = (CrLf::default(), HeaderScan::default());
+    let (mut ends, mut header) = (CrLf::new(), HeaderScan::default());
     let mut buffer = vec![0; CHUNK_OCTETS];
     let mut converted = Vec::new();
     let is_small = body.len() <= HELD_OCTETS;
@@ -304,34 +305,16 @@ async fn ready(body: &mut dyn Body) -> crate::store::Result<(Ready, bool)> {
 }
 
 /// Makes every line end CRLF while octets stream by: a bare LF and a bare CR, too.
-#[derive(Default)]
-struct CrLf {
-    /// A CR was written with its LF; an LF that follows belongs to it.
-    after_cr: bool,
-}
+struct CrLf(dot::Encoder);
 
 impl CrLf {
+    fn new() -> Self {
+        Self(dot::Encoder::counted(dot::LineEnds::Canonical))
+    }
+
     fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
-        let mut rest = octets;
-        if std::mem::take(&mut self.after_cr)
-            && let Some(tail) = rest.strip_prefix(b"\n")
-        {
-            rest = tail;
-        }
-        while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
-            out.extend_from_slice(&rest[..at]);
-            out.extend_from_slice(b"\r\n");
-            let is_cr = rest[at] == b'\r';
-            rest = &rest[at + 1..];
-            if is_cr {
-                match rest.first() {
-                    None => self.after_cr = true,
-                    Some(b'\n') => rest = &rest[1..],
-                    Some(_) => {}
-                }
-            }
-        }
-        out.extend_from_slice(rest);
+        // Canonical line ends refuse nothing.
+        let _ = self.0.push(octets, out);
     }
 }
 
@@ -372,7 +355,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn converted(pieces: &[&[u8]]) -> Vec<u8> {
-        let (mut ends, mut out) = (CrLf::default(), Vec::new());
+        let (mut ends, mut out) = (CrLf::new(), Vec::new());
         for piece in pieces {
             ends.push(piece, &mut out);
         }

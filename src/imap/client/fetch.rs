@@ -5,8 +5,10 @@
 //! a server tells the UID behind such a body is it spilled to a file first, since a sink has to
 //! know what it is given.
 
+use std::collections::HashSet;
 use std::io::SeekFrom;
 
+use async_trait::async_trait;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::state::to_flags;
@@ -93,6 +95,30 @@ enum Streaming {
     Spilled(tokio::fs::File, u64),
 }
 
+/// Passes each message that was asked for on, and once: a server that answers twice, or with
+/// what nobody asked for, must not double mail.
+struct Once<'s> {
+    sink: &'s mut dyn Sink,
+    left: HashSet<u32>,
+    is_wanted: bool,
+}
+
+#[async_trait(?Send)]
+impl Sink for Once<'_> {
+    async fn begin(&mut self, message: &Meta) -> store::Result<()> {
+        self.is_wanted = message.id.0.parse().is_ok_and(|uid| self.left.remove(&uid));
+        if self.is_wanted { self.sink.begin(message).await } else { Ok(()) }
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        if self.is_wanted { self.sink.chunk(octets).await } else { Ok(()) }
+    }
+
+    async fn end(&mut self, message: &Meta) -> store::Result<()> {
+        if self.is_wanted { self.sink.end(message).await } else { Ok(()) }
+    }
+}
+
 impl Client {
     /// Pushes the octets wanted of each message to `sink`. `uids` are best sorted: they are
     /// asked for in this order, and the server answers in its own. A message that has vanished
@@ -107,6 +133,8 @@ impl Client {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         self.deadline(deadline::COMMAND);
+        let mut once = Once { sink, left: uids.iter().copied().collect(), is_wanted: false };
+        let sink: &mut dyn Sink = &mut once;
         let mut batches = Self::batches(uids, BATCH).into_iter();
         let mut tags = Vec::new();
         let mut refused = None;

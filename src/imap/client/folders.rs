@@ -455,55 +455,6 @@ impl Client {
         });
         self.run_all(commands, &mut |_| {}).await.map(drop)
     }
-
-    /// The quota roots of a mailbox: name of each, then resource, usage and limit.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] without QUOTA; [`Error::Refused`], and the connection's errors.
-    pub async fn quota(&mut self, mailbox: &Mailbox<'_>) -> Result<Vec<Quota>, Error> {
-        if !self.capabilities().has("QUOTA") {
-            return Err(Error::Missing("QUOTA"));
-        }
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        let mut quotas = Vec::new();
-        self.run(Command::GetQuotaRoot(mailbox.clone()), &mut |data| {
-            if let Data::Quota { root, resources } = data {
-                let resources =
-                    resources.iter().map(|(name, usage, limit)| (text(name), *usage, *limit));
-                quotas.push(Quota { root: text(root), resources: resources.collect() });
-            }
-        })
-        .await?;
-        Ok(quotas)
-    }
-
-    /// Who may do what in a mailbox: identifier and rights (RFC 4314).
-    ///
-    /// # Errors
-    /// [`Error::Missing`] without ACL; [`Error::Refused`], and the connection's errors.
-    pub async fn acl(&mut self, mailbox: &Mailbox<'_>) -> Result<Vec<(String, String)>, Error> {
-        if !self.capabilities().has("ACL") {
-            return Err(Error::Missing("ACL"));
-        }
-        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        let mut all = Vec::new();
-        self.run(Command::GetAcl(mailbox.clone()), &mut |data| {
-            if let Data::Acl { entries, .. } = data {
-                all.extend(entries.iter().map(|(who, what)| (text(who), text(what))));
-            }
-        })
-        .await?;
-        Ok(all)
-    }
-}
-
-/// A quota root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quota {
-    /// Its name.
-    pub root: String,
-    /// Resource (`STORAGE` in units of 1024 octets, `MESSAGE`), usage, limit.
-    pub resources: Vec<(String, u64, u64)>,
 }
 
 fn basic_list(reference: &'static str, pattern: &[u8]) -> ListCommand<'static> {

@@ -22,6 +22,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::base::decode::{Decoded, Malformed};
+use crate::base::limits;
 use crate::imap::syntax::command::{Command, Tagged};
 use crate::imap::syntax::encode::{Encoded, Encoder, Literals};
 use crate::imap::syntax::frame::{Framer, Step};
@@ -338,7 +339,12 @@ impl Client {
                 if let Response::Untagged(data) = &value {
                     on(data);
                 }
-                Ok(())
+                if self.state.told > limits::LISTED {
+                    let expected = "an end of what it tells";
+                    Err(protocol(during, Malformed { offset: 0, expected }, octets))
+                } else {
+                    Ok(())
+                }
             }
             Ok(Decoded::More) => {
                 let malformed = Malformed { offset: octets.len(), expected: "more" };

@@ -2,6 +2,7 @@
 //!
 //! No I/O: [`State::note`] is the one place where unsolicited data are understood.
 
+use crate::base::limits;
 use std::collections::VecDeque;
 
 use super::Reply;
@@ -98,6 +99,8 @@ pub(super) struct State {
     /// What NAMESPACE has told last.
     pub namespaces: Option<Namespaces>,
     pub alerts: Vec<String>,
+    /// Untagged responses, and numbers in them, since the last command ended.
+    pub told: u64,
     /// ALERT counts only where nobody can have put it in (RFC 9051 section 11.3).
     pub trusts_alerts: bool,
     pub utf8: bool,
@@ -139,13 +142,25 @@ impl State {
         self.alerts.clear();
         self.server_id.clear();
         self.namespaces = None;
+        (self.utf8, self.condstore, self.qresync) = (false, false, false);
+        self.go_ahead = None;
+        self.bye = None;
     }
 
     pub fn note(&mut self, response: &Response<'_>) {
         match response {
             Response::Continue { text } => self.go_ahead = Some(text.to_vec()),
-            Response::Tagged { tag, status } => self.note_end(tag, status),
-            Response::Untagged(data) => self.note_data(data),
+            Response::Tagged { tag, status } => {
+                self.told = 0;
+                self.note_end(tag, status);
+            }
+            Response::Untagged(data) => {
+                self.told += match data {
+                    Data::Search { numbers, .. } => 1 + numbers.len() as u64,
+                    _ => 1,
+                };
+                self.note_data(data);
+            }
         }
     }
 
@@ -166,7 +181,9 @@ impl State {
         let reply = reply(status);
         match &status.code {
             Some(Code::Capability(names)) => self.note_capabilities(names),
-            Some(Code::Word(Word::Alert)) if self.trusts_alerts => {
+            Some(Code::Word(Word::Alert))
+                if self.trusts_alerts && self.alerts.len() < limits::ALERTS =>
+            {
                 self.alerts.push(String::from_utf8_lossy(&status.text).into_owned());
             }
             _ => {}
@@ -295,4 +312,33 @@ pub(super) fn to_flags(flags: &crate::imap::syntax::flag::Flags<'_>) -> Flags {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::decode::Decoded;
+    use crate::imap::syntax::response;
+
+    #[test]
+    fn nothing_said_before_tls_is_believed_behind_it() {
+        let mut state = State::default();
+        for line in [
+            "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n",
+            "* ENABLED UTF8=ACCEPT QRESYNC\r\n",
+            "* BYE not yet\r\n",
+            "+ go on\r\n",
+        ] {
+            let Ok(Decoded::Done { value, .. }) = response::decode(line.as_bytes()) else {
+                panic!("{line}");
+            };
+            state.note(&value);
+        }
+        assert!(state.utf8 && state.condstore && state.qresync);
+        assert!(state.bye.is_some() && state.go_ahead.is_some());
+        state.forget();
+        assert!(!state.utf8 && !state.condstore && !state.qresync);
+        assert!(state.bye.is_none() && state.go_ahead.is_none());
+        assert!(state.capabilities.is_empty() && !state.capabilities_told);
+    }
 }

@@ -76,6 +76,8 @@ pub(super) const TAG: u8 = 8;
 pub(super) const LOOSE_ATOM: u8 = 16;
 /// TEXT-CHAR of RFC 9051, and 8-bit octets.
 pub(super) const TEXT: u8 = 32;
+/// What names of commands and items are made of: letters, digits, dots, hyphens.
+const WORD: u8 = 64;
 
 const fn classes() -> [u8; 256] {
     let mut table = [0u8; 256];
@@ -85,6 +87,9 @@ const fn classes() -> [u8; 256] {
         let mut class = 0;
         if c != 0 && c != b'\r' && c != b'\n' {
             class |= TEXT;
+        }
+        if c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b'=') {
+            class |= WORD;
         }
         if c > b' ' && c != 0x7f && !matches!(c, b'(' | b')' | b'"') {
             class |= LOOSE_ATOM;
@@ -234,19 +239,9 @@ impl<'a> Cursor<'a> {
     }
 
     /// The letters, digits, dots and hyphens that names of commands and items are made of.
+    #[inline]
     pub fn word(&mut self) -> Parse<&'a [u8]> {
-        let rest = &self.octets[self.at..];
-        let end = rest
-            .iter()
-            .position(|c| !(c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b'=')));
-        match end {
-            Some(0) => self.bad("a name"),
-            Some(len) => {
-                self.at += len;
-                Ok(&rest[..len])
-            }
-            None => Err(Fail::More),
-        }
+        self.run(WORD, "a name")
     }
 
     /// Takes `word` in any case if it is next and nothing that continues it follows.
@@ -271,14 +266,15 @@ impl<'a> Cursor<'a> {
     pub fn number(&mut self) -> Parse<u64> {
         let start = self.at;
         let mut value = 0u64;
-        loop {
-            let c = self.peek()?;
-            if !c.is_ascii_digit() {
-                break;
-            }
-            value = match value.checked_mul(10).and_then(|v| v.checked_add(u64::from(c - b'0'))) {
-                Some(value) => value,
-                None => return self.bad("a number of at most 64 bits"),
+        while let digit @ 0..=9 = self.peek()?.wrapping_sub(b'0') {
+            // Nineteen digits cannot overflow.
+            value = if self.at - start < 19 {
+                value * 10 + u64::from(digit)
+            } else {
+                match value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit))) {
+                    Some(value) => value,
+                    None => return self.bad("a number of at most 64 bits"),
+                }
             };
             self.at += 1;
         }

@@ -153,32 +153,12 @@ pub fn parameter(parameters: &[Parameter], name: &str) -> Option<String> {
             }
         }
         if *encoded {
-            percent_decode(value, &mut octets);
+            transfer::unescape(value, b'%', &mut octets);
         } else {
             octets.extend_from_slice(value);
         }
     }
     Some(charset::decode(label, &octets))
-}
-
-fn percent_decode(value: &[u8], out: &mut Vec<u8>) {
-    let mut at = 0;
-    while at < value.len() {
-        let escaped = match value[at..] {
-            [b'%', high, low, ..] => transfer::hex(high).zip(transfer::hex(low)),
-            _ => None,
-        };
-        match escaped {
-            Some((high, low)) => {
-                out.push((high << 4) | low);
-                at += 3;
-            }
-            None => {
-                out.push(value[at]);
-                at += 1;
-            }
-        }
-    }
 }
 
 struct Scanner<'a> {

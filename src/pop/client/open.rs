@@ -3,7 +3,8 @@
 //! RFC 1939 sections 4 and 7, RFC 2449, RFC 2595 section 4, RFC 5034, RFC 6856 section 2.
 
 use super::{Client, Error, Login, Method, Options, Stage, StartTls};
-use crate::base::decode::Decoded;
+use crate::base::decode::{Decoded, Malformed};
+use crate::base::limits;
 use crate::net::Wire;
 use crate::net::tls::Connector;
 use crate::pop::syntax::capability::Capabilities;
@@ -70,9 +71,15 @@ impl Client {
     /// # Errors
     /// The connection's errors.
     pub async fn lines(&mut self, stage: Stage, mut each: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut told = 0;
         loop {
             match Line::decode(self.wire.buffered()) {
+                Ok(Decoded::Done { value: Line::Text(_), .. }) if told >= limits::LISTED => {
+                    let expected = "an end of the listing";
+                    return Err(self.protocol(stage, Malformed { offset: 0, expected }));
+                }
                 Ok(Decoded::Done { value: Line::Text(line), used }) => {
+                    told += 1;
                     each(line);
                     self.wire.consume(used);
                 }
@@ -135,9 +142,11 @@ impl Client {
             None => None,
         };
         let has_password = matches!(login.credential.secret, CredentialSecret::Password(_));
-        let may_fall_back = forced.is_none() && has_password;
+        // USER and APOP have no place for an identity to act as.
+        let acts_as = login.credential.authorize_as.as_ref().is_some_and(|who| !who.is_empty());
+        let may_fall_back = forced.is_none() && has_password && !acts_as;
         match self.sasl(offered, forced, login).await {
-            Err(Error::Sasl(error)) if may_fall_back && error.is_auth() => {}
+            Err(Error::Sasl(error)) if may_fall_back && is_before_exchange(&error) => {}
             done => return done,
         }
         let is_encrypted = self.wire.is_encrypted();
@@ -260,6 +269,19 @@ impl Client {
 }
 
 /// The channel bindings of a TLS session, best first.
+/// Whether no mechanism could even begin. After one has, the password must not follow it in the
+/// clear: a server that failed to prove itself would get it for the asking.
+fn is_before_exchange(error: &sasl::Error) -> bool {
+    matches!(
+        error,
+        sasl::Error::NoCommonMechanism { .. }
+            | sasl::Error::NoChannelBinding { .. }
+            | sasl::Error::Cleartext { .. }
+            | sasl::Error::Unprepared { .. }
+            | sasl::Error::Unencodable { .. }
+    )
+}
+
 fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
     use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
     [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]

@@ -3,7 +3,7 @@
 //! RFC 1939 sections 5 and 7; PIPELINING by RFC 2449 section 6.6. Bodies stream to the sink
 //! while they come: nothing grows with the size of a message or of the maildrop.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::{Client, Error, Stage};
 use crate::base::dot::Decoder;
@@ -73,12 +73,12 @@ impl Client {
             Err(error) => return Err(error),
         }
         // Both lists come in the same order from every server, but nothing says that they must.
-        let mut at = 0;
+        let (mut at, mut places) = (0, None::<HashMap<u32, usize>>);
         self.lines(Stage::List, |line| {
             let Some((number, id)) = unique_id(line) else { return };
             if all.get(at).is_none_or(|(listed, ..)| *listed != number) {
-                match all.iter().position(|(listed, ..)| *listed == number) {
-                    Some(found) => at = found,
+                match places.get_or_insert_with(|| places_of(&all)).get(&number) {
+                    Some(found) => at = *found,
                     None => return,
                 }
             }
@@ -179,4 +179,9 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Where each message-number stands in a listing: the first time, should it be there again.
+fn places_of(all: &[(u32, u64, Option<Vec<u8>>)]) -> HashMap<u32, usize> {
+    all.iter().enumerate().rev().map(|(at, (number, ..))| (*number, at)).collect()
 }

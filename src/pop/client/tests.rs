@@ -241,6 +241,46 @@ fn a_maildrop_is_listed_read_and_emptied_in_flights() {
 }
 
 #[test]
+fn a_server_without_proof_does_not_get_the_password() {
+    run(async {
+        let (near, mut far) = Wire::duplex(1 << 20);
+        let server = async {
+            far.queue(b"+OK hello\r\n");
+            for answer in ["+OK\r\nSASL SCRAM-SHA-256\r\nUSER\r\n.\r\n", "+OK welcome\r\n"] {
+                let length = far.line(1 << 20).await.expect("the client speaks");
+                far.consume(length);
+                far.queue(answer.as_bytes());
+            }
+            // SCRAM is over without a signature: nothing more is said, USER least of all.
+            far.line(1 << 20).await.expect_err("the client goes");
+        };
+        let credential = password();
+        let options = login(&credential, None);
+        let ((), opened) = tokio::join!(server, Client::open(near, &options));
+        let error = opened.err().expect("no session");
+        assert!(matches!(error, Error::Sasl(sasl::Error::Unproven { .. })), "{error}");
+    });
+}
+
+#[test]
+fn the_two_listings_may_differ_in_order() {
+    let script = format!(
+        "{READY}C: LIST
+        C: UIDL
+        S: +OK~1 10~2 20~3 30~.~+OK~3 cc~2 bb~9 zz~1 aa~.
+        C: QUIT
+        close"
+    );
+    run(with_server(&script, async |wire| {
+        let mut client = Client::open(wire, &Options::default()).await.expect("opens");
+        let id = |text: &str| Some(text.as_bytes().to_vec());
+        let all = client.list().await.expect("lists");
+        assert_eq!(all, [(1, 10, id("aa")), (2, 20, id("bb")), (3, 30, id("cc"))]);
+        client.quit().await.expect_err("no answer to QUIT");
+    }));
+}
+
+#[test]
 fn parts_are_cut_where_the_server_cannot() {
     let script = "S: +OK hello
         C: CAPA

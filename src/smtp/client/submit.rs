@@ -209,6 +209,8 @@ impl Client {
         if self.pipelines() {
             if flight.begun == Begun::Nothing {
                 self.begin(flight, body).await?;
+                // The server may have it from here on, whatever is heard of it.
+                progress.is_given = flight.begun == Begun::Whole;
                 if flight.begun == Begun::Whole && self.flight.is_empty() {
                     self.queue_quit();
                 }

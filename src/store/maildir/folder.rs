@@ -61,7 +61,7 @@ impl Dirs {
             let path = path.join(name);
             let opened = match File::open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && name != "cur" => {
-                    create_folder(&path).and_then(|()| File::open(&path))
+                    create_folder(&path, Durability::Durable).and_then(|()| File::open(&path))
                 }
                 other => other,
             };
@@ -82,15 +82,16 @@ impl Dirs {
 
 /// Makes a Maildir, `cur` last: what has a `cur` is whole.
 pub(super) fn create(path: &Path, durability: Durability) -> Result<()> {
+    create_folder(path, durability).map_err(|error| Error::file(path, error))?;
     for name in ["tmp", "new", "cur"] {
         let path = path.join(name);
-        create_folder(&path).map_err(|error| Error::file(&path, error))?;
+        // All three are flushed together.
+        create_folder(&path, Durability::Fast).map_err(|error| Error::file(&path, error))?;
     }
     if durability == Durability::Durable {
-        for folder in [Some(path), path.parent()].into_iter().flatten() {
-            if !folder.as_os_str().is_empty() {
-                durable::flush_folder_at(folder).map_err(|error| Error::file(folder, error))?;
-            }
+        // The folder itself again: who made it may have been killed before it was flushed.
+        for folder in [path, durable::parent(path)] {
+            durable::flush_folder_at(folder).map_err(|error| Error::file(folder, error))?;
         }
     }
     Ok(())
@@ -329,7 +330,9 @@ impl Folder {
                         moved.file = OsString::from_vec(after.file_name(unique));
                         moved.sub = Sub::Cur;
                         let from = dirs.sub(located.sub);
-                        rustix::fs::renameat(from, &located.file, &dirs.cur, &moved.file)?;
+                        // Never over another file, which a copy made by hand could be.
+                        let (file, name) = (Path::new(&located.file), Path::new(&moved.file));
+                        rename_new(from, file, &dirs.cur, name)?;
                     }
                     Ok((moved, extra))
                 })?;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use super::index::{Entry, Index};
 use super::writer::Writer;
 use super::{Options, Variety, lock};
-use crate::store::durable::{Durability, flush_folder_at};
+use crate::store::durable::{Durability, flush_folder_at, parent};
 use crate::store::{Clock, Error, Id, Meta, Result, Sink, scratch};
 
 /// Up to so many octets gather in memory, what is more in a file without a name.
@@ -137,8 +137,7 @@ fn append(path: &Path, options: Options, mut scratch: Scratch) -> Result<Vec<Id>
     };
     if before == 0 && options.durability == Durability::Durable {
         // The file may be new.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        flush_folder_at(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        flush_folder_at(parent(path)).map_err(failed)?;
     }
     let added = Index::read(&file, path, Variety::Rd, first)?;
     Ok(added.entries.iter().map(Entry::id).collect())

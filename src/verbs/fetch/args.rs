@@ -31,6 +31,10 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     pub last: Option<usize>,
 
+    /// Only messages that no earlier run with --new has brought to these targets
+    #[arg(long)]
+    pub new: bool,
+
     /// Keep the line ends that the source has (default: LF in Maildir, mbox and eml)
     #[arg(long)]
     pub crlf: bool,
@@ -56,5 +60,5 @@ Examples:
     pillarbox fetch alice --last 10 --headers=from,subject
   One part of one message, as search named it:
     pillarbox search 'subject:report' alice | head -n 1 | pillarbox fetch - --section 1
-  Collect by POP3 into an mbox:
-    pillarbox fetch \"pop3s://alice@$POP3S_HOST:$POP3S_PORT\" --to mbox:alice.mbox";
+  Collect what is new by POP3 into an mbox:
+    pillarbox fetch --new \"pop3s://alice@$POP3S_HOST:$POP3S_PORT\" --to mbox:alice.mbox";

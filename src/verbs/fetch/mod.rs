@@ -4,6 +4,7 @@
 //! This module changes nothing at the source.
 
 mod args;
+mod memory;
 mod plan;
 mod run;
 mod targets;

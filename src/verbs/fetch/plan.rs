@@ -1,5 +1,6 @@
 //! From words to what is asked of which source.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use anyhow::Result;
@@ -46,6 +47,13 @@ pub fn errands(args: &Args, input: &mut dyn Read) -> Result<Vec<Errand>> {
             }
         } else {
             add(&mut errands, source, &what)?;
+        }
+    }
+    for errand in &mut errands {
+        // A message that was named twice is fetched once.
+        if let Wanted::These(ids) = &mut errand.wanted {
+            let mut named = HashSet::new();
+            ids.retain(|id| named.insert(id.clone()));
         }
     }
     Ok(errands)
@@ -135,5 +143,30 @@ fn narrowed(what: &What, section: Option<&str>, partial: Option<Partial>) -> Wha
         },
         (Some(section), None) => What::Section(section.to_owned()),
         (None, None) => what.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_message_named_twice_is_wanted_once() {
+        let first = "imap://ann@h/INBOX;UIDVALIDITY=7/;UID=2";
+        let second = "imap://ann@h/INBOX;UIDVALIDITY=7/;UID=1";
+        let line = Line::parse_from(["fetch", first, second, "-"]);
+        let input = format!("{second}\n{first}\n");
+        let errands = errands(&line.args, &mut input.as_bytes()).expect("references");
+        assert_eq!(errands.len(), 1);
+        let ids = ["2", "1"].map(|id| Id(id.to_owned())).to_vec();
+        assert_eq!(errands[0].wanted, Wanted::These(ids));
     }
 }

@@ -4,12 +4,14 @@ use anyhow::Result;
 use async_trait::async_trait;
 
 use super::args::Args;
+use super::memory::{Memory, Place};
 use super::plan::{self, Errand, Wanted};
 use super::targets::{
     All, AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, OutputWriter, Raw, Target, at_target,
 };
 use crate::base::location::Location;
 use crate::open::{self, Context, Create, Mail, Opened};
+use crate::state::seen::Seen;
 use crate::store::line_ends::LineEnds;
 use crate::store::{self, Id, Meta, Sink, What, eml, mbox};
 use crate::ui::{Exit, Failure, Format, Output, Progress, report};
@@ -20,7 +22,7 @@ use crate::ui::{Exit, Failure, Format, Output, Progress, report};
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
-    let (mut missing, mut empty) = (0, 0);
+    let (mut missing, mut withheld, mut empty) = (0, 0, 0);
     let mut opened: Vec<(Opened, Errand)> = Vec::new();
     for errand in errands {
         let source =
@@ -29,14 +31,26 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     // All sources are listed before the first message moves: only then it is known whether
     // standard output gets one message or several.
+    let mut memory = match args.new {
+        true => Some(Memory::open(&Seen::usual_path()?, &args.to)?),
+        false => None,
+    };
     let mut wanted: Vec<Vec<Id>> = Vec::new();
+    let mut places: Vec<Place> = Vec::new();
     for (source, errand) in &mut opened {
-        source.select(errand.uid_validity, true).await?;
+        let status = source.select(errand.uid_validity, true).await?;
+        places.push(Place {
+            source: errand.location.to_string(),
+            generation: status.map_or(0, |status| status.uid_validity),
+        });
         wanted.push(match &errand.wanted {
             Wanted::These(ids) => ids.clone(),
             Wanted::All => {
                 let mut ids: Vec<Id> =
                     source.spool().list().await?.into_iter().map(|listed| listed.id).collect();
+                if let (Some(memory), Some(place)) = (&mut memory, places.last()) {
+                    memory.keep_new(place, &mut ids)?;
+                }
                 if let Some(last) = args.last {
                     ids.drain(..ids.len().saturating_sub(last));
                 }
@@ -46,16 +60,24 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     let total: usize = wanted.iter().map(Vec::len).sum();
     let mut progress = Progress::new(context.progress, "fetch", Some(total as u64));
-    for ((source, errand), ids) in opened.iter_mut().zip(&wanted) {
+    for (((source, errand), ids), place) in opened.iter_mut().zip(&wanted).zip(&places) {
         let several = total > 1;
         let references = names(source, ids, &args, out);
         let targets = targets(&args, &errand.what, several, references, context, out).await?;
         let mut counted =
-            Counted { targets, progress: &mut progress, messages: 0, empty: 0, octets: 0 };
+            Counted { targets, progress: &mut progress, done: Vec::new(), empty: 0, octets: 0 };
         let read = source.spool().read(ids, &errand.what, &mut counted).await;
         // What is whole is made stable, whatever became of the rest.
         let committed = counted.targets.commit().await;
-        missing += ids.len() - counted.messages.min(ids.len());
+        if let (Some(memory), Ok(())) = (&mut memory, &committed) {
+            memory.record(place, &counted.done, open::now().seconds)?;
+        }
+        let without = ids.len() - counted.done.len().min(ids.len());
+        // RFC 1939 section 3: nobody else takes a message out of a maildrop during a session.
+        match (&source.mail, &errand.wanted) {
+            (Mail::Pop(..), Wanted::All) => withheld += without,
+            _ => missing += without,
+        }
         empty += counted.empty;
         read?;
         committed?;
@@ -72,11 +94,21 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     if missing > 0 {
         report::warning(&format!("{missing} of {total} messages were not there any more"));
-        if missing == total {
-            return Ok(Exit::NoInput);
-        }
     }
-    Ok(Exit::Ok)
+    if withheld > 0 {
+        report::warning(&format!("{withheld} of {total} messages were listed and not given"));
+    }
+    Ok(ending(total, missing, withheld))
+}
+
+/// How the program ends when so many messages of `total` were gone, or were listed by a server
+/// that then did not give them.
+fn ending(total: usize, missing: usize, withheld: usize) -> Exit {
+    match (missing, withheld) {
+        (_, 1..) => Exit::Unavailable,
+        (1.., 0) if missing == total => Exit::NoInput,
+        _ => Exit::Ok,
+    }
 }
 
 /// Whether a part of messages was asked for, which may not be there.
@@ -174,7 +206,8 @@ async fn local_target<'o>(
 struct Counted<'t, 'p> {
     targets: All<'t>,
     progress: &'p mut Progress,
-    messages: usize,
+    /// Messages that are whole.
+    done: Vec<Id>,
     /// Messages of which nothing came.
     empty: usize,
     /// Octets of the message that comes.
@@ -196,9 +229,24 @@ impl Sink for Counted<'_, '_> {
 
     async fn end(&mut self, message: &Meta) -> store::Result<()> {
         self.targets.end(message).await?;
-        self.messages += 1;
+        self.done.push(message.id.clone());
         self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_gone_is_no_failure_and_one_that_is_withheld_is() {
+        assert_eq!(ending(3, 0, 0), Exit::Ok);
+        assert_eq!(ending(0, 0, 0), Exit::Ok);
+        assert_eq!(ending(3, 2, 0), Exit::Ok);
+        assert_eq!(ending(3, 3, 0), Exit::NoInput);
+        assert_eq!(ending(3, 0, 1), Exit::Unavailable);
+        assert_eq!(ending(3, 2, 1), Exit::Unavailable);
     }
 }

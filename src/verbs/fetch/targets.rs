@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::message::{headers, words};
 use crate::store::maildir;
 use crate::store::{Error, Meta, Result, Sink, eml, mbox};
-use crate::ui::{Exit, Failure, Output, output, sanitize};
+use crate::ui::{Exit, Failure, Output, output};
 
 /// Takes messages, and makes them stable when told to.
 #[async_trait(?Send)]
@@ -116,11 +116,7 @@ impl Sink for Raw<'_> {
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
-        if self.0.is_terminal() {
-            let text = String::from_utf8_lossy(octets);
-            return self.0.octets(sanitize::text(&text).as_bytes()).map_err(failed);
-        }
-        self.0.octets(octets).map_err(failed)
+        self.0.content(octets).map_err(failed)
     }
 
     async fn end(&mut self, _: &Meta) -> Result<()> {
@@ -151,7 +147,7 @@ pub struct OutputWriter<'o>(pub &'o mut Output);
 
 impl std::io::Write for OutputWriter<'_> {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.octets(octets).map_err(io)?;
+        self.0.content(octets).map_err(io)?;
         Ok(octets.len())
     }
 
@@ -225,9 +221,10 @@ impl Sink for AsJson<'_> {
         self.held.clear();
         self.octets = 0;
         if !self.headers {
-            let reference = json!((self.reference)(&message.id));
-            let start = format!("{{\"reference\":{reference},\"content\":\"");
-            self.out.octets(start.as_bytes()).map_err(failed)?;
+            let reference = (self.reference)(&message.id);
+            self.out.octets(b"{\"reference\":").map_err(failed)?;
+            self.out.json_piece(&reference).map_err(failed)?;
+            self.out.octets(b",\"content\":\"").map_err(failed)?;
         }
         Ok(())
     }
@@ -274,9 +271,13 @@ impl Sink for AsJson<'_> {
             return self.out.json(&object).map_err(failed);
         }
         let text = base64::engine::general_purpose::STANDARD.encode(&self.held);
-        let end = json!({"octets": self.octets, "flags": flags, "received": received}).to_string();
-        let line = format!("{text}\",{}\n", &end[1..]);
-        self.out.octets(line.as_bytes()).map_err(failed)
+        self.out.octets(format!("{text}\",\"flags\":").as_bytes()).map_err(failed)?;
+        self.out.json_piece(&flags).map_err(failed)?;
+        self.out
+            .octets(format!(",\"octets\":{},\"received\":", self.octets).as_bytes())
+            .map_err(failed)?;
+        self.out.json_piece(&received).map_err(failed)?;
+        self.out.octets(b"}\n").map_err(failed)
     }
 }
 

@@ -155,13 +155,13 @@ async fn show(plan: &mut Plan, out: &mut Output) -> Result<Exit> {
         lines.push_str(&format!("RCPT TO:<{recipient}>\n"));
     }
     lines.push_str("DATA\n");
-    out.octets(lines.as_bytes())?;
+    out.content(lines.as_bytes())?;
     let mut block = vec![0; BLOCK_OCTETS];
     loop {
         let count = plan.message.read(&mut block).await?;
         if count == 0 {
             return Ok(Exit::Ok);
         }
-        out.octets(&block[..count])?;
+        out.content(&block[..count])?;
     }
 }

@@ -20,7 +20,7 @@ use super::scan::{FolderPlan, ids_of};
 use super::spool::Batch;
 use super::state::{Intent, Known, Made, State};
 use crate::store::{Deleted, Error, Flag, FlagChange, Flags, Id, What};
-use crate::ui::{Progress, report};
+use crate::ui::{Exit, Failure, Progress, report};
 
 /// Messages in one batch of copies.
 const BATCH_MESSAGES: usize = 256;
@@ -167,6 +167,23 @@ async fn work(
     Ok(Some(key))
 }
 
+/// Selects the folder that the plan speaks of: in one that was made anew since, its ids are
+/// those of other messages.
+async fn select(
+    hands: &mut Hands<'_>,
+    folder: &FolderPlan,
+    side: Side,
+    writable: bool,
+) -> anyhow::Result<()> {
+    let found = hands.pair.select(side, folder.names.of(side), writable).await?;
+    if folder.status.of(side).is_some_and(|planned| planned.uid_validity != found.uid_validity) {
+        let message = format!("it was made anew on the {side} side while the run was planned");
+        let hint = "nothing was changed in it: run sync again";
+        return Err(Failure::new(Exit::TempFail, message).hint(hint).into());
+    }
+    Ok(())
+}
+
 /// Copies what goes to one side; how many messages.
 async fn copy(
     hands: &mut Hands<'_>,
@@ -185,10 +202,14 @@ async fn copy(
     }
     let mut copied = 0;
     for wanted in batches(&wanted, folder.sizes.of(from)) {
-        hands.pair.select(from, folder.names.of(from), false).await?;
+        select(hands, folder, from, false).await?;
         let ids: Vec<Id> = wanted.iter().map(|message| message.id.clone()).collect();
         let mut batch = Batch::default();
         hands.pair.store(from).read(&ids, &What::Whole, &mut batch).await?;
+        if batch.messages().len() < wanted.len() {
+            // Gone meanwhile, or not given: a history up to here would never speak of it again.
+            folder.outcome.pending = Both { far: true, near: true };
+        }
         copied += copy_batch(hands, folder, key, to, wanted, batch).await?;
     }
     Ok(copied)
@@ -347,7 +368,7 @@ async fn flag(
         if !keywords.is_empty() {
             hands.state.set_keywords(key, &keywords)?;
         }
-        hands.pair.select(side, folder.names.of(side), true).await?;
+        select(hands, folder, side, true).await?;
         hands.pair.store(side).flag(&changes).await?;
         done.of_mut(side).flagged += count;
     }
@@ -403,7 +424,7 @@ async fn delete(
     }
     let mut deleted = 0;
     for batch in doomed.chunks(BATCH_DELETIONS) {
-        hands.pair.select(side, folder.names.of(side), true).await?;
+        select(hands, folder, side, true).await?;
         let ids: Vec<Id> = batch.iter().map(|(id, _)| id.clone()).collect();
         match hands.pair.store(side).delete(&ids).await? {
             Deleted::Gone => {

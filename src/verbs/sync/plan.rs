@@ -255,6 +255,14 @@ fn refuse_missing_root(
             Mode::TwoWay => false,
         };
         let has_nothing = listed.of(side).is_empty() && !is_one_folder;
+        // One that was known is told of later, and left alone.
+        let unfound =
+            wanted.iter().find(|one| one.known.is_none() && one.listed.of(side).is_none());
+        if let Some(one) = unfound.filter(|_| is_source && is_one_folder) {
+            let name = one.names.of(side);
+            let message = format!("the {side} side has no folder {name}: nothing was changed");
+            return Err(Failure::new(Exit::NoInput, message).into());
+        }
         if is_gone {
             let message = format!(
                 "the {side} side has none of the {count} folders that were synchronised before: \

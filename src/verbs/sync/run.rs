@@ -14,7 +14,7 @@ use crate::open::{self, Context, Create, EndpointOptions};
 use crate::state;
 use crate::store::memory::{Account, Memory};
 use crate::store::{Store, system_clock};
-use crate::ui::{Exit, Failure, Output, report};
+use crate::ui::{Exit, Failure, Output};
 
 /// Makes two places equal.
 ///
@@ -31,9 +31,9 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     if names.far == names.near {
         return Err(Failure::usage("both locations are the same").into());
     }
-    let mut state = open_state(&args, &names).map_err(|error| with_exit(error.into()))?;
+    let mut state = open_state(&args, &names)?;
     // What was there before and is not there now is missing, and not made again.
-    let is_new = state.folders().map_err(|error| with_exit(error.into()))?.is_empty();
+    let is_new = state.folders()?.is_empty();
     let opening = match (is_new, args.dry_run) {
         (false, _) => Opening::Existing,
         (true, false) => Opening::Made,
@@ -53,7 +53,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         progress: context.progress,
         quiet: context.quiet,
     };
-    pass(Both { far, near }, &mut state, &job, out).await.map_err(with_exit)
+    pass(Both { far, near }, &mut state, &job, out).await
 }
 
 /// What becomes of a local place that does not exist.
@@ -119,26 +119,6 @@ fn open_state(args: &Args, names: &Both<String>) -> state::Result<State> {
         return State::in_memory(names);
     }
     State::open(&path, names)
-}
-
-/// Says how the program ends where its state is in the way; leaves other errors alone.
-fn with_exit(error: anyhow::Error) -> anyhow::Error {
-    let Some(cause) = error.chain().find_map(|cause| cause.downcast_ref::<state::Error>()) else {
-        return error;
-    };
-    let exit = match cause {
-        state::Error::InUse { .. } => Exit::TempFail,
-        state::Error::Newer { .. } | state::Error::NoPlace => Exit::Config,
-        state::Error::Foreign { .. } => Exit::Data,
-        state::Error::File { .. } => Exit::CantCreate,
-        state::Error::Sqlite { .. } => Exit::Io,
-    };
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let failure = Failure::new(exit, report::joined(&causes));
-    if cause.is_in_use() {
-        return failure.hint("wait until the other sync of this pair has ended").into();
-    }
-    failure.into()
 }
 
 /// Each side's endpoint options: unprefixed ones are those of the only server.

@@ -10,16 +10,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::diff::{Both, Mode, Side};
+use super::pair::Pair;
 use super::pass::{Job, pass};
 use super::plan::{MaxDelete, Scope};
 use super::state::State;
+use super::{apply, plan};
 use crate::state::testing::Dir;
 use crate::store::memory::{Account, FlagOperation, Memory, NewMessage, Shared};
 use crate::store::{
     Body, Changes, Deleted, Error, Flag, FlagChange, Flags, Folder, Id, Listed, Meta, Received,
     Result, Since, Sink, Source, Spool, Status, Store, What,
 };
-use crate::ui::{Exit, Failure, Format, Output};
+use crate::ui::progress::Show;
+use crate::ui::{Exit, Failure, Format, Output, Progress};
 
 /// Runs a future to its end on a runtime of its own.
 pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
@@ -92,9 +95,12 @@ struct Kind {
     has_history: bool,
     /// Whether it keeps keywords.
     keeps_keywords: bool,
+    /// Whether it gives every message that it is asked for.
+    gives_all: bool,
 }
 
-const PLAIN: Kind = Kind { tells_places: true, has_history: true, keeps_keywords: true };
+const PLAIN: Kind =
+    Kind { tells_places: true, has_history: true, keeps_keywords: true, gives_all: true };
 
 /// A store that can die.
 struct Mortal {
@@ -176,7 +182,9 @@ impl Spool for Mortal {
 
     async fn read(&mut self, ids: &[Id], what: &What, sink: &mut dyn Sink) -> Result<()> {
         let Some(end) = self.step() else { return dead() };
-        self.inner.read(&ids[..self.part(end, ids.len())], what, sink).await?;
+        let withheld = usize::from(!self.kind.gives_all && *what == What::Whole);
+        let count = self.part(end, ids.len()).saturating_sub(withheld);
+        self.inner.read(&ids[..count], what, sink).await?;
         ended(end, ())
     }
 
@@ -669,6 +677,37 @@ fn a_new_generation_is_bound_again_and_deletes_nothing() {
 }
 
 #[test]
+fn a_generation_that_begins_behind_the_plan_loses_nothing() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    world.add(Side::Far, "Alpha", &mail("old"), &[]);
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    world.delete(Side::Near, "Alpha", &mail("old"));
+    // The last folder that is looked at is another one.
+    world.add(Side::Far, "Work", &mail("work"), &[]);
+    let names = Both { far: "far".to_owned(), near: "near".to_owned() };
+    let mut state = State::open(&state, &names).expect("the state");
+    let store = |side: Side| -> Box<dyn Store> {
+        Box::new(Memory::new(world.accounts.of(side).clone()).expect("an INBOX"))
+    };
+    let mut pair = Pair::new(Both { far: store(Side::Far), near: store(Side::Near) });
+    let error = run(async {
+        let mut plan = plan::plan(&mut pair, &state, &usual.scope, true).await.expect("a plan");
+        assert_eq!(plan.counts(Side::Far).deleted, 1);
+        world.accounts.far.borrow_mut().delete("Alpha").expect("there");
+        world.add(Side::Far, "Alpha", &mail("new"), &[]);
+        let mut progress = Progress::new(Show::None, "sync", None);
+        apply::apply(&mut pair, &mut state, &mut plan, &mut progress).await
+    })
+    .expect_err("it stops");
+    let failure = error.downcast::<Failure>().expect("it says how it ends");
+    assert_eq!(failure.exit, Exit::TempFail);
+    assert_eq!(world.seen(Side::Far)["Alpha"][0].0, mail("new"));
+}
+
+#[test]
 fn a_folder_that_is_gone_is_left_alone() {
     let dir = Dir::new();
     let state = dir.path().join("s.db");
@@ -690,6 +729,36 @@ fn a_folder_that_is_gone_is_left_alone() {
     let (exit, _) = world.sync_whole(&state, &job(Mode::Mirror));
     assert_eq!(exit, Exit::Ok);
     assert_eq!(world.seen(Side::Near), world.seen(Side::Far));
+}
+
+#[test]
+fn a_message_that_was_not_given_is_asked_for_again() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let mut world = World::new(Kind { gives_all: false, ..PLAIN }, PLAIN);
+    world.add(Side::Far, "INBOX", &mail("one"), &[]);
+    world.add(Side::Far, "INBOX", &mail("two"), &[]);
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    assert_eq!(world.seen(Side::Near)["INBOX"].len(), 1);
+    world.kinds.far = PLAIN;
+    world.sync_whole(&state, &usual);
+    assert_eq!(world.seen(Side::Near), world.seen(Side::Far));
+}
+
+#[test]
+fn a_source_folder_that_is_not_there_empties_nothing() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    world.add(Side::Far, "INBOX", &mail("one"), &[]);
+    world.add(Side::Near, "INBOX", &mail("two"), &[]);
+    for mode in [Mode::Mirror, Mode::Pull, Mode::Copy] {
+        let mut wrong = job(mode);
+        wrong.scope.only = Both { far: Some("Typo".into()), near: Some("INBOX".into()) };
+        assert_eq!(world.failure(&state, &wrong).exit, Exit::NoInput, "{mode:?}");
+    }
+    assert_eq!(world.seen(Side::Near)["INBOX"].len(), 1);
 }
 
 #[test]
