@@ -32,6 +32,9 @@ complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "search" -d 'Fin
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "sync" -d 'Make the mail of two places equal'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "probe" -d 'Examine a mail server or a domain: phases, TLS, capabilities, policy records'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "serve-test" -d 'Run SMTP, submission, LMTP, IMAP and POP3 servers for tests'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "folder" -d 'List, make, rename and delete folders, and see how they stand'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "message" -d 'Add, copy, move, mark and delete single messages'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Show the configured accounts, and test whether their servers let them in'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l via -d 'Where to hand the message over: an account, or a URL such as submission://mail.example.org' -r
@@ -313,23 +316,547 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s 0 -l null 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
 expired\t'Its time is over'
 not-yet\t'Its time has not come'
 wrong-host\t'For another name'
 self-signed\t'From nobody'
 tls1.3-only\t'TLS 1.2 is not spoken'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -l allow-cleartext -d 'Let passwords cross connections without TLS'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -s v -l verbose -d 'Show every dialogue on standard error, secrets left out'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l hide -d 'Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l fault -d 'Disturb what matches, as \'rcpt to:/full/ => 452 4.2.2 full\'; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l seed -d 'What faults leave to chance comes out as in an earlier run with this number' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l expect -d 'Mail that has to have come in the end; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l exec -d 'Run this for each accepted message, by `sh -c`, with the message on standard input' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l emit -d 'Write each accepted message to standard output as a line of JSON'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l allow-cleartext -d 'Let passwords cross connections without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -s v -l verbose -d 'Show every dialogue on standard error, secrets left out'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "wait" -d 'Wait for a message, and print it or a part of it'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "list" -d 'Print the messages that came'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "clear" -d 'Forget all messages, and empty all mailboxes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "stop" -d 'End the server, as SIGTERM does; with a wrapped command, that is sent the signal'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l to -d 'A recipient, or what the To field holds' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l from -d 'The sender, or what the From field holds' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l subject -d 'What the subject holds; a /regular expression/ here and above' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l within -d 'How long to wait' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l extract -d 'Print only this: link, otp (a code of digits), body, or header:NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l control -d 'The control socket of the running server' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l take -d 'No later wait is given the same message'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l json -d 'Print the message as a line of JSON'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from list" -l control -d 'The control socket of the running server' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from list" -l json -d 'Print each message as a line of JSON'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from clear" -l control -d 'The control socket of the running server' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -l control -d 'The control socket of the running server' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "list" -d 'List folders, as a tree on a terminal'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "create" -d 'Make folders with their parents; one that is there already is no error'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "delete" -d 'Delete folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "rename" -d 'Rename a folder within its account'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "subscribe" -d 'Subscribe to folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "unsubscribe" -d 'Unsubscribe from folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "status" -d 'Say how folders stand: messages, unseen, UIDVALIDITY, UIDNEXT and so on'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l force -d 'Delete the messages in them too'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "append" -d 'Add messages to a folder: one from standard input, or one from each FILE'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "copy" -d 'Copy messages to another folder of their account'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "move" -d 'Move messages to another folder of their account'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "mark" -d 'Set flags (+flagged) and clear them (-seen)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "delete" -d 'Delete messages for good, and no others'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l flag -d 'Set this flag or keyword: seen, flagged, ...; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l date -d 'When it was received, as a Date field has it (default: now)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l to -d 'The folder they go to' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l to -d 'The folder they go to' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -f -a "list" -d 'List the accounts of the configuration'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -f -a "test" -d 'Connect to the servers of accounts, log in, and leave again'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand man" -s h -l help -d 'Print help'

@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! 7  cli                 the command line collected; dispatch; man pages, completions
-//! 6  verbs               the work itself; a verb never imports another verb
+//! 6  verbs  nouns        the work itself, and the order of it; none imports another
 //! 5  open                a Location becomes a connected Store, Spool or Transport
 //! 4  config              accounts and credentials
 //! 3  {smtp,imap,pop}     clients, servers, stores and spools; no other protocol
@@ -25,6 +25,7 @@ pub mod config;
 pub mod imap;
 pub mod message;
 pub mod net;
+pub mod nouns;
 pub mod open;
 pub mod pop;
 pub mod query;

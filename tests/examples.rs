@@ -68,8 +68,9 @@ List-Id: <news.lists.example.test>
 A lighthouse, and an invoice over 47.11.
 ";
 
-/// Verbs that do mail's work: their help shows at least three examples.
-const WORKERS: [&str; 6] = ["send", "fetch", "search", "sync", "probe", "serve-test"];
+/// Verbs and nouns that do mail's work: their help shows at least three examples.
+const WORKERS: [&str; 9] =
+    ["send", "fetch", "search", "sync", "probe", "serve-test", "folder", "message", "account"];
 
 /// One thing to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,21 @@ fn the_help_of_probe() {
 #[test]
 fn the_help_of_serve_test() {
     run_all("the_help_of_serve_test", &of_verb("serve-test"));
+}
+
+#[test]
+fn the_help_of_folder() {
+    run_all("the_help_of_folder", &of_verb("folder"));
+}
+
+#[test]
+fn the_help_of_message() {
+    run_all("the_help_of_message", &of_verb("message"));
+}
+
+#[test]
+fn the_help_of_account() {
+    run_all("the_help_of_account", &of_verb("account"));
 }
 
 #[test]

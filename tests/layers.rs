@@ -19,8 +19,8 @@ const NEIGHBOURS: [(&str, &str, &str); 4] = [
 /// Protocols have rooms on two floors: `syntax` below, the rest above.
 const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop"];
 
-/// Rooms whose parts are rooms of their own: a verb never imports another verb.
-const CORRIDORS: [&str; 1] = ["verbs"];
+/// Rooms whose parts are rooms of their own: a verb never imports another verb, nor a noun.
+const CORRIDORS: [&str; 2] = ["verbs", "nouns"];
 
 /// The floor of a room; `None`: not on the plan.
 fn floor(top: &str, second: Option<&str>) -> Option<u8> {
@@ -33,7 +33,7 @@ fn floor(top: &str, second: Option<&str>) -> Option<u8> {
         "net" | "store" | "state" | "ui" => 2,
         "config" => 4,
         "open" => 5,
-        "verbs" => 6,
+        "verbs" | "nouns" => 6,
         "cli" => 7,
         _ => return None,
     })

@@ -43,8 +43,9 @@ pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Every manual page: file name and roff text. One for the program, one for each verb and
-/// noun and for what those have below them, and those that `pages` has for formats and languages.
+/// Every manual page: file name and roff text. One for the program, one for each verb and each
+/// noun, one for each thing that a verb has below it, and those that `pages` has for formats and
+/// languages.
 ///
 /// # Errors
 /// When a page cannot be rendered: our bug.
@@ -54,6 +55,11 @@ pub fn man_pages() -> std::io::Result<Vec<(String, Vec<u8>)>> {
     let mut all = vec![("pillarbox.1".to_owned(), main_page(&command)?)];
     for verb in command.get_subcommands() {
         let name = format!("pillarbox-{}", verb.get_name());
+        if verb.is_subcommand_required_set() {
+            let noun = verb.clone().name(name.clone()).display_name(name.clone());
+            all.push((format!("{name}.1"), noun_page(noun)?));
+            continue;
+        }
         all.push(page_of(verb, &name)?);
         for part in verb.get_subcommands() {
             all.push(page_of(part, &format!("{name}-{}", part.get_name()))?);
@@ -83,6 +89,60 @@ fn main_page(command: &clap::Command) -> std::io::Result<Vec<u8>> {
     man.render_subcommands_section(&mut page)?;
     page.extend_from_slice(&pages::common());
     Ok(page)
+}
+
+/// The page of a noun: a section for each of its actions, and what all of them share once.
+fn noun_page(noun: clap::Command) -> std::io::Result<Vec<u8>> {
+    let man = clap_mangen::Man::new(noun.clone()).source(SOURCE).manual(MANUAL);
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    for action in noun.get_subcommands() {
+        let title = format!("{} {}", noun.get_name().replace('-', " "), action.get_name());
+        page.extend_from_slice(format!(".SH \"{}\"\n", title.to_uppercase()).as_bytes());
+        let own = clap_mangen::Man::new(only(action, false));
+        let description = rendered(|page| own.render_description_section(page))?;
+        if let Some((_, text)) = section(&description).and_then(|text| text.split_once('\n')) {
+            page.extend_from_slice(text.as_bytes());
+        }
+        for part in [
+            rendered(|page| own.render_synopsis_section(page))?,
+            rendered(|page| own.render_options_section(page))?,
+        ] {
+            if let Some(text) = section(&part) {
+                page.extend_from_slice(format!(".SS {text}").as_bytes());
+            }
+        }
+    }
+    if let Some(action) = noun.get_subcommands().next() {
+        clap_mangen::Man::new(only(action, true)).render_options_section(&mut page)?;
+    }
+    if noun.get_after_long_help().or_else(|| noun.get_after_help()).is_some() {
+        man.render_extra_section(&mut page)?;
+    }
+    Ok(page)
+}
+
+/// The action with only the options that all actions share (those below a heading of their
+/// own), or with only the others.
+fn only(action: &clap::Command, shared: bool) -> clap::Command {
+    action.clone().mut_args(|arg| {
+        let is_shared = arg.get_help_heading().is_some();
+        if is_shared == shared { arg } else { arg.hide(true) }
+    })
+}
+
+/// The title and the text of a section that was rendered alone, without what comes before.
+fn section(rendered: &str) -> Option<&str> {
+    rendered.split_once("\n.SH ").map(|(_, text)| text)
+}
+
+fn rendered(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> std::io::Result<String> {
+    let mut page = Vec::new();
+    render(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 const SOURCE: &str = concat!("pillarbox ", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-//! The command line collected: verbs, dispatch, exit codes.
+//! The command line collected: verbs and nouns, dispatch, exit codes.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::open::{self, Context};
 use crate::ui::{Exit, Failure, Output, report};
-use crate::verbs;
+use crate::{nouns, verbs};
 
 pub mod generate;
 mod pages;
@@ -36,6 +36,9 @@ enum Verb {
     Sync(Box<verbs::sync::Args>),
     Probe(Box<verbs::probe::Args>),
     ServeTest(Box<verbs::serve_test::Args>),
+    Folder(Box<nouns::folder::Args>),
+    Message(Box<nouns::message::Args>),
+    Account(Box<nouns::account::Args>),
     /// Print a shell's completions
     Completions {
         /// The shell
@@ -43,7 +46,7 @@ enum Verb {
     },
     /// Print a manual page
     Man {
-        /// The page: `pillarbox`, a verb such as `send`, or `config`, `location`, `query`
+        /// The page: `pillarbox`, a verb or noun such as `send`, or `config`, `location`, `query`
         #[arg(default_value = "pillarbox")]
         page: String,
     },
@@ -88,6 +91,18 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Probe(args) => {
             let common = args.common.clone();
             run(&common, async |context, out| verbs::probe::run(*args, context, out).await)
+        }
+        Verb::Folder(args) => {
+            let common = args.common().clone();
+            run(&common, async |context, out| nouns::folder::run(*args, context, out).await)
+        }
+        Verb::Message(args) => {
+            let common = args.common().clone();
+            run(&common, async |context, out| nouns::message::run(*args, context, out).await)
+        }
+        Verb::Account(args) => {
+            let common = args.common().clone();
+            run(&common, async |context, out| nouns::account::run(*args, context, out).await)
         }
         Verb::Completions { shell } => generate::completions(shell),
         Verb::Man { page } => generate::man_page(&page),

@@ -112,6 +112,19 @@ impl Opened {
         Ok(Some(status))
     }
 
+    /// The name, in this store, of the folder that `location` names; `None` where it names
+    /// none. It has to be a location of this store.
+    ///
+    /// # Errors
+    /// [`Failure`] (64) for a mailbox name that is not UTF-8.
+    pub fn folder_of(&self, location: &Location) -> Result<Option<String>> {
+        match (location, &self.mail) {
+            (Location::Account { folder, .. }, _) => Ok(folder.clone()),
+            (Location::Imap(url), Mail::Imap(account, _)) => folder_of_url(account, url),
+            _ => Ok(None),
+        }
+    }
+
     /// The reference of a message of the selected folder.
     pub fn reference(&mut self, id: &Id) -> Option<Reference> {
         match &mut self.mail {
@@ -259,17 +272,18 @@ async fn imap(
     let mut account = ImapAccount::new(client).await.map_err(store::Error::from)?;
     // A size is a hint, and some servers open every message to tell it.
     account.set_with_sizes(false);
-    let folder = match &url.mailbox {
-        None => None,
-        Some(mailbox) => {
-            let name = String::from_utf8(mailbox.name.clone())
-                .map_err(|_| Failure::usage(format!("{url}: the mailbox name is not UTF-8")))?;
-            Some(account.names().of_url(&name).unwrap_or(name))
-        }
-    };
+    let folder = folder_of_url(&account, url)?;
     let mut url = url.clone();
     (url.server.user, url.server.password, url.mailbox) = (peer.user.clone(), None, None);
     Ok(Opened { mail: Mail::Imap(Box::new(account), url), folder, selected: None })
+}
+
+/// The user's name for the mailbox of a URL.
+fn folder_of_url(account: &ImapAccount, url: &ImapUrl) -> Result<Option<String>> {
+    let Some(mailbox) = &url.mailbox else { return Ok(None) };
+    let name = String::from_utf8(mailbox.name.clone())
+        .map_err(|_| Failure::usage(format!("{url}: the mailbox name is not UTF-8")))?;
+    Ok(Some(account.names().of_url(&name).unwrap_or(name)))
 }
 
 async fn pop(

@@ -6,6 +6,7 @@ mod context;
 mod mail;
 mod outgoing;
 mod peer;
+pub mod references;
 mod verdict;
 
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side};

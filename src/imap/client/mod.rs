@@ -92,6 +92,8 @@ pub struct Client {
     /// Octets of a large literal still to be passed over.
     skip: u64,
     state: State,
+    /// How somebody has logged in.
+    method: Option<&'static str>,
     timeout: Option<Duration>,
     /// The tag of an IDLE that was begun and not ended.
     idling: Option<u32>,
@@ -115,6 +117,7 @@ impl Client {
             held: Vec::new(),
             skip: 0,
             state: State::default(),
+            method: None,
             timeout,
             idling: None,
             is_broken: false,
@@ -154,6 +157,12 @@ impl Client {
     /// Whether VANISHED tells what was expunged (RFC 7162).
     pub fn has_qresync(&self) -> bool {
         self.state.qresync
+    }
+
+    /// The mechanism by which somebody has logged in, or `LOGIN` for the command; `None`:
+    /// nobody has.
+    pub fn login_method(&self) -> Option<&'static str> {
+        self.method
     }
 
     /// The connection: its TLS session and its traffic.

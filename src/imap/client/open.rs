@@ -159,6 +159,7 @@ impl Client {
             let refused = match self.authenticate(&mut *exchange).await {
                 Ok(()) => {
                     exchange.finish()?;
+                    self.method = Some(exchange.mechanism().name());
                     return self.ask_capabilities().await;
                 }
                 Err(Error::Refused { reply, .. }) => reply,
@@ -223,6 +224,7 @@ impl Client {
             }
             ended => {
                 ended?;
+                self.method = Some("LOGIN");
                 self.ask_capabilities().await
             }
         }

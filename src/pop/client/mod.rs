@@ -141,6 +141,8 @@ pub struct Client {
     greeting: Text,
     capabilities: Capabilities,
     pipelining: Pipelining,
+    /// How somebody has logged in.
+    method: Option<Method>,
     is_broken: bool,
 }
 
@@ -314,6 +316,11 @@ impl Client {
     /// The text of the greeting.
     pub fn greeting(&self) -> &Text {
         &self.greeting
+    }
+
+    /// The way by which somebody has logged in; `None`: nobody has.
+    pub fn login_method(&self) -> Option<Method> {
+        self.method
     }
 
     /// The connection: its TLS session and its traffic.

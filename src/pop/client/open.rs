@@ -31,6 +31,7 @@ impl Client {
             greeting: Text::default(),
             capabilities: Capabilities::default(),
             pipelining: options.pipelining,
+            method: None,
             is_broken: false,
         };
         client.set_deadline(options.timeout);
@@ -42,7 +43,7 @@ impl Client {
             if client.capabilities.utf8.is_some() && (options.utf8 || !user.is_ascii()) {
                 client.ask(&Command::Utf8, Stage::Other).await?;
             }
-            client.login(login).await?;
+            client.method = Some(client.login(login).await?);
         }
         Ok(client)
     }

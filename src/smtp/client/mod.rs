@@ -135,6 +135,8 @@ pub struct Client {
     chunking_allowed: bool,
     pipelining_allowed: bool,
     timeout: Option<Duration>,
+    /// How somebody has logged in.
+    mechanism: Option<sasl::Mechanism>,
     /// Messages pushed and not yet told of, oldest first.
     flight: VecDeque<flight::Flight>,
     /// The server holds the remains of a transaction that only RSET clears.
@@ -335,6 +337,11 @@ impl Client {
     /// The text of the greeting.
     pub fn banner(&self) -> &str {
         &self.banner
+    }
+
+    /// The mechanism by which somebody has logged in; `None`: nobody has.
+    pub fn login_mechanism(&self) -> Option<sasl::Mechanism> {
+        self.mechanism
     }
 
     /// The connection: its TLS session and its traffic.

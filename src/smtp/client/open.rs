@@ -28,7 +28,7 @@ impl Client {
         client.ehlo(&options.name).await?;
         client.secure(options).await?;
         if let Some(login) = &options.login {
-            client.login(login).await?;
+            client.mechanism = Some(client.login(login).await?);
         }
         if !options.xclient.is_empty() {
             client.xclient(&options.xclient, &options.name).await?;
@@ -49,6 +49,7 @@ impl Client {
             chunking_allowed: !options.without_chunking,
             pipelining_allowed: !options.without_pipelining,
             timeout: options.timeout,
+            mechanism: None,
             flight: std::collections::VecDeque::new(),
             needs_reset: false,
             quits: false,

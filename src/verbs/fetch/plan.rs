@@ -2,17 +2,14 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::args::Args;
 use crate::base::location::{ImapSelect, Location, Partial, Reference};
+use crate::open::references::{self, Place};
 use crate::store::{Id, What};
-use crate::ui::{Exit, Failure};
-
-/// Octets of standard input that are read to tell references from a message.
-const STDIN_OCTETS: u64 = 256 * 1024 * 1024;
+use crate::ui::Failure;
 
 /// One source, opened once, and what is wanted of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +42,7 @@ pub fn errands(args: &Args, input: &mut dyn Read) -> Result<Vec<Errand>> {
     let mut errands: Vec<Errand> = Vec::new();
     for source in &args.sources {
         if source == "-" {
-            for word in words(input, args.common.nul)? {
-                let reference = Reference::parse(&word.text).map_err(|error| {
-                    Failure::new(Exit::Data, format!("standard input, line {}: {error}", word.line))
-                        .hint("- wants references, one a line, as `pillarbox search` prints them")
-                })?;
+            for reference in references::read(input, args.common.nul)? {
                 add_reference(&mut errands, &reference, &what)?;
             }
         } else {
@@ -117,33 +110,11 @@ fn is_maildir_file(path: &std::path::Path) -> bool {
 }
 
 fn add_reference(errands: &mut Vec<Errand>, reference: &Reference, what: &What) -> Result<()> {
-    let (id, uid_validity) = match reference {
-        Reference::Imap(imap) => (imap.message.uid.to_string(), imap.uid_validity),
-        Reference::Pop(pop) => (pop.uidl.clone(), None),
-        Reference::MaildirFile(file) => (file.unique().to_string_lossy().into_owned(), None),
-        Reference::Mbox(message) => {
-            let digest = message.digest.as_ref().map(|digest| format!(";digest={digest}"));
-            (format!("offset={}{}", message.offset, digest.unwrap_or_default()), None)
-        }
-        Reference::Eml(path) => {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            (name, None)
-        }
-        Reference::Nntp(_) | Reference::News(_) => {
-            return Err(Failure::usage(format!("{reference}: news cannot be read yet")).into());
-        }
-    };
-    let location = match reference {
-        // Messages of one folder are one errand.
-        Reference::Eml(path) if path.extension().is_some_and(|ending| ending == "eml") => {
-            Location::Eml(parent(path))
-        }
-        other => other.container(),
-    };
+    let Place { location, uid_validity, id } = Place::of(reference)?;
     let errand = Errand {
         location,
         uid_validity,
-        wanted: Wanted::These(vec![Id(id.clone())]),
+        wanted: Wanted::These(vec![id.clone()]),
         what: match reference {
             Reference::Imap(imap) => narrowed(what, imap.section(), imap.partial()),
             _ => what.clone(),
@@ -156,17 +127,10 @@ fn add_reference(errands: &mut Vec<Errand>, reference: &Reference, what: &What) 
             && matches!(before.wanted, Wanted::These(_))
     });
     match same {
-        Some(Errand { wanted: Wanted::These(ids), .. }) => ids.push(Id(id)),
+        Some(Errand { wanted: Wanted::These(ids), .. }) => ids.push(id),
         _ => errands.push(errand),
     }
     Ok(())
-}
-
-fn parent(path: &std::path::Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// What a reference itself says goes before the options, since it names a part already.
@@ -180,36 +144,6 @@ fn narrowed(what: &What, section: Option<&str>, partial: Option<Partial>) -> Wha
         (Some(section), None) => What::Section(section.to_owned()),
         (None, None) => what.clone(),
     }
-}
-
-struct Word {
-    text: String,
-    line: usize,
-}
-
-/// The lines of standard input that are not empty.
-fn words(input: &mut dyn Read, nul: bool) -> Result<Vec<Word>> {
-    let mut octets = Vec::new();
-    input.take(STDIN_OCTETS + 1).read_to_end(&mut octets).map_err(|error| {
-        Failure::new(Exit::Io, format!("cannot read references from standard input: {error}"))
-    })?;
-    if octets.len() as u64 > STDIN_OCTETS {
-        let message = format!("more than {STDIN_OCTETS} octets of references on standard input");
-        return Err(Failure::new(Exit::Data, message).into());
-    }
-    let end = if nul { b'\0' } else { b'\n' };
-    let mut words = Vec::new();
-    for (index, line) in octets.split(|&octet| octet == end).enumerate() {
-        let line = if nul { line } else { line.strip_suffix(b"\r").unwrap_or(line) };
-        if line.is_empty() {
-            continue;
-        }
-        let text = String::from_utf8(line.to_vec()).map_err(|_| {
-            Failure::new(Exit::Data, format!("standard input, line {}: not UTF-8", index + 1))
-        })?;
-        words.push(Word { text, line: index + 1 });
-    }
-    Ok(words)
 }
 
 #[cfg(test)]

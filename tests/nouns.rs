@@ -1,0 +1,176 @@
+//! The nouns against our own test server, and against Dovecot where it is installed.
+
+mod support;
+
+use support::{Dovecot, Home, Invocation, ServeTest};
+
+/// `pillarbox NOUN ACTION OPTIONS WORDS...` with what a private server of ours wants.
+fn ours(home: &Home, server: &ServeTest, words: &[&str]) -> Invocation {
+    let actions = ["account", "folder", "message"].contains(&words[0]);
+    let (action, words) = words.split_at(if actions { 2 } else { 1 });
+    let mut invocation = home.pillarbox(action).arg("--ca-file").arg(server.ca());
+    for word in words {
+        invocation = invocation.arg(word);
+    }
+    invocation.password("secret")
+}
+
+fn folders_of(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+#[test]
+fn folders_are_made_renamed_and_deleted() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let base = server.url("imaps", Some("alice"));
+    let run = |words: &[&str]| ours(&home, &server, words).run();
+    let (lists, other) = (format!("{base}Lists/r%C3%BCst"), format!("{base}Other"));
+    run(&["folder", "create", &lists, &lists]).success();
+    // One that is there already is no error.
+    run(&["folder", "create", &lists]).success();
+    let listed = run(&["folder", "list", &base]).success();
+    assert!(folders_of(listed.text()).contains(&"Lists/rüst"), "{listed}");
+    assert_eq!(folders_of(listed.text()).first(), Some(&"INBOX"), "{listed}");
+    run(&["folder", "rename", &lists, &other]).success();
+    let listed = run(&["folder", "list", &base]).success();
+    assert!(folders_of(listed.text()).contains(&"Other"), "{listed}");
+    assert!(!folders_of(listed.text()).contains(&"Lists/rüst"), "{listed}");
+    run(&["folder", "unsubscribe", &other]).success();
+    run(&["folder", "subscribe", &other, "--json"]).success();
+    let json = run(&["folder", "list", &base, "--json"]).success().json_lines();
+    let found = json.iter().find(|folder| folder["name"] == "Other").expect("the folder");
+    assert_eq!(found["selectable"], true, "{found}");
+    assert_eq!(found["subscribed"], true, "{found}");
+    run(&["folder", "delete", &other]).success();
+    run(&["folder", "delete", &other]).expect(66).says(&["no folder"]);
+    run(&["folder", "delete", &format!("{base}INBOX"), "--force"]).expect(65).says(&["INBOX"]);
+    run(&["folder", "rename", &other, "imap://bob@localhost/x"]).expect(64).says(&["account"]);
+    run(&["folder", "create", &base]).expect(64).says(&["no folder is named"]);
+}
+
+#[test]
+fn folders_of_dovecot() {
+    let Some(dovecot) = Dovecot::start("folders_of_dovecot") else { return };
+    let home = Home::new();
+    let base = dovecot.url("imaps", "alice");
+    let run = |words: &[&str]| {
+        home.pillarbox(words).arg("--ca-file").arg(dovecot.ca()).password("secret").run()
+    };
+    let folder = format!("{base}Archive");
+    run(&["folder", "create", &folder]).success();
+    let json = run(&["folder", "status", &folder, "--json"]).success().json_lines();
+    assert_eq!(json[0]["messages"], 0, "{json:?}");
+    assert_eq!(json[0]["unseen"], 0, "{json:?}");
+    assert!(json[0]["uidvalidity"].as_u64().is_some_and(|value| value > 0), "{json:?}");
+    run(&["folder", "delete", &folder]).success();
+    let listed = run(&["folder", "list", &base]).success();
+    assert!(!folders_of(listed.text()).contains(&"Archive"), "{listed}");
+}
+
+const MESSAGE: &str = "From: a@example.test\nSubject: one\n\ntext\n";
+
+#[test]
+fn messages_are_added_marked_copied_moved_and_deleted() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let base = server.url("imaps", Some("alice"));
+    let folder = |name: &str| format!("{base}{name}");
+    let run = |words: &[&str]| ours(&home, &server, words).run();
+    run(&["folder", "create", &folder("A"), &folder("B")]).success();
+    let to = folder("A");
+    let append = ["message", "append", to.as_str(), "--flag", "flagged", "--flag", "work"];
+    let first = ours(&home, &server, &append).stdin(MESSAGE).run().success();
+    let second = ours(&home, &server, &append).stdin(MESSAGE).run().success();
+    let (first, second) = (first.text().trim(), second.text().trim());
+    assert!(first.contains(";UID=1") && second.contains(";UID=2"), "{first} {second}");
+
+    // Two references of one folder, one of them on standard input.
+    let mark = ["message", "mark", "--json", first, "-", "+seen", "-flagged"];
+    let marked = ours(&home, &server, &mark).stdin(format!("{second}\n")).run().success();
+    assert_eq!(marked.json_lines().len(), 2, "{marked}");
+    let found = run(&["fetch", "--json", &folder("A")]).success();
+    for message in found.json_lines() {
+        let flags = message["flags"].to_string();
+        assert!(flags.contains("Seen") && flags.contains("work"), "{flags}");
+        assert!(!flags.contains("Flagged"), "{flags}");
+    }
+
+    let copied = run(&["message", "copy", first, second, "--to", &folder("B")]).success();
+    assert_eq!(copied.lines().len(), 2, "{copied}");
+    let moved = run(&["message", "move", first, "--to", &folder("B")]).success();
+    assert_eq!(moved.lines().len(), 1, "{moved}");
+    let standing = |name: &str| {
+        let run = run(&["folder", "status", &folder(name), "--json"]).success();
+        run.json_lines()[0]["messages"].as_u64()
+    };
+    assert_eq!((standing("A"), standing("B")), (Some(1), Some(3)));
+
+    // What is gone is told, and what is left is not touched.
+    run(&["message", "delete", first]).expect(66).says(&["not there any more"]);
+    run(&["message", "delete", first, second]).success().says(&["1 of 2 messages"]);
+    assert_eq!((standing("A"), standing("B")), (Some(0), Some(3)));
+    run(&["folder", "delete", &folder("B")]).expect(65).says(&["not empty", "--force"]);
+    run(&["folder", "delete", "--force", &folder("B")]).success();
+
+    let (start, rest) = second.split_once(";UIDVALIDITY=").expect("a UIDVALIDITY");
+    let (_, end) = rest.split_once('/').expect("a UID");
+    let elsewhere = format!("{start};UIDVALIDITY=4000000000/{end}");
+    run(&["message", "delete", &elsewhere]).expect(65).says(&["uidvalidity"]);
+    run(&["message", "copy", second, "--to", "maildir:box"]).expect(64).says(&["same account"]);
+    run(&["message", "mark", second]).expect(64).says(&["no flags"]);
+    run(&["message", "append", &folder("A")]).expect(65).says(&["empty"]);
+}
+
+#[test]
+fn messages_of_dovecot() {
+    let Some(dovecot) = Dovecot::start("messages_of_dovecot") else { return };
+    let home = Home::new();
+    let inbox = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let run = |words: &[&str]| {
+        home.pillarbox(words)
+            .arg("--ca-file")
+            .arg(dovecot.ca())
+            .password("secret")
+            .stdin(MESSAGE)
+            .run()
+    };
+    let date = "Tue, 3 Mar 2026 10:00:00 +0100";
+    let added = run(&["message", "append", &inbox, "--flag", "seen", "--date", date]).success();
+    let reference = added.text().trim();
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 1);
+    run(&["message", "delete", reference]).success();
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 0);
+}
+
+#[test]
+fn accounts_are_listed_and_tested() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let toml = |name: &str, password: &str| {
+        format!(
+            "[account.{name}]\nuser = \"alice\"\npassword-command = \"echo {password}\"\n\
+             ca-file = \"{}\"\nimap = \"imaps://localhost:{}\"\npop = \"pop3s://localhost:{}\"\n\
+             smtp = \"submissions://localhost:{}\"\n",
+            server.ca().display(),
+            server.port("imaps"),
+            server.port("pop3s"),
+            server.port("submissions"),
+        )
+    };
+    home.configure(&toml("good", "secret"));
+    assert_eq!(home.run(&["account", "list"]).success().lines(), ["good"]);
+    let json = home.run(&["account", "list", "--json"]).success().json_lines();
+    assert_eq!(json[0]["default"], true, "{json:?}");
+    let tested = home.run(&["account", "test", "--json"]).success().json_lines();
+    assert_eq!(tested.len(), 3, "{tested:?}");
+    for service in &tested {
+        assert_eq!(service["ok"], true, "{service}");
+        assert!(service["login"].is_string(), "{service}");
+        assert_eq!(service["tls"], "TLS 1.3", "{service}");
+    }
+    home.configure(&toml("bad", "wrong"));
+    let tested = home.run(&["account", "test", "bad"]).expect(77);
+    assert!(tested.lines().iter().all(|line| line.contains(": failed, ")), "{tested}");
+    home.run(&["account", "test", "none"]).expect(78).says(&["none"]);
+}
