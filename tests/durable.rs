@@ -441,17 +441,25 @@ fn fetch_into_a_maildir() {
         fill(&dovecot, "INBOX", count);
         let kinds = [("imap", "LOGOUT", Dates::Kept), ("pop3", "QUIT", Dates::Unknown)];
         for (scheme, goodbye, dates) in kinds {
-            for target in ["maildir:box", "maildir:deep/down/box"] {
+            // With --new, what was brought is written down after it is stable.
+            for (target, new) in [("maildir:box", false), ("maildir:deep/down/box", true)] {
                 let home = Home::new();
                 let source = clear(&dovecot, scheme);
-                let (run, events) = traced(
-                    &home,
-                    &dovecot,
-                    args!["fetch", source, "--tls", "none", "--to", target],
-                );
+                let mut arguments =
+                    args!["fetch", source, "--tls", "none", "--to", target].to_vec();
+                if new {
+                    arguments.push("--new".into());
+                }
+                let (run, events) = traced(&home, &dovecot, &arguments);
                 let context = format!("{scheme} to {target}\n{:?}\n{run}", said(&events));
                 assert!(said(&events).iter().any(|text| text.contains(goodbye)), "{context}");
-                assert_eq!(delivered(&absolute(&home, events), dates), Ok(count), "{context}");
+                let events = absolute(&home, events);
+                assert_eq!(delivered(&events, dates), Ok(count), "{context}");
+                let goodbye = events
+                    .iter()
+                    .find(|event| matches!(&event.deed, Deed::Say(text) if text.contains(goodbye)))
+                    .map_or(0, |event| event.begin);
+                assert_eq!(committed_between(&events, goodbye).is_ok(), new, "{context}");
             }
         }
     }
