@@ -40,8 +40,6 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;send' {
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Where to hand the message over: an account, or a URL such as submission://mail.example.org')
-            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The envelope''s sender (default: Sender or From of the message); `<>` for none')
-            [CompletionResult]::new('--envelope-from', '--envelope-from', [CompletionResultType]::ParameterName, 'The envelope''s sender (default: Sender or From of the message); `<>` for none')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Author of the composed message; of a whole message only where it has no From')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'To')
             [CompletionResult]::new('--cc', '--cc', [CompletionResultType]::ParameterName, 'Cc')
@@ -54,6 +52,8 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Attach FILE; repeatable')
             [CompletionResult]::new('--attach', '--attach', [CompletionResultType]::ParameterName, 'Attach FILE; repeatable')
             [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'One more header field; repeatable')
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The envelope''s sender (default: Sender or From of the message); `<>` for none')
+            [CompletionResult]::new('--envelope-from', '--envelope-from', [CompletionResultType]::ParameterName, 'The envelope''s sender (default: Sender or From of the message); `<>` for none')
             [CompletionResult]::new('--ehlo', '--ehlo', [CompletionResultType]::ParameterName, 'The name to say in EHLO')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')

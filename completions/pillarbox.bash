@@ -1828,21 +1828,13 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__send)
-            opts="-f -s -a -n -0 -q -v -h --via --envelope-from --from --to --cc --bcc --reply-to --subject --body --html --attach --header --ehlo --all-or-none --dry-run --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --help"
+            opts="-s -a -f -n -0 -q -v -h --via --from --to --cc --bcc --reply-to --subject --body --html --attach --header --envelope-from --all-or-none --ehlo --dry-run --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --via)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --envelope-from)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1891,6 +1883,14 @@ _pillarbox() {
                     return 0
                     ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --envelope-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

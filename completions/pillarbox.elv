@@ -36,8 +36,6 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;send'= {
             cand --via 'Where to hand the message over: an account, or a URL such as submission://mail.example.org'
-            cand -f 'The envelope''s sender (default: Sender or From of the message); `<>` for none'
-            cand --envelope-from 'The envelope''s sender (default: Sender or From of the message); `<>` for none'
             cand --from 'Author of the composed message; of a whole message only where it has no From'
             cand --to 'To'
             cand --cc 'Cc'
@@ -50,6 +48,8 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand -a 'Attach FILE; repeatable'
             cand --attach 'Attach FILE; repeatable'
             cand --header 'One more header field; repeatable'
+            cand -f 'The envelope''s sender (default: Sender or From of the message); `<>` for none'
+            cand --envelope-from 'The envelope''s sender (default: Sender or From of the message); `<>` for none'
             cand --ehlo 'The name to say in EHLO'
             cand --user 'Log in as NAME'
             cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'

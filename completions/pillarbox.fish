@@ -38,7 +38,6 @@ complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Sh
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l via -d 'Where to hand the message over: an account, or a URL such as submission://mail.example.org' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s f -l envelope-from -d 'The envelope\'s sender (default: Sender or From of the message); `<>` for none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l from -d 'Author of the composed message; of a whole message only where it has no From' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l to -d 'To' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l cc -d 'Cc' -r
@@ -49,6 +48,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l body -d 'Th
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l html -d 'An HTML alternative from FILE' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s a -l attach -d 'Attach FILE; repeatable' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l header -d 'One more header field; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s f -l envelope-from -d 'The envelope\'s sender (default: Sender or From of the message); `<>` for none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ehlo -d 'The name to say in EHLO' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r

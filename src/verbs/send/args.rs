@@ -20,61 +20,17 @@ pub struct Args {
     #[arg(long, value_name = "LOCATION")]
     pub via: Option<String>,
 
-    /// The envelope's sender (default: Sender or From of the message); `<>` for none
-    #[arg(short = 'f', long, value_name = "ADDRESS")]
-    pub envelope_from: Option<String>,
+    /// What the message is made of.
+    #[command(flatten)]
+    pub composing: Composing,
 
-    /// Author of the composed message; of a whole message only where it has no From
-    #[arg(long, value_name = "ADDRESS", help_heading = "Composing")]
-    pub from: Option<String>,
+    /// Whom the message goes to, and from whom.
+    #[command(flatten)]
+    pub envelope: EnvelopeOptions,
 
-    /// To
-    #[arg(long, value_name = "ADDRESS", help_heading = "Composing")]
-    pub to: Vec<String>,
-
-    /// Cc
-    #[arg(long, value_name = "ADDRESS", help_heading = "Composing")]
-    pub cc: Vec<String>,
-
-    /// Bcc: gets the message, is not named in it
-    #[arg(long, value_name = "ADDRESS", help_heading = "Composing")]
-    pub bcc: Vec<String>,
-
-    /// Reply-To
-    #[arg(long, value_name = "ADDRESS", help_heading = "Composing")]
-    pub reply_to: Vec<String>,
-
-    /// Subject
-    #[arg(short, long, value_name = "TEXT", help_heading = "Composing")]
-    pub subject: Option<String>,
-
-    /// The text, instead of standard input
-    #[arg(long, value_name = "TEXT", help_heading = "Composing")]
-    pub body: Option<String>,
-
-    /// An HTML alternative from FILE
-    #[arg(long, value_name = "FILE", help_heading = "Composing")]
-    pub html: Option<PathBuf>,
-
-    /// Attach FILE; repeatable
-    #[arg(short, long, value_name = "FILE", help_heading = "Composing")]
-    pub attach: Vec<PathBuf>,
-
-    /// One more header field; repeatable
-    #[arg(long, value_name = "NAME: VALUE", help_heading = "Composing")]
-    pub header: Vec<String>,
-
-    /// The name to say in EHLO
-    #[arg(long, value_name = "NAME")]
-    pub ehlo: Option<String>,
-
-    /// Give the message to every recipient or to none
-    #[arg(long)]
-    pub all_or_none: bool,
-
-    /// Print the message and its envelope as they would leave, and send nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
+    /// How the server is spoken to, and what is shown of it.
+    #[command(flatten)]
+    pub diagnosis: Diagnosis,
 
     /// Options of the server.
     #[command(flatten)]
@@ -85,7 +41,78 @@ pub struct Args {
     pub common: Common,
 }
 
-impl Args {
+/// What a message is composed of.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Composing")]
+pub struct Composing {
+    /// Author of the composed message; of a whole message only where it has no From
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+
+    /// To
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Vec<String>,
+
+    /// Cc
+    #[arg(long, value_name = "ADDRESS")]
+    pub cc: Vec<String>,
+
+    /// Bcc: gets the message, is not named in it
+    #[arg(long, value_name = "ADDRESS")]
+    pub bcc: Vec<String>,
+
+    /// Reply-To
+    #[arg(long, value_name = "ADDRESS")]
+    pub reply_to: Vec<String>,
+
+    /// Subject
+    #[arg(short, long, value_name = "TEXT")]
+    pub subject: Option<String>,
+
+    /// The text, instead of standard input
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+
+    /// An HTML alternative from FILE
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Attach FILE; repeatable
+    #[arg(short, long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+
+    /// One more header field; repeatable
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+}
+
+/// The envelope, where it is not as the message has it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Envelope")]
+pub struct EnvelopeOptions {
+    /// The envelope's sender (default: Sender or From of the message); `<>` for none
+    #[arg(short = 'f', long, value_name = "ADDRESS")]
+    pub envelope_from: Option<String>,
+
+    /// Give the message to every recipient or to none
+    #[arg(long)]
+    pub all_or_none: bool,
+}
+
+/// How the server is spoken to, and what is shown of it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Diagnosis")]
+pub struct Diagnosis {
+    /// The name to say in EHLO
+    #[arg(long, value_name = "NAME")]
+    pub ehlo: Option<String>,
+
+    /// Print the message and its envelope as they would leave, and send nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+impl Composing {
     /// Whether the message is composed here.
     pub fn composes(&self) -> bool {
         self.subject.is_some()

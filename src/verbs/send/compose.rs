@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::args::Args;
+use super::args::Composing;
 use crate::message::address::{self, Mailbox};
 use crate::message::compose::{Attachment, Draft, compose, message_id};
 use crate::open;
@@ -15,7 +15,7 @@ use crate::ui::{Exit, Failure};
 /// Composes the message that the options describe; `text` is read for the body unless
 /// `--body` gave it. `recipients` stand in To when no To, Cc or Bcc was given.
 pub fn message(
-    args: &Args,
+    args: &Composing,
     from: Mailbox,
     recipients: &[String],
     text: &mut dyn Read,

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::Result;
 
-use super::args::Args;
+use super::args::{Args, Composing};
 use super::compose;
 use super::spooled::Spooled;
 use crate::config::aliases::Aliases;
@@ -43,21 +43,21 @@ impl Plan {
     /// [`Failure`] with 64 for the command line, 65 for the message, 66 for none.
     pub fn make(args: &Args, author: &Author, input: &mut dyn Read) -> Result<Self> {
         let positional = recipients(&args.recipients, author)?;
-        let from = match &args.from {
+        let from = match &args.composing.from {
             Some(from) => Some(
                 address::mailbox(from.as_bytes())
                     .map_err(|error| Failure::usage(format!("--from {from:?}: {error}")))?,
             ),
             None => author.mailbox.clone(),
         };
-        let mut message = if args.composes() {
+        let mut message = if args.composing.composes() {
             let from = from.clone().ok_or_else(|| {
                 Failure::usage("a composed message needs an author")
                     .hint("give --from, or `email` in the account's table")
             })?;
-            Spooled::of(compose::message(args, from, &positional, input)?)
+            Spooled::of(compose::message(&args.composing, from, &positional, input)?)
         } else {
-            refuse_compose_options(args)?;
+            refuse_compose_options(&args.composing)?;
             Spooled::take(input)?
         };
         check(&message)?;
@@ -69,7 +69,7 @@ impl Plan {
         let named = match named {
             Ok(named) => named,
             // Its addresses are only needed where the command line does not give them.
-            Err(_) if !positional.is_empty() && args.envelope_from.is_some() => {
+            Err(_) if !positional.is_empty() && args.envelope.envelope_from.is_some() => {
                 envelope::Envelope::default()
             }
             Err(error) => {
@@ -91,7 +91,7 @@ impl Plan {
                 .hint("name recipients on the command line or by --to, or in the message's To, Cc or Bcc")
                 .into());
         }
-        let sender = match args.envelope_from.as_deref() {
+        let sender = match args.envelope.envelope_from.as_deref() {
             Some("<>" | "") => String::new(),
             Some(sender) => sender.trim_start_matches('<').trim_end_matches('>').to_owned(),
             None => named.sender.or_else(|| from.map(|mailbox| mailbox.addr)).ok_or_else(|| {
@@ -115,7 +115,7 @@ fn source(header: &[u8]) -> Source {
     if resent { Source::Resent } else { Source::Original }
 }
 
-fn refuse_compose_options(args: &Args) -> Result<(), Failure> {
+fn refuse_compose_options(args: &Composing) -> Result<(), Failure> {
     let given = [
         (!args.to.is_empty(), "--to"),
         (!args.cc.is_empty(), "--cc"),

@@ -22,7 +22,7 @@ const BLOCK_OCTETS: usize = 64 * 1024;
 /// Whatever kept the message from being handed over at all; a recipient's own fate is no
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    let route = open::Outgoing::new(args.via.as_deref(), args.from.as_deref(), context)?;
+    let route = open::Outgoing::new(args.via.as_deref(), args.composing.from.as_deref(), context)?;
     let aliases = match &context.config.aliases {
         Some(path) => Some(
             Aliases::load(path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
@@ -34,7 +34,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let mut input = std::io::stdin().lock();
     let input: &mut dyn Read = &mut input;
     let mut plan = Plan::make(&args, &author, input)?;
-    if args.dry_run {
+    if args.diagnosis.dry_run {
         return show(&mut plan, out).await;
     }
     match hand_over(&args, &route, &mut plan, context).await {
@@ -67,7 +67,7 @@ async fn hand_over(
     context: &Context,
 ) -> Result<Vec<(Delivery, Option<String>)>> {
     let mut submission = Submission::plain(&plan.envelope).map_err(open::smtp_error)?;
-    submission.all_or_none = args.all_or_none;
+    submission.all_or_none = args.envelope.all_or_none;
     if plan.message.scan.eight_bit {
         submission.parameters.body = Some(crate::smtp::syntax::parameter::BodyType::EightBitMime);
     }
@@ -75,7 +75,8 @@ async fn hand_over(
         // RFC 6531 section 3.6: UTF-8 in the header travels under SMTPUTF8 only.
         submission.parameters.smtputf8 |= std::str::from_utf8(&plan.message.header).is_ok();
     }
-    let mut client = route.open(&args.server.options, args.ehlo.as_deref(), context).await?;
+    let mut client =
+        route.open(&args.server.options, args.diagnosis.ehlo.as_deref(), context).await?;
     // One message a session: QUIT leaves with its end, which saves a round trip.
     client.quit_behind();
     let outcome = client.submit(submission, &mut plan.message).await.map_err(open::smtp_error)?;
