@@ -40,3 +40,7 @@ pub const SERVER_IDLE: Duration = Duration::from_secs(30 * 60);
 
 /// IDLE is renewed before servers give up on it, RFC 2177 section 3.
 pub const IDLE_RENEW: Duration = Duration::from_secs(28 * 60);
+
+/// One HTTP request with its answer, all of it. RFC 8461 section 3.3 suggests a minute for a
+/// policy of MTA-STS.
+pub const HTTP: Duration = Duration::from_secs(60);

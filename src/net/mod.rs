@@ -9,6 +9,7 @@ pub mod deflate;
 pub mod dns;
 pub mod error;
 pub mod hook;
+pub mod http;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

@@ -113,13 +113,8 @@ impl Authority {
             _ => ("localhost", "DNS:localhost,IP:127.0.0.1"),
         };
         let subject = format!("/CN={common_name}");
-        let (key, request, certificate, extensions) = (
-            format!("{name}.key"),
-            format!("{name}.csr"),
-            format!("{name}.pem"),
-            format!("{name}.ext"),
-        );
         if leaf == Leaf::SelfSigned {
+            let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
             let alternatives = format!("subjectAltName={alternatives}");
             let mut arguments = vec!["req", "-x509", "-days", "10", "-addext", &alternatives];
             arguments.extend(NEW_KEY);
@@ -127,6 +122,39 @@ impl Authority {
             self.openssl(&arguments);
             return identity;
         }
+        let validity = match leaf {
+            Leaf::Expired => ("20200101000000Z", "20210101000000Z"),
+            Leaf::NotYet => ("20900101000000Z", "20910101000000Z"),
+            _ => ("20240101000000Z", "20491231000000Z"),
+        };
+        self.sign(name, common_name, alternatives, validity);
+        identity
+    }
+
+    /// Makes a certificate for these names, the first of which is its file's name too; valid
+    /// now, signed by the authority.
+    ///
+    /// # Panics
+    /// Without a name.
+    pub fn issue_for(&self, names: &[&str]) -> Identity {
+        let name = names.first().expect("a name");
+        let alternatives: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
+        let validity = ("20240101000000Z", "20491231000000Z");
+        self.sign(name, name, &alternatives.join(","), validity);
+        Identity {
+            certificate: self.folder.join(format!("{name}.pem")),
+            key: self.folder.join(format!("{name}.key")),
+        }
+    }
+
+    fn sign(&self, name: &str, common_name: &str, alternatives: &str, validity: (&str, &str)) {
+        let subject = format!("/CN={common_name}");
+        let (key, request, certificate, extensions) = (
+            format!("{name}.key"),
+            format!("{name}.csr"),
+            format!("{name}.pem"),
+            format!("{name}.ext"),
+        );
         std::fs::write(
             self.folder.join(&extensions),
             format!("subjectAltName={alternatives}\nextendedKeyUsage=serverAuth\n"),
@@ -136,16 +164,11 @@ impl Authority {
         arguments.extend(NEW_KEY);
         arguments.extend(["-subj", &subject, "-keyout", &key, "-out", &request]);
         self.openssl(&arguments);
-        let (start, end) = match leaf {
-            Leaf::Expired => ("20200101000000Z", "20210101000000Z"),
-            Leaf::NotYet => ("20900101000000Z", "20910101000000Z"),
-            _ => ("20240101000000Z", "20491231000000Z"),
-        };
+        let (start, end) = validity;
         let mut arguments = vec!["ca", "-batch", "-notext", "-config", "ca.cnf"];
         arguments.extend(["-in", &request, "-out", &certificate, "-extfile", &extensions]);
         arguments.extend(["-startdate", start, "-enddate", end]);
         self.openssl(&arguments);
-        identity
     }
 
     fn openssl(&self, arguments: &[&str]) {
