@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::Error;
 use super::document::Entry;
 use crate::base::location::{ImapUrl, Location, NntpUrl, PopUrl, Server, SmtpUrl};
-use crate::net::tls;
+use crate::net::{proxy, tls};
 
 /// The special uses that `folders` can name, with the attribute that IMAP has for each
 /// (RFC 6154 section 2, RFC 8457 section 3).
@@ -35,6 +35,7 @@ const KEYS: &[&str] = &[
     "authorize-as",
     "password-command",
     "allow-cleartext-password",
+    "proxy",
     "folders",
     "tls",
     "tls-min",
@@ -76,6 +77,8 @@ pub struct Account {
     pub password_command: Option<String>,
     /// Passwords may cross a connection without TLS; `None` means they may not.
     pub allow_cleartext_password: Option<bool>,
+    /// What its connections go by; `None`: what `ALL_PROXY` says.
+    pub proxy: Option<proxy::Choice>,
     /// Folders by IMAP's special-use attribute (`\Sent`), for servers that do not tell.
     pub folders: BTreeMap<&'static str, String>,
     /// How to speak TLS.
@@ -172,6 +175,11 @@ impl Account {
             "authorize-as" => self.authorize_as = Some(entry.text()?),
             "password-command" => self.password_command = Some(entry.text()?),
             "allow-cleartext-password" => self.allow_cleartext_password = Some(entry.flag()?),
+            "proxy" => {
+                self.proxy = Some(entry.text()?.parse().map_err(|_| {
+                    entry.wrong("none, or socks5://[USER:PASSWORD@]HOST[:PORT] or http://...")
+                })?);
+            }
             "folders" => {
                 for folder in entry.table()? {
                     let found = SPECIAL_USES.iter().find(|(key, _)| *key == folder.key);

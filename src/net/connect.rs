@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use super::dns::Resolver;
+use super::proxy::{self, Proxy};
 use super::transcript::{Event, Redactor, Transcript};
 use super::wire::{Tap, Wire};
 use super::{Error, deadline};
@@ -128,6 +129,8 @@ pub struct Options {
     pub trust_anchor: Option<PathBuf>,
     /// The local address to speak from.
     pub bind: Option<IpAddr>,
+    /// What goes by a proxy.
+    pub proxies: proxy::Rules,
     /// Who listens to what is said.
     pub transcript: Option<Rc<dyn Transcript>>,
     /// What is blotted out of it.
@@ -146,6 +149,7 @@ impl Default for Options {
             resolver: None,
             trust_anchor: None,
             bind: None,
+            proxies: proxy::Rules::default(),
             transcript: None,
             redactor: Rc::default(),
             connections: Rc::default(),
@@ -160,7 +164,8 @@ impl Options {
         self.timeout.unwrap_or(table)
     }
 
-    fn target(&self, host: &str, port: u16) -> (String, u16) {
+    /// Where a connection to `host` and `port` is made instead, if `--connect-to` says so.
+    pub fn target(&self, host: &str, port: u16) -> (String, u16) {
         let matching = self.connect_to.iter().find(|redirect| {
             (redirect.from_host.is_empty() || redirect.from_host.eq_ignore_ascii_case(host))
                 && redirect.from_port.is_none_or(|from| from == port)
@@ -188,7 +193,7 @@ pub struct Timings {
 pub struct Connected {
     /// The connection.
     pub wire: Wire,
-    /// The address that won; `None` for a Unix socket.
+    /// The address that won; `None` for a Unix socket, and where only a proxy knows it.
     pub address: Option<SocketAddr>,
     /// How long it took.
     pub timings: Timings,
@@ -197,13 +202,15 @@ pub struct Connected {
 /// Connects to `endpoint`.
 ///
 /// All addresses are tried, IPv6 and IPv4 in turn, a new attempt each 250 ms while earlier
-/// ones go on. Cancel-safe.
+/// ones go on. Where a proxy is to be used, those are the addresses of the proxy, and the
+/// server's name is not looked up here. Cancel-safe.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Lookup`], [`Error::Connect`] with the reason for each
-/// address, [`Error::Unix`].
+/// address, [`Error::Unix`], [`Error::Proxy`].
 pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected, Error> {
     let mut timings = Timings::default();
+    let mut by = String::new();
     let (mut wire, address) = match endpoint {
         Endpoint::Unix(path) => {
             let begun = Instant::now();
@@ -215,13 +222,17 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
         }
         Endpoint::Tcp { host, port } => {
             let (target, port) = options.target(host, *port);
-            let begun = Instant::now();
-            let addresses = lookup(&target, port, options).await?;
-            timings.lookup = begun.elapsed();
-            let begun = Instant::now();
-            let (stream, address) = race(&target, port, addresses, options).await?;
-            timings.connect = begun.elapsed();
-            (Wire::new(Box::new(stream)), Some(address))
+            match options.proxies.proxy_for(&target) {
+                Some(proxy) => {
+                    by = format!(" by {proxy}");
+                    let wire = through(proxy, &target, port, options, &mut timings).await?;
+                    (wire, None)
+                }
+                None => {
+                    let (stream, address) = dial(&target, port, options, &mut timings).await?;
+                    (Wire::new(Box::new(stream)), Some(address))
+                }
+            }
         }
     };
     wire.set_timeout(options.deadline(deadline::COMMAND));
@@ -235,12 +246,74 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
         };
         let whom = match address {
             Some(address) => format!("{endpoint} ({address})"),
-            None => endpoint.to_string(),
+            None => format!("{endpoint}{by}"),
         };
         tap.transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
         wire.set_tap(tap);
     }
     Ok(Connected { wire, address, timings })
+}
+
+/// Looks up and connects, without a proxy.
+async fn dial(
+    host: &str,
+    port: u16,
+    options: &Options,
+    timings: &mut Timings,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    let begun = Instant::now();
+    let addresses = lookup(host, port, options).await?;
+    timings.lookup = begun.elapsed();
+    let begun = Instant::now();
+    let dialled = race(host, port, addresses, options).await?;
+    timings.connect = begun.elapsed();
+    Ok(dialled)
+}
+
+/// Connects to `host` through a proxy.
+async fn through(
+    proxy: &Proxy,
+    host: &str,
+    port: u16,
+    options: &Options,
+    timings: &mut Timings,
+) -> Result<Wire, Error> {
+    let name = ascii_name(host)?;
+    if let Some(password) = proxy.password() {
+        options.redactor.learn(password);
+    }
+    let begun = Instant::now();
+    let asked = async {
+        let (stream, _) = dial(proxy.host(), proxy.port(), options, timings)
+            .await
+            .map_err(|error| proxy::Fault::Network(Box::new(error)))?;
+        let mut wire = Wire::new(Box::new(stream));
+        let limit = options.deadline(proxy::LIMIT);
+        wire.set_timeout(limit);
+        proxy::ask(proxy, &mut wire, &name, port, limit).await?;
+        Ok(wire)
+    };
+    let wire = asked.await.map_err(|fault| Error::Proxy {
+        proxy: proxy.to_string(),
+        target: Endpoint::tcp(name.as_str(), port).to_string(),
+        fault,
+    })?;
+    timings.connect = begun.elapsed().saturating_sub(timings.lookup);
+    Ok(wire)
+}
+
+/// A host as DNS and proxies want it: an address without brackets, or a name in ASCII.
+fn ascii_name(host: &str) -> Result<String, Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    idna::domain_to_ascii(bare)
+        .ok()
+        .filter(|name| {
+            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+        })
+        .ok_or_else(|| Error::Setting(format!("{host:?} is no host name")))
 }
 
 /// Where `host` and `port` lead, `--connect-to` obeyed, in the order to try them. Cancel-safe.
@@ -255,14 +328,10 @@ pub async fn addresses(host: &str, port: u16, options: &Options) -> Result<Vec<S
 /// Addresses of a host in the order to try them: the families in turn, the first family
 /// the resolver named first (RFC 8305 section 4).
 async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAddr>, Error> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = bare.parse::<IpAddr>() {
+    let name = ascii_name(host)?;
+    if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let name = idna::domain_to_ascii(bare)
-        .ok()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| Error::Setting(format!("{host:?} is no host name")))?;
     let found: Vec<SocketAddr> = match (options.resolver, &options.trust_anchor) {
         (Some(_), _) | (_, Some(_)) => Resolver::new(options)?
             .addresses(&name)

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Reaching one address. Happy eyeballs starts the next address long before this.
 pub const CONNECT: Duration = Duration::from_secs(30);
 
+/// All that a proxy does until the server is reached through it.
+pub const PROXY: Duration = Duration::from_secs(60);
+
 /// Between two connection attempts of happy eyeballs, RFC 8305 section 8.
 pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::tls;
+use super::{proxy, tls};
 
 /// An error of the network, TLS included.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,16 @@ pub enum Error {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// A proxy stands in between, and did not connect us.
+    #[error("proxy {proxy}, asked for {target}: {fault}")]
+    Proxy {
+        /// Which one, without user and password.
+        proxy: String,
+        /// Where we wanted to go.
+        target: String,
+        /// What became of it.
+        fault: proxy::Fault,
     },
     /// Nothing moved for too long.
     #[error("no answer within {}", seconds(.after))]
@@ -101,7 +111,11 @@ fn seconds(time: &Duration) -> String {
 impl Error {
     /// Nothing came in time.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout { .. })
+        match self {
+            Self::Timeout { .. } => true,
+            Self::Proxy { fault: proxy::Fault::Network(error), .. } => error.is_timeout(),
+            _ => false,
+        }
     }
 
     /// The peer went away, politely or not.
@@ -116,12 +130,30 @@ impl Error {
 
     /// The name does not exist, as opposed to "could not be asked".
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound { .. })
+        match self {
+            Self::NotFound { .. } => true,
+            Self::Proxy { fault: proxy::Fault::Network(error), .. } => error.is_not_found(),
+            _ => false,
+        }
     }
 
     /// The peer sent what no protocol allows.
     pub fn is_protocol(&self) -> bool {
-        matches!(self, Self::LineTooLong { .. } | Self::PlaintextBehindTls { .. })
+        match self {
+            Self::LineTooLong { .. } | Self::PlaintextBehindTls { .. } => true,
+            Self::Proxy { fault, .. } => fault.is_protocol(),
+            _ => false,
+        }
+    }
+
+    /// A proxy does not know us, or does not let us through.
+    pub fn is_auth(&self) -> bool {
+        matches!(self, Self::Proxy { fault, .. } if fault.is_auth())
+    }
+
+    /// A proxy refused for good, and not because of who we are.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Proxy { fault: proxy::Fault::Refused(_), .. })
     }
 
     /// Worth trying again later, unchanged.
@@ -134,6 +166,7 @@ impl Error {
             | Self::Io(_)
             | Self::Unix { .. } => true,
             Self::Tls(error) => error.is_transient(),
+            Self::Proxy { fault, .. } => fault.is_transient(),
             _ => false,
         }
     }
@@ -150,6 +183,7 @@ impl Error {
                 Some(format!("nothing listens on port {port} there: check host and port"))
             }
             Self::Tls(error) => error.hint(),
+            Self::Proxy { fault, .. } => fault.hint(),
             _ => None,
         }
     }

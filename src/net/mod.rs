@@ -10,6 +10,7 @@ pub mod dns;
 pub mod error;
 pub mod hook;
 pub mod http;
+pub mod proxy;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

@@ -70,6 +70,11 @@ pub struct Common {
     /// Speak from this local address
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
+
+    /// Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none
+    // Not read by clap, whose error would print the password in it.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -31,10 +31,17 @@ impl Context {
     /// Reads the configuration and sets up what the common options ask for.
     ///
     /// # Errors
-    /// A configuration with mistakes (78), a trace file that cannot be made (73).
+    /// A configuration or an `ALL_PROXY` with mistakes (78), a `--proxy` that is none (64), a trace file that cannot be made (73).
     pub fn new(common: &Common) -> Result<Self> {
         let config = Config::load(common.config.as_deref())?;
         let redactor = Rc::new(Redactor::default());
+        let mut proxies = net::proxy::Rules::of_environment()
+            .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        if let Some(proxy) = &common.proxy {
+            let choice =
+                proxy.parse().map_err(|error| Failure::usage(format!("--proxy is {error}")))?;
+            proxies.chosen = Some(choice);
+        }
         let mut listeners: Vec<Rc<dyn Transcript>> = Vec::new();
         if common.verbose > 0 {
             listeners.push(Rc::new(trace::Printed::client()));
@@ -59,6 +66,7 @@ impl Context {
                 resolver: common.resolver,
                 trust_anchor: common.trust_anchor.clone(),
                 bind: common.bind,
+                proxies,
                 transcript,
                 redactor,
                 connections: Rc::new(Cell::new(0)),

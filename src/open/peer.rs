@@ -9,6 +9,7 @@ use crate::config::Account;
 use crate::config::credentials::{
     CONTAINER_VARIABLE, Credentials, Origin, Surroundings, Whereabouts,
 };
+use crate::net::proxy::Choice;
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
@@ -32,6 +33,7 @@ pub struct Peer {
     pub user: Option<String>,
     authorize_as: Option<String>,
     settings: tls::Settings,
+    proxy: Option<Choice>,
     secrets: Credentials,
 }
 
@@ -110,6 +112,7 @@ impl Peer {
                 .clone()
                 .or_else(|| account.and_then(|account| account.authorize_as.clone())),
             settings: settings(account, options)?,
+            proxy: account.and_then(|account| account.proxy.clone()),
             secrets,
         })
     }
@@ -128,12 +131,22 @@ impl Peer {
             .map_err(|error| net::Error::from(error).into())
     }
 
+    /// How connections to this server are made: by the account's proxy where no other was
+    /// asked for.
+    pub fn network(&self, options: &net::Options) -> net::Options {
+        let mut options = options.clone();
+        if options.proxies.chosen.is_none() {
+            options.proxies.chosen.clone_from(&self.proxy);
+        }
+        options
+    }
+
     /// Connects, with TLS when it begins at once.
     ///
     /// # Errors
     /// Network and TLS errors.
     pub async fn connect(&self, context: &Context) -> Result<net::Wire> {
-        let mut connected = net::connect(&self.endpoint, &context.net).await?;
+        let mut connected = net::connect(&self.endpoint, &self.network(&context.net)).await?;
         context.debug(|| {
             format!(
                 "{}: lookup {:.1} ms, connect {:.1} ms",

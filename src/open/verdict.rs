@@ -125,10 +125,14 @@ fn of_network(error: &net::Error) -> Verdict {
         Exit::Tls
     } else if error.is_not_found() {
         Exit::NoHost
+    } else if error.is_auth() {
+        Exit::NoPermission
     } else if error.is_protocol() {
         Exit::Protocol
     } else if error.is_transient() {
         Exit::TempFail
+    } else if error.is_refused() {
+        Exit::Unavailable
     } else {
         Exit::Usage
     };

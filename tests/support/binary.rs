@@ -121,6 +121,11 @@ impl Invocation {
         self
     }
 
+    pub fn args<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Invocation {
+        self.command.args(arguments);
+        self
+    }
+
     /// What the command reads on stdin; nothing unless said.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Invocation {
         self.input = input.into();

@@ -29,6 +29,7 @@ pub mod https;
 pub mod mail;
 pub mod other_client;
 pub mod postfix;
+pub mod proxy;
 pub mod scripted;
 pub mod serve_test;
 
@@ -40,6 +41,7 @@ pub use dovecot::{Dovecot, Stored};
 pub use https::WebServer;
 pub use other_client::OtherClient;
 pub use postfix::{Postfix, SmtpSink};
+pub use proxy::Proxy;
 pub use scripted::{Scripted, Step};
 pub use serve_test::ServeTest;
 

@@ -186,6 +186,11 @@ async fn candidates(
     let net::Endpoint::Tcp { host, port } = endpoint else {
         return Ok((vec![(None, endpoint.clone())], None));
     };
+    let (target, target_port) = options.target(host, *port);
+    if options.proxies.proxy_for(&target).is_some() {
+        // The proxy looks the name up, and chooses among the addresses.
+        return Ok((vec![(None, net::Endpoint::tcp(target, target_port))], None));
+    }
     let begun = Instant::now();
     let list =
         addresses(host, *port, options).await.map_err(|error| Stop::of(Phase::Dns, &error))?;
@@ -201,7 +206,11 @@ async fn candidates(
 
 fn way<'a>(candidate: &Candidate, service: Service, manner: &Manner<'a>) -> Way<'a> {
     // --connect-to was obeyed already, and must not lead an address to yet another place.
-    let net = net::Options { connect_to: Vec::new(), ..manner.net.clone() };
+    let mut net = net::Options { connect_to: Vec::new(), ..manner.net.clone() };
+    if candidate.0.is_some() {
+        // That no proxy is used was decided by the name.
+        net.proxies = net::proxy::Rules::default();
+    }
     Way { endpoint: candidate.1.clone(), service, net, budget: manner.budget }
 }
 

@@ -167,6 +167,9 @@ impl Stop {
                 _ => StopKind::Handshake,
             },
             net::Error::Setting(_) => StopKind::Ours,
+            // What a proxy says of the server may be about the way between the two.
+            net::Error::Proxy { fault, .. } if fault.is_transient() => StopKind::NoAnswer,
+            net::Error::Proxy { .. } => StopKind::Ours,
             net::Error::Lookup { .. }
             | net::Error::Connect { .. }
             | net::Error::Unix { .. }

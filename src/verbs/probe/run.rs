@@ -64,7 +64,6 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         connections: 0,
         budget: budget.limit(),
     };
-    let manner = Manner { net: &net, budget: &budget, repeat: args.repeat, ciphers: args.ciphers };
     for target in &targets {
         let peer = Peer::new(
             target.endpoint.clone(),
@@ -73,6 +72,9 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
             target.account.as_ref(),
             &args.server.options,
         )?;
+        let net = peer.network(&net);
+        let manner =
+            Manner { net: &net, budget: &budget, repeat: args.repeat, ciphers: args.ciphers };
         facts.endpoints.push(measure(target, &peer, &manner).await?);
     }
     facts.connections = budget.used();

@@ -1,0 +1,216 @@
+//! Accounts and what they are reached by: proxies, secrets at rest, OAuth, discovery.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use support::proxy::LOGIN;
+use support::{Dovecot, Home, Proxy, Run, ServeTest, closed_port};
+
+const MESSAGE: &str = "From: a@example.test\nTo: alice@example.test\nSubject: by proxy\n\ntext\n";
+
+/// A name that only `--connect-to` knows: had it been looked up, the run would have failed.
+const NAME: &str = "mail.nowhere.test";
+
+/// Nothing printed holds the proxy's password, raw or as Basic authentication has it.
+#[track_caller]
+fn without_secret(run: &Run, secret: &str) {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{}:{secret}", LOGIN.0));
+    let printed = format!("{}{}", String::from_utf8_lossy(&run.stdout), run.errors());
+    for word in [secret, &pair] {
+        assert!(!printed.contains(word), "{word} was printed:\n{run}");
+    }
+}
+
+/// Every protocol and verb by one proxy.
+fn everything_goes_by(proxy: &Proxy, server: &ServeTest) {
+    let home = Home::new();
+    let by = proxy.url_as(LOGIN.0, LOGIN.1);
+    let run = |words: &[&str]| {
+        let run = home
+            .pillarbox(words)
+            .arg("--ca-file")
+            .arg(server.ca())
+            .args(["--proxy", &by, "-vvv"])
+            .password("secret")
+            .stdin(MESSAGE)
+            .run();
+        without_secret(&run, LOGIN.1);
+        run
+    };
+    for scheme in ["submissions", "submission", "smtp"] {
+        let via = server.url(scheme, (scheme != "smtp").then_some("alice"));
+        run(&["send", "--via", &via, "alice@example.test"])
+            .success()
+            .says(&[&format!("by {}", proxy.url())]);
+    }
+    for scheme in ["imaps", "imap", "pop3s", "pop3"] {
+        let fetched = run(&["fetch", &server.url(scheme, Some("alice"))]).success();
+        assert!(fetched.text().contains("Subject: by proxy"), "{scheme}: {fetched}");
+    }
+    let imaps = server.url("imaps", Some("alice"));
+    assert_eq!(run(&["search", "subject:proxy", &imaps]).success().lines().len(), 3);
+    run(&["folder", "list", &imaps]).success();
+    run(&["sync", &imaps, "maildir:near"]).success();
+    run(&["probe", &imaps]).success();
+}
+
+#[test]
+fn everything_goes_by_socks5() {
+    let test = "everything_goes_by_socks5";
+    let Some(proxy) = Proxy::microsocks(test, true) else { return };
+    everything_goes_by(&proxy, &ServeTest::start());
+}
+
+#[test]
+fn everything_goes_by_http_connect() {
+    let test = "everything_goes_by_http_connect";
+    let server = ServeTest::start();
+    let ports: Vec<u16> = ["submissions", "submission", "smtp", "imaps", "imap", "pop3s", "pop3"]
+        .map(|scheme| server.port(scheme))
+        .to_vec();
+    let Some(proxy) = Proxy::tinyproxy(test, true, &ports) else { return };
+    everything_goes_by(&proxy, &server);
+}
+
+/// Dovecot is there so that a server of another maker speaks first through each proxy.
+#[test]
+fn dovecot_is_reached_by_each_proxy() {
+    let test = "dovecot_is_reached_by_each_proxy";
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    let home = Home::new();
+    let proxies = [
+        Proxy::microsocks(test, false),
+        Proxy::dante(test, closed_port()),
+        Proxy::tinyproxy(test, false, &[dovecot.imap, dovecot.pop3]),
+    ];
+    for proxy in proxies.into_iter().flatten() {
+        for scheme in ["imap", "pop3"] {
+            home.pillarbox(&["fetch", &dovecot.url(scheme, "alice"), "--proxy", &proxy.url()])
+                .arg("--ca-file")
+                .arg(dovecot.ca())
+                .password("secret")
+                .run()
+                .success();
+        }
+    }
+}
+
+#[test]
+fn a_proxy_is_chosen_by_option_account_and_environment() {
+    let test = "a_proxy_is_chosen_by_option_account_and_environment";
+    let Some(proxy) = Proxy::microsocks(test, false) else { return };
+    let server = ServeTest::start();
+    let home = Home::new();
+    let imaps = server.port("imaps");
+    let nowhere = format!("socks5://127.0.0.1:{}", closed_port());
+    let account = |name: &str, line: &str| {
+        format!(
+            "[account.{name}]\nimap = \"imaps://alice@localhost:{imaps}\"\n\
+             password-command = \"echo secret\"\nca-file = \"{}\"\n{line}\n",
+            server.ca().display()
+        )
+    };
+    home.configure(&format!(
+        "{}{}{}",
+        account("plain", ""),
+        account("proxied", &format!("proxy = \"{}\"", proxy.url())),
+        account("direct", "proxy = \"none\""),
+    ));
+    let list = |account: &str| home.pillarbox(&["folder", "list", account, "-v"]);
+    let by = format!("by {}", proxy.url());
+    list("proxied").run().success().says(&[&by]);
+    list("proxied").env("ALL_PROXY", &nowhere).run().success().says(&[&by]);
+    list("plain").env("ALL_PROXY", proxy.url()).run().success().says(&[&by]);
+    list("plain").env("all_proxy", proxy.url()).run().success().says(&[&by]);
+    list("plain").env("ALL_PROXY", &nowhere).run().expect(75).says(&["proxy socks5://127.0.0.1"]);
+    list("plain").env("ALL_PROXY", &nowhere).env("NO_PROXY", "x.test,localhost").run().success();
+    list("direct").env("ALL_PROXY", &nowhere).run().success();
+    list("proxied").args(["--proxy", &nowhere]).run().expect(75);
+    list("proxied").args(["--proxy", "none"]).env("ALL_PROXY", &nowhere).run().success();
+    list("plain").env("ALL_PROXY", "ftp://pat:hidden@x").run().expect(78).says(&["ALL_PROXY"]);
+    let wrong = list("plain").args(["--proxy", "ftp://pat:hidden@x"]).run().expect(64);
+    assert!(!wrong.errors().contains("hidden"), "{wrong}");
+    // The name goes to the proxy as it is, but where --connect-to leads elsewhere.
+    let url = format!("imaps://alice@{NAME}:{imaps}/");
+    home.pillarbox(&["folder", "list", &url, "--proxy", &proxy.url(), "--insecure"])
+        .args(["--connect-to", &format!("{NAME}::localhost:")])
+        .password("secret")
+        .run()
+        .success();
+}
+
+#[test]
+fn what_a_proxy_refuses_is_told() {
+    let test = "what_a_proxy_refuses_is_told";
+    let server = ServeTest::start();
+    let home = Home::new();
+    let imaps = server.url("imaps", Some("alice"));
+    let list = |url: &str, proxy: &str, code: i32, words: &[&str]| {
+        let run = home
+            .pillarbox(&["folder", "list", url, "--proxy", proxy, "-vvv"])
+            .arg("--ca-file")
+            .arg(server.ca())
+            .password("secret")
+            .run()
+            .expect(code)
+            .says(words);
+        without_secret(&run, LOGIN.1);
+        without_secret(&run, "wr0ng-secret");
+    };
+    let closed = format!("imaps://alice@localhost:{}/", closed_port());
+    let unknown = "imaps://alice@unknown.invalid/";
+    if let Some(proxy) = Proxy::microsocks(test, true) {
+        list(&imaps, &proxy.url(), 77, &["user and a password", "hint:"]);
+        list(&imaps, &proxy.url_as(LOGIN.0, "wr0ng-secret"), 77, &["refused our user"]);
+        let good = proxy.url_as(LOGIN.0, LOGIN.1);
+        list(&closed, &good, 75, &["connection refused"]);
+        list(unknown, &good, 75, &["did not reach", "unknown.invalid:993"]);
+        // An HTTP client at a SOCKS5 proxy.
+        let http = format!("http://127.0.0.1:{}", proxy.port);
+        list(&imaps, &http, 75, &["closed by the other side"]);
+    }
+    if let Some(proxy) = Proxy::dante(test, server.port("imaps")) {
+        list(&imaps, &proxy.url(), 77, &["does not allow"]);
+    }
+    if let Some(proxy) = Proxy::tinyproxy(test, true, &[1]) {
+        list(&imaps, &proxy.url(), 77, &["user and a password"]);
+        list(&imaps, &proxy.url_as(LOGIN.0, "wr0ng-secret"), 77, &["refused our user"]);
+        list(&imaps, &proxy.url_as(LOGIN.0, LOGIN.1), 77, &["does not allow", "403"]);
+    }
+    list(&imaps, "socks5://unknown.invalid", 68, &["unknown.invalid"]);
+}
+
+/// A proxy that drips, and one that says nothing, are given up on by `--timeout`.
+#[test]
+fn a_proxy_has_a_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut octet = [0; 1];
+                // It answers each octet of ours by none, and drips its header for as long as
+                // somebody is there.
+                let _ = stream.read(&mut octet);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
+                while stream.write_all(b"X").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                }
+            });
+        }
+    });
+    let home = Home::new();
+    let proxy = format!("http://127.0.0.1:{port}");
+    let run = home
+        .pillarbox(&["folder", "list", "imaps://a@mail.test/", "--proxy", &proxy])
+        .args(["--timeout", "0.5"])
+        .password("x")
+        .run()
+        .expect(75)
+        .says(&["no answer within 0.5 s", "asked for mail.test:993"]);
+    assert!(run.elapsed.as_secs() < 20, "{run}");
+}
