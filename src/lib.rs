@@ -12,7 +12,7 @@
 //! 7  cli                 the command line collected; dispatch; man pages, completions
 //! 6  verbs  nouns        the work itself, and the order of it; none imports another
 //! 5  open                a Location becomes a connected Store, Spool or Transport
-//! 4  config              accounts and credentials
+//! 4  route  config       the way to a domain; accounts and credentials
 //! 3  {smtp,imap,pop}     clients, servers, stores and spools; no other protocol
 //! 2  net  store  state  ui
 //! 1  message  query (may read message)  sasl  {smtp,imap,pop}::syntax
@@ -29,6 +29,7 @@ pub mod nouns;
 pub mod open;
 pub mod pop;
 pub mod query;
+pub mod route;
 pub mod sasl;
 pub mod smtp;
 pub mod state;

@@ -31,7 +31,7 @@ fn floor(top: &str, second: Option<&str>) -> Option<u8> {
         "base" => 0,
         "message" | "query" | "sasl" => 1,
         "net" | "store" | "state" | "ui" => 2,
-        "config" => 4,
+        "config" | "route" => 4,
         "open" => 5,
         "verbs" | "nouns" => 6,
         "cli" => 7,

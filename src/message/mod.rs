@@ -9,6 +9,7 @@ pub mod address;
 pub mod charset;
 pub mod compose;
 pub mod digest;
+pub mod dkim;
 pub mod envelope;
 pub mod facts;
 pub mod headers;

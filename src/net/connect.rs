@@ -209,6 +209,19 @@ pub struct Connected {
 /// [`Error::NotFound`], [`Error::Lookup`], [`Error::Connect`] with the reason for each
 /// address, [`Error::Unix`], [`Error::Proxy`].
 pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected, Error> {
+    connect_at(endpoint, &[], options).await
+}
+
+/// As [`connect`], to the addresses that are known already of a host; `--connect-to` goes
+/// before them. Without any, they are looked up. Cancel-safe.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_at(
+    endpoint: &Endpoint,
+    addresses: &[IpAddr],
+    options: &Options,
+) -> Result<Connected, Error> {
     let mut timings = Timings::default();
     let mut by = String::new();
     let (mut wire, address) = match endpoint {
@@ -222,6 +235,7 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
         }
         Endpoint::Tcp { host, port } => {
             let (target, port) = options.target(host, *port);
+            let known = if target == *host { addresses } else { &[] };
             match options.proxies.proxy_for(&target) {
                 Some(proxy) => {
                     by = format!(" by {proxy}");
@@ -229,7 +243,8 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
                     (wire, None)
                 }
                 None => {
-                    let (stream, address) = dial(&target, port, options, &mut timings).await?;
+                    let (stream, address) =
+                        dial(&target, port, known, options, &mut timings).await?;
                     (Wire::new(Box::new(stream)), Some(address))
                 }
             }
@@ -254,15 +269,19 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
     Ok(Connected { wire, address, timings })
 }
 
-/// Looks up and connects, without a proxy.
+/// Connects without a proxy, to the known addresses or to those that are looked up.
 async fn dial(
     host: &str,
     port: u16,
+    known: &[IpAddr],
     options: &Options,
     timings: &mut Timings,
 ) -> Result<(TcpStream, SocketAddr), Error> {
     let begun = Instant::now();
-    let addresses = lookup(host, port, options).await?;
+    let addresses = match known {
+        [] => lookup(host, port, options).await?,
+        known => in_turn(known.iter().map(|address| SocketAddr::new(*address, port)).collect()),
+    };
     timings.lookup = begun.elapsed();
     let begun = Instant::now();
     let dialled = race(host, port, addresses, options).await?;
@@ -284,7 +303,7 @@ async fn through(
     }
     let begun = Instant::now();
     let asked = async {
-        let (stream, _) = dial(proxy.host(), proxy.port(), options, timings)
+        let (stream, _) = dial(proxy.host(), proxy.port(), &[], options, timings)
             .await
             .map_err(|error| proxy::Fault::Network(Box::new(error)))?;
         let mut wire = Wire::new(Box::new(stream));
@@ -347,7 +366,12 @@ async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAd
     if found.is_empty() {
         return Err(Error::NotFound { host: host.to_owned() });
     }
-    let first_is_v6 = found[0].is_ipv6();
+    Ok(in_turn(found))
+}
+
+/// The families in turn, the first address' family first (RFC 8305 section 4).
+fn in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
     let (mut first, mut second): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
     first.dedup();
@@ -356,7 +380,7 @@ async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAd
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     loop {
         match (first.next(), second.next()) {
-            (None, None) => return Ok(ordered),
+            (None, None) => return ordered,
             (a, b) => ordered.extend(a.into_iter().chain(b)),
         }
     }

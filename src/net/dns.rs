@@ -8,15 +8,30 @@ use std::sync::Arc;
 
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::dnssec::TrustAnchors;
+use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver as Hickory, TokioResolver};
 
+use super::tls::Tlsa;
 use super::{Error, Options};
 
 /// Asks DNS.
 pub struct Resolver {
     hickory: TokioResolver,
+    /// Answers are validated by DNSSEC.
+    validates: bool,
+}
+
+/// An answer, and what DNSSEC says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched<T> {
+    /// The answer; one that does not validate is [`Answer::Unknown`].
+    pub answer: Answer<T>,
+    /// The records, and all aliases on the way to them, are signed and valid. Never without
+    /// validation, and never for an answer without records.
+    pub is_secure: bool,
+    /// The name at the end of all aliases, where it is another.
+    pub canonical: Option<String>,
 }
 
 /// What DNS said about one question. "Unknown" is never "absent".
@@ -39,6 +54,44 @@ impl Resolver {
     /// # Errors
     /// [`Error::Setting`] when the system's configuration or the anchors cannot be read.
     pub fn new(options: &Options) -> Result<Self, Error> {
+        let anchors = match &options.trust_anchor {
+            None => None,
+            Some(path) => {
+                let wrong =
+                    |what: String| Error::Setting(format!("resolver: {}: {what}", path.display()));
+                let anchors =
+                    TrustAnchors::from_file(path).map_err(|error| wrong(error.to_string()))?;
+                if anchors.is_empty() {
+                    return Err(wrong("no DNSKEY record in it".into()));
+                }
+                Some(anchors)
+            }
+        };
+        Self::with_anchors(options, anchors)
+    }
+
+    /// As [`Resolver::new`], but validating in any case: without trust anchors of the user's
+    /// by those of the root zone that are built in, as long as the server passes signatures on.
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Resolver::new`].
+    pub async fn validating(options: &Options) -> Result<Self, Error> {
+        if options.trust_anchor.is_some() {
+            return Self::new(options);
+        }
+        let strict = Self::with_anchors(options, Some(TrustAnchors::default()))?;
+        let keys = strict.vouched(".", RecordType::DNSKEY, |_| Some(())).await;
+        if keys.is_secure { Ok(strict) } else { Self::with_anchors(options, None) }
+    }
+
+    /// Whether answers are validated by DNSSEC.
+    pub fn validates(&self) -> bool {
+        self.validates
+    }
+
+    fn with_anchors(options: &Options, anchors: Option<TrustAnchors>) -> Result<Self, Error> {
+        let validates = anchors.is_some();
         let setting = |error: String| Error::Setting(format!("resolver: {error}"));
         let builder = match options.resolver {
             Some(address) => {
@@ -58,16 +111,11 @@ impl Resolver {
             opts.edns0 = true;
             opts
         });
-        if let Some(path) = &options.trust_anchor {
-            let anchors = TrustAnchors::from_file(path)
-                .map_err(|error| setting(format!("{}: {error}", path.display())))?;
-            if anchors.is_empty() {
-                return Err(setting(format!("{}: no DNSKEY record in it", path.display())));
-            }
+        if let Some(anchors) = anchors {
             builder = builder.with_trust_anchor(Arc::new(anchors));
         }
         let hickory = builder.build().map_err(|error| setting(error.to_string()))?;
-        Ok(Self { hickory })
+        Ok(Self { hickory, validates })
     }
 
     /// Addresses of `host`, in the resolver's order. Cancel-safe.
@@ -87,16 +135,71 @@ impl Resolver {
     /// Mail exchangers with their preference, best first; the root as the only one is a null
     /// MX (RFC 7505). Cancel-safe.
     pub async fn mx(&self, domain: &str) -> Answer<Vec<(u16, String)>> {
-        let mut answer = self
-            .records(domain, RecordType::MX, |data| match data {
+        self.vouched_mx(domain).await.answer
+    }
+
+    /// As [`Resolver::mx`], with what DNSSEC says of it. Cancel-safe.
+    pub async fn vouched_mx(&self, domain: &str) -> Vouched<Vec<(u16, String)>> {
+        let mut vouched = self
+            .vouched(domain, RecordType::MX, |data| match data {
                 RData::MX(mx) => Some((mx.preference, mx.exchange.to_utf8())),
                 _ => None,
             })
             .await;
-        if let Answer::Found(list) = &mut answer {
+        if let Answer::Found(list) = &mut vouched.answer {
             list.sort();
         }
-        answer
+        vouched
+    }
+
+    /// Addresses of both families, with what DNSSEC says of them. A family that nobody can
+    /// tell of is left out as long as there is the other. Cancel-safe.
+    pub async fn vouched_addresses(&self, host: &str) -> Vouched<Vec<IpAddr>> {
+        let pick = |data: &RData| match data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        };
+        let (six, four) = tokio::join!(
+            self.vouched(host, RecordType::AAAA, pick),
+            self.vouched(host, RecordType::A, pick)
+        );
+        match (six.answer, four.answer) {
+            (Answer::Found(mut all), Answer::Found(more)) => {
+                all.extend(more);
+                let is_secure = six.is_secure && four.is_secure;
+                Vouched { answer: Answer::Found(all), is_secure, canonical: six.canonical }
+            }
+            (answer @ Answer::Found(_), _) => Vouched { answer, ..six },
+            (_, answer @ Answer::Found(_)) => Vouched { answer, ..four },
+            (answer @ Answer::Unknown(_), _) | (_, answer) => {
+                Vouched { answer, is_secure: false, canonical: None }
+            }
+        }
+    }
+
+    /// TLSA records (RFC 6698), with what DNSSEC says of them; `name` has its port and
+    /// protocol in front: `_25._tcp.mx.example.org`. Cancel-safe.
+    pub async fn tlsa(&self, name: &str) -> Vouched<Vec<Tlsa>> {
+        self.vouched(name, RecordType::TLSA, |data| match data {
+            RData::TLSA(tlsa) => Some(Tlsa {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data.clone(),
+            }),
+            _ => None,
+        })
+        .await
+    }
+
+    /// As [`Resolver::alias`], with what DNSSEC says of it. Cancel-safe.
+    pub async fn vouched_alias(&self, name: &str) -> Vouched<Vec<String>> {
+        self.vouched(name, RecordType::CNAME, |data| match data {
+            RData::CNAME(target) => Some(target.0.to_utf8()),
+            _ => None,
+        })
+        .await
     }
 
     /// TXT records, each with its strings joined (RFC 7208 section 3.3). Cancel-safe.
@@ -110,11 +213,7 @@ impl Resolver {
 
     /// What `name` is an alias of (CNAME), one step only. Cancel-safe.
     pub async fn alias(&self, name: &str) -> Answer<Vec<String>> {
-        self.records(name, RecordType::CNAME, |data| match data {
-            RData::CNAME(target) => Some(target.0.to_utf8()),
-            _ => None,
-        })
-        .await
+        self.vouched_alias(name).await.answer
     }
 
     /// The names that an address points back to (PTR). Cancel-safe.
@@ -140,15 +239,39 @@ impl Resolver {
         kind: RecordType,
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Answer<Vec<T>> {
+        self.vouched(name, kind, pick).await.answer
+    }
+
+    async fn vouched<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&RData) -> Option<T>,
+    ) -> Vouched<Vec<T>> {
         let absolute = if name.ends_with('.') { name.to_owned() } else { format!("{name}.") };
-        match self.hickory.lookup(absolute, kind).await {
-            Ok(found) => {
-                let list: Vec<T> =
-                    found.answers().iter().filter_map(|record| pick(&record.data)).collect();
-                if list.is_empty() { Answer::NoRecord } else { Answer::Found(list) }
+        let found = match self.hickory.lookup(absolute.as_str(), kind).await {
+            Ok(found) => found,
+            Err(error) => {
+                return Vouched { answer: absent(&error), is_secure: false, canonical: None };
             }
-            Err(error) => absent(&error),
+        };
+        // Signatures come along with what they sign.
+        let records = || found.answers().iter().filter(|it| it.record_type() != RecordType::RRSIG);
+        if self.validates && records().any(|record| record.proof == Proof::Indeterminate) {
+            // RFC 7672 section 2.1.1: as good as no answer.
+            let answer = Answer::Unknown("DNSSEC cannot tell whether it is signed".into());
+            return Vouched { answer, is_secure: false, canonical: None };
         }
+        let list: Vec<T> = records().filter_map(|record| pick(&record.data)).collect();
+        let is_secure = self.validates
+            && !list.is_empty()
+            && records().all(|record| record.proof == Proof::Secure);
+        let canonical = records()
+            .filter(|record| record.record_type() == kind)
+            .map(|record| record.name.to_utf8())
+            .find(|owner| !owner.eq_ignore_ascii_case(&absolute));
+        let answer = if list.is_empty() { Answer::NoRecord } else { Answer::Found(list) };
+        Vouched { answer, is_secure, canonical }
     }
 }
 

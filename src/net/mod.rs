@@ -15,6 +15,6 @@ pub mod tls;
 pub mod transcript;
 pub mod wire;
 
-pub use connect::{Endpoint, Options, connect};
+pub use connect::{Endpoint, Options, connect, connect_at};
 pub use error::Error;
 pub use wire::Wire;

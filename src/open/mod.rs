@@ -3,6 +3,7 @@
 
 mod args;
 mod context;
+mod direct;
 mod mail;
 mod outgoing;
 mod peer;
@@ -11,6 +12,7 @@ mod verdict;
 
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side};
 pub use context::{Context, now};
+pub use direct::{Direct, Reached};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
 pub use outgoing::{Outgoing, own_name, smtp_error};
 pub use peer::Peer;

@@ -204,7 +204,11 @@ impl Peer {
     }
 }
 
-fn settings(account: Option<&Account>, options: &EndpointOptions) -> Result<tls::Settings> {
+/// How TLS is spoken, by the options and the account.
+pub(super) fn settings(
+    account: Option<&Account>,
+    options: &EndpointOptions,
+) -> Result<tls::Settings> {
     let keys = account.map(|account| account.tls.clone()).unwrap_or_default();
     let insecure = options.insecure || keys.insecure == Some(true);
     let pins = if options.pins.is_empty() { &keys.pins } else { &options.pins };

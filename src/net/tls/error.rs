@@ -27,6 +27,8 @@ pub enum Fault {
     BadCertificate(String),
     /// The key does not match any pin; what its hash is.
     PinMismatch([u8; 32]),
+    /// No TLSA record vouches for the certificate.
+    NoTlsaMatch,
     /// What the server said is no TLS at all.
     NotTls,
     /// No version or suite in common, or an alert from the server.
@@ -59,6 +61,7 @@ impl Error {
                 | Fault::Revoked
                 | Fault::BadCertificate(_)
                 | Fault::PinMismatch(_)
+                | Fault::NoTlsaMatch
         )
     }
 
@@ -84,7 +87,9 @@ impl Error {
             Fault::ClientCertificate(_) => {
                 "give a certificate with --client-cert and --client-key".into()
             }
-            Fault::Revoked | Fault::BadCertificate(_) | Fault::Setting(_) => return None,
+            Fault::Revoked | Fault::BadCertificate(_) | Fault::NoTlsaMatch | Fault::Setting(_) => {
+                return None;
+            }
         })
     }
 }
@@ -103,6 +108,7 @@ fn text(host: &str, fault: &Fault) -> String {
         Fault::Revoked => format!("the certificate of {host} was revoked"),
         Fault::BadCertificate(why) => format!("the certificate of {host} is not usable: {why}"),
         Fault::PinMismatch(_) => format!("the key of {host} is not the pinned one"),
+        Fault::NoTlsaMatch => format!("no TLSA record matches the certificate of {host} (DANE)"),
         Fault::NotTls => format!("{host} does not speak TLS on this port"),
         Fault::Handshake(why) => format!("no TLS with {host}: {why}"),
         Fault::ClientCertificate(why) => {

@@ -8,12 +8,14 @@ use std::fmt;
 
 use super::wire::Stream;
 
+mod dane;
 pub mod enumerate;
 mod error;
 #[cfg(feature = "native")]
 mod native;
 mod rustls;
 
+pub use dane::{Dane, Tlsa};
 pub use error::{Error, Fault};
 pub use rustls::{Acceptor, crypto_provider, read_pem_certificates, spki_sha256};
 
@@ -77,6 +79,8 @@ pub enum Verify {
     Roots(Vec<Vec<u8>>),
     /// The SHA-256 of its SubjectPublicKeyInfo is one of these; chain and name do not count.
     Pins(Vec<[u8; 32]>),
+    /// TLSA records vouch for it (RFC 7672); rustls only.
+    Dane(Dane),
     /// Anything goes.
     Nothing,
 }

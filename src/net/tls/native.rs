@@ -7,6 +7,9 @@ use super::super::wire::Stream;
 use super::rustls::{end_point, spki_sha256};
 use super::{Error, Fault, Identity, Session, Settings, Verify, Version};
 
+/// Why DANE and this backend do not go together.
+const WITHOUT_DANE: &str = "this server is vouched for by DANE, which needs --tls-backend rustls";
+
 /// A client, ready for one host.
 pub(super) struct Client {
     host: String,
@@ -217,6 +220,7 @@ fn native(settings: &Settings) -> Result<native_tls::TlsConnector, String> {
                 builder.add_root_certificate(root);
             }
         }
+        Verify::Dane(_) => return Err(WITHOUT_DANE.into()),
         Verify::Pins(_) | Verify::Nothing => {
             builder.danger_accept_invalid_certs(true).danger_accept_invalid_hostnames(true);
         }
@@ -256,6 +260,7 @@ fn legacy(settings: &Settings) -> Result<SslConnector, String> {
             }
             builder.set_cert_store(store.build());
         }
+        Verify::Dane(_) => return Err(WITHOUT_DANE.into()),
         Verify::Pins(_) | Verify::Nothing => builder.set_verify(SslVerifyMode::NONE),
     }
     if let Some(identity) = &settings.identity {

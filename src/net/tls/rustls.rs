@@ -16,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::super::wire::Stream;
 use super::error::hex;
-use super::{Error, Fault, Identity, Session, Settings, Verify, Version};
+use super::{Dane, Error, Fault, Identity, Session, Settings, Verify, Version};
 
 /// The cryptography of every rustls connection: aws-lc-rs, with X25519MLKEM768 first.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
@@ -213,6 +213,7 @@ enum Trust {
     /// not take for a leaf.
     Given(Arc<WebPkiServerVerifier>, Vec<Vec<u8>>),
     Pins(Vec<[u8; 32]>),
+    Dane(Dane),
     Nothing,
 }
 
@@ -237,11 +238,70 @@ impl Verifier {
                 Trust::Given(webpki, roots.clone())
             }
             Verify::Pins(pins) => Trust::Pins(pins.clone()),
+            Verify::Dane(dane) => Trust::Dane(dane.clone()),
             Verify::Nothing => Trust::Nothing,
         };
         Ok(Self { provider, trust })
     }
 }
+
+impl Verifier {
+    /// RFC 7672 section 3.1: usage 3 asks for the certificate or key alone, usage 2 for a chain
+    /// to the authority and for one of the names.
+    fn verify_dane(
+        &self,
+        dane: &Dane,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if dane.vouches_for(leaf) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let chain = std::iter::once(leaf).chain(intermediates).map(|it| it.as_ref());
+        let mut fault = rustls::Error::InvalidCertificate(CertificateError::Other(
+            rustls::OtherError(Arc::new(NoTlsaMatch)),
+        ));
+        for authority in dane.authorities(chain) {
+            let mut store = RootCertStore::empty();
+            if store.add(CertificateDer::from(authority.to_vec())).is_err() {
+                continue;
+            }
+            let webpki =
+                WebPkiServerVerifier::builder_with_provider(store.into(), self.provider.clone())
+                    .build()
+                    .map_err(|error| rustls::Error::General(error.to_string()))?;
+            let is_its_own = authority == leaf.as_ref();
+            for name in dane.names() {
+                let Ok(name) = ServerName::try_from(name.as_str()) else { continue };
+                let verified = if is_its_own {
+                    let parsed = ParsedCertificate::try_from(leaf)?;
+                    check_time(leaf, now)
+                        .and_then(|()| rustls::client::verify_server_name(&parsed, &name))
+                } else {
+                    webpki.verify_server_cert(leaf, intermediates, &name, &[], now).map(drop)
+                };
+                match verified {
+                    Ok(()) => return Ok(ServerCertVerified::assertion()),
+                    Err(error) => fault = error,
+                }
+            }
+        }
+        Err(fault)
+    }
+}
+
+/// Carries through rustls that no TLSA record matches, which it knows nothing of.
+#[derive(Debug)]
+struct NoTlsaMatch;
+
+impl std::fmt::Display for NoTlsaMatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no TLSA record matches")
+    }
+}
+
+impl std::error::Error for NoTlsaMatch {}
 
 /// Carries a pin mismatch through rustls, which knows no such thing.
 #[derive(Debug)]
@@ -288,6 +348,7 @@ impl ServerCertVerifier for Verifier {
                     )))
                 }
             }
+            Trust::Dane(dane) => self.verify_dane(dane, leaf, intermediates, now),
             Trust::Nothing => Ok(ServerCertVerified::assertion()),
         }
     }
@@ -367,6 +428,7 @@ fn fault(error: &rustls::Error) -> Fault {
             Bad::Revoked => Fault::Revoked,
             Bad::Other(other) => match other.0.downcast_ref::<Mismatch>() {
                 Some(Mismatch(found)) => Fault::PinMismatch(*found),
+                None if other.0.is::<NoTlsaMatch>() => Fault::NoTlsaMatch,
                 // webpki: a certificate of an authority stands where a server's should.
                 None if other.to_string().contains("CaUsedAsEndEntity") => Fault::Untrusted,
                 None => Fault::BadCertificate(other.to_string()),

@@ -327,7 +327,9 @@ fn verification(
     session.tls.as_ref()?;
     Some(match settings.verify {
         Verify::Nothing => Verification::Unknown { detail: "--insecure was given".into() },
-        Verify::System | Verify::Roots(_) | Verify::Pins(_) => Verification::Verified,
+        Verify::System | Verify::Roots(_) | Verify::Pins(_) | Verify::Dane(_) => {
+            Verification::Verified
+        }
     })
 }
 

@@ -275,7 +275,8 @@ impl CertificateFault {
             Fault::Untrusted
             | Fault::Revoked
             | Fault::BadCertificate(_)
-            | Fault::PinMismatch(_) => Some(Self::Trust),
+            | Fault::PinMismatch(_)
+            | Fault::NoTlsaMatch => Some(Self::Trust),
             Fault::NotTls
             | Fault::Handshake(_)
             | Fault::ClientCertificate(_)
