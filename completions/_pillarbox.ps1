@@ -178,6 +178,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             break
         }
         'pillarbox;sync' {
+            [CompletionResult]::new('--from-mbsyncrc', '--from-mbsyncrc', [CompletionResultType]::ParameterName, 'Print, as tables of the configuration, what mbsync''s FILE says, and do nothing else')
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'No folders that match; repeatable')
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)')
@@ -228,6 +229,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--trust-anchor', '--trust-anchor', [CompletionResultType]::ParameterName, 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Speak from this local address')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every pair of the configuration, one behind the other')
             [CompletionResult]::new('--two-way', '--two-way', [CompletionResultType]::ParameterName, 'Carry changes both ways (the default)')
             [CompletionResult]::new('--pull', '--pull', [CompletionResultType]::ParameterName, 'Carry changes from FAR to NEAR only')
             [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Carry changes from NEAR to FAR only')

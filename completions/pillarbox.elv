@@ -171,6 +171,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'pillarbox;sync'= {
+            cand --from-mbsyncrc 'Print, as tables of the configuration, what mbsync''s FILE says, and do nothing else'
             cand --folder 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable'
             cand --exclude 'No folders that match; repeatable'
             cand --max-delete 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)'
@@ -221,6 +222,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --trust-anchor 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)'
             cand --bind 'Speak from this local address'
             cand --proxy 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none'
+            cand --all 'Every pair of the configuration, one behind the other'
             cand --two-way 'Carry changes both ways (the default)'
             cand --pull 'Carry changes from FAR to NEAR only'
             cand --push 'Carry changes from NEAR to FAR only'

@@ -182,6 +182,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s 0 -l null
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l from-mbsyncrc -d 'Print, as tables of the configuration, what mbsync\'s FILE says, and do nothing else' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l folder -d 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l exclude -d 'No folders that match; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-delete -d 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)' -r
@@ -255,6 +256,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l resolver -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l all -d 'Every pair of the configuration, one behind the other'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l two-way -d 'Carry changes both ways (the default)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pull -d 'Carry changes from FAR to NEAR only'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l push -d 'Carry changes from NEAR to FAR only'

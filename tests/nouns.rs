@@ -174,3 +174,33 @@ fn accounts_are_listed_and_tested() {
     assert!(tested.lines().iter().all(|line| line.contains(": failed, ")), "{tested}");
     home.run(&["account", "test", "none"]).expect(78).says(&["none"]);
 }
+
+#[test]
+fn special_folders_are_found_by_their_use() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    let base = server.url("imaps", Some("alice"));
+    let folders = [format!("{base}Sent"), format!("{base}Outbox")];
+    ours(&home, &server, &["folder", "create", &folders[0], &folders[1]]).run().success();
+    let table = |folders: &str| {
+        home.configure(&format!("[account.work]\nimap = \"{base}\"\n{folders}"));
+    };
+    let status =
+        |location: &str| ours(&home, &server, &["folder", "status", location, "--json"]).run();
+    table("folders = { sent = \"Outbox\" }\n");
+    let message = "From: a@example.test\r\nDate: Tue, 3 Mar 2026 10:00:00 +0100\r\n\r\nx\r\n";
+    let append = ours(&home, &server, &["message", "append", "work:\\Sent"]).stdin(message);
+    append.run().success();
+    let messages = |location: &str| status(location).success().json_lines()[0]["messages"].clone();
+    assert_eq!((messages("work:\\Sent"), messages("work:Outbox")), (1.into(), 1.into()));
+    assert_eq!(messages("work:Sent"), 0);
+    let listed = ours(&home, &server, &["folder", "list", "work", "--json"]).run().success();
+    let uses = |name: &str| {
+        let lines = listed.json_lines();
+        let folder = lines.iter().find(|folder| folder["name"] == name).cloned();
+        folder.expect("a folder")["special_use"].clone()
+    };
+    assert_eq!(uses("Outbox"), serde_json::json!(["\\Sent"]), "{listed}");
+    table("");
+    status("work:\\Flagged").expect(66).says(&["\\Flagged", "folders"]);
+}

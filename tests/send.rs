@@ -500,3 +500,63 @@ fn a_large_message_streams() {
         .run()
         .success();
 }
+
+/// What msmtp sends by its own configuration, `send` sends by the same file.
+#[test]
+fn the_accounts_of_msmtp_are_used() {
+    const TEST: &str = "the_accounts_of_msmtp_are_used";
+    if !needs(TEST, &["msmtp"]) {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start(TEST) else { return };
+    let Some(postfix) = Postfix::before(TEST, &dovecot) else { return };
+    let home = Home::new();
+    let rc = home.home().join(".msmtprc");
+    let text = format!(
+        "defaults\nhost localhost\ntls on\ntls_trust_file {ca}\n\naccount work\n\
+         port {submission}\nfrom alice@example.test\nauth on\nuser alice\npassword secret\n\n\
+         account wrapped : work\nport {submissions}\ntls_starttls off\n\
+         from alice.b@example.test\n\naccount default : work\n",
+        ca = postfix.ca().display(),
+        submission = postfix.submission,
+        submissions = postfix.submissions,
+    );
+    std::fs::write(&rc, text).expect("a file can be written");
+    let mode = |mode| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&rc, mode).expect("an own file");
+    };
+    mode(0o600);
+    let message = |subject: &str| {
+        format!(
+            "From: alice@example.test\r\nTo: bob@example.test\r\nSubject: {subject}\r\n\r\nhi\r\n"
+        )
+    };
+    home.command("msmtp", args!["-C", rc.clone(), "bob@example.test"])
+        .stdin(message("theirs"))
+        .run()
+        .success();
+    home.pillarbox(&["send"]).stdin(message("ours")).run().success();
+    home.pillarbox(&["send", "--via", "wrapped"]).stdin(message("wrapped")).run().success();
+    let from_bob = message("by from").replace("From: alice", "From: alice.b");
+    home.pillarbox(&["send", "--from", "alice.b@example.test"]).stdin(from_bob).run().success();
+    let subjects = wait_for("four messages", PATIENCE, || {
+        let found = dovecot.messages("bob", "INBOX");
+        (found.len() == 4).then(|| found.concat())
+    });
+    let subjects = String::from_utf8_lossy(&subjects).into_owned();
+    for subject in ["theirs", "ours", "wrapped", "by from"] {
+        assert!(subjects.contains(&format!("Subject: {subject}")), "{subject}");
+    }
+    home.pillarbox(&["send", "--via", "wrok"])
+        .stdin(message("x"))
+        .run()
+        .expect(78)
+        .says(&["no account is called wrok"]);
+    mode(0o644);
+    home.pillarbox(&["send"])
+        .stdin(message("x"))
+        .run()
+        .expect(78)
+        .says(&[".msmtprc, line", "only its owner"]);
+}

@@ -559,3 +559,112 @@ fn another_client_changes_things_during_a_run() {
     assert_eq!(drafts, 60, "{run}");
     pair.settled();
 }
+
+/// An account of the configuration for a user of Dovecot.
+fn account(dovecot: &Dovecot, name: &str, port: u16) -> String {
+    format!(
+        "[account.{name}]\nimap = \"imaps://alice@localhost:{port}\"\nca-file = {:?}\n\
+         password-command = \"echo secret\"\n",
+        dovecot.ca()
+    )
+}
+
+#[test]
+fn pairs_of_the_configuration_are_synced_by_name() {
+    let Some(pair) = Pair::start("pairs_of_the_configuration_are_synced_by_name") else { return };
+    put(&pair.dovecot, "INBOX", &messages(300, 4));
+    put(&pair.dovecot, "Junk", &messages(301, 2));
+    let closed = support::closed_port();
+    let tables = [
+        account(&pair.dovecot, "work", pair.dovecot.imaps),
+        account(&pair.dovecot, "away", closed),
+        "[sync.a]\nfar = \"away:\"\nnear = \"maildir:away\"\n".to_owned(),
+        format!(
+            "[sync.b]\nfar = \"work:\"\nnear = \"maildir:{}\"\n\
+             options = [\"--exclude\", \"Junk\"]\n",
+            pair.near("INBOX").display()
+        ),
+    ];
+    pair.home.configure(&tables.concat());
+    let sync = |words: &[&str]| {
+        let mut words: Vec<&str> = words.to_vec();
+        words.insert(0, "sync");
+        pair.home.pillarbox(&words).run()
+    };
+    // The pair that fails does not keep the other from its turn.
+    let run = sync(&["--all", "--json"]).expect(75).says(&["a: ", "localhost"]);
+    let pairs: Vec<Value> =
+        run.json_lines().into_iter().filter(|line| line["type"] == "pair").collect();
+    assert_eq!(pairs.len(), 2, "{run}");
+    assert_eq!((&pairs[1]["name"], &pairs[1]["far"]), (&json!("b"), &json!("work:")), "{run}");
+    same(&pair.far("INBOX"), &pair.near("INBOX"), &run);
+    assert!(!pair.near("Junk").exists(), "{run}");
+    // By name; more options come on top.
+    put(&pair.dovecot, "INBOX", &messages(302, 3));
+    let dry = sync(&["b", "--dry-run"]).success();
+    assert_eq!(dry.lines().iter().filter(|line| line.contains("copy")).count(), 3, "{dry}");
+    let run = sync(&["b"]).success();
+    same(&pair.far("INBOX"), &pair.near("INBOX"), &run);
+    sync(&["b", "a"]).expect(75);
+    sync(&["c"]).expect(78).says(&["no sync pair is called c", "known are a, b"]);
+    sync(&["work:"]).expect(64).says(&["sync wants two"]);
+    sync(&["b", "--far-user", "bob"]).expect(64).says(&["[sync.b]"]);
+    sync(&["a", "b", "--state", "x"]).expect(64).says(&["--state"]);
+    sync(&["b", "--all"]).expect(64);
+    pair.home.configure(&tables.concat().replace("--exclude", "--exclud"));
+    sync(&["b"]).expect(78).says(&["sync pair b", "--exclud"]);
+}
+
+/// The tables for an mbsyncrc that the real mbsync works by: a sync by them has the same mail.
+#[test]
+fn the_configuration_of_mbsync_is_taken_over() {
+    const TEST: &str = "the_configuration_of_mbsync_is_taken_over";
+    if !needs(TEST, &["mbsync"]) {
+        return;
+    }
+    let Some(pair) = Pair::start(TEST) else { return };
+    // mbsync leaves out a message whose header has no end.
+    let mut whole = messages(310, 8);
+    whole.retain(|message| message.windows(2).any(|pair| pair == b"\n\n"));
+    whole.truncate(5);
+    put(&pair.dovecot, "INBOX", &whole);
+    put(&pair.dovecot, "Archive", &whole[..3]);
+    put(&pair.dovecot, "Junk", &whole[3..]);
+    let theirs = pair.home.path().join("theirs");
+    std::fs::create_dir_all(&theirs).expect("a folder can be made");
+    let rc = pair.home.write(
+        "mbsyncrc",
+        format!(
+            "SyncState *\nExpunge Both\n\nIMAPAccount work\nHost localhost\nPort {port}\n\
+             User alice\nPassCmd \"echo secret\"\nSSLType IMAPS\nSystemCertificates no\n\
+             CertificateFile {ca}\n\nIMAPStore far\nAccount work\n\nMaildirStore near\n\
+             Path {path}/\nInbox {path}/INBOX\nSubFolders Verbatim\n\nChannel mail\n\
+             Far :far:\nNear :near:\nPatterns * !Junk\nCreate Near\n",
+            port = pair.dovecot.imaps,
+            ca = pair.dovecot.ca().display(),
+            path = theirs.display(),
+        ),
+    );
+    pair.home.command("mbsync", args!["-q", "-c", rc.clone(), "-a"]).run().success();
+    let tables = pair.home.pillarbox(args!["sync", "--from-mbsyncrc", rc]).run().success();
+    let ours = pair.home.path().join("ours");
+    let text = tables.text().replace(&theirs.display().to_string(), &ours.display().to_string());
+    pair.home.configure(&text);
+    let run = pair.home.pillarbox(&["sync", "mail"]).run().success();
+    let contents = |folder: &Path| -> Vec<Vec<u8>> {
+        let mut all: Vec<Vec<u8>> = mail::maildir_files(folder)
+            .iter()
+            .map(|path| mail::without_tuid(&mail::to_lf(&std::fs::read(path).expect("a message"))))
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(contents(&theirs.join("INBOX")).len(), 5);
+    assert!(contents(&theirs.join("INBOX")) == contents(&ours), "{run}");
+    let archive = mail::maildir_files(&ours.join(".Archive"));
+    assert_eq!(archive.len(), 3, "{run}");
+    assert!(!ours.join(".Junk").exists() && !ours.join("Junk").exists(), "{run}");
+    let wrong = pair.home.write("wrong", "Channel x\nFar :nowhere:\nNear :near:\n");
+    pair.home.pillarbox(args!["sync", "--from-mbsyncrc", wrong]).run().expect(65);
+    pair.home.pillarbox(args!["sync", "--from-mbsyncrc", "gone"]).run().expect(66);
+}

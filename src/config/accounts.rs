@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::Error;
 use super::document::Entry;
 use crate::base::location::{ImapUrl, Location, NntpUrl, PopUrl, Server, SmtpUrl};
+use crate::base::secret::Secret;
 use crate::net::{proxy, tls};
 
 /// The special uses that `folders` can name, with the attribute that IMAP has for each
@@ -75,6 +76,10 @@ pub struct Account {
     pub authorize_as: Option<String>,
     /// A shell command whose first line of output is the secret.
     pub password_command: Option<String>,
+    /// The secret itself, as only msmtp's configuration may hold it.
+    pub password: Option<Secret>,
+    /// A server takes its mail without a login, though it has an address.
+    pub nobody_logs_in: bool,
     /// Passwords may cross a connection without TLS; `None` means they may not.
     pub allow_cleartext_password: Option<bool>,
     /// What its connections go by; `None`: what `ALL_PROXY` says.
@@ -124,7 +129,8 @@ impl Account {
     /// the first address.
     pub fn user_at<'a>(&'a self, server: &'a Server) -> Option<&'a str> {
         let user = server.user.as_deref().or(self.user.as_deref());
-        user.or_else(|| self.emails.first().map(String::as_str))
+        let email = self.emails.first().filter(|_| !self.nobody_logs_in);
+        user.or_else(|| email.map(String::as_str))
     }
 
     /// Whether one of its addresses is this one; letters' case does not count.

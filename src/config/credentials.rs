@@ -47,6 +47,8 @@ pub struct Whereabouts {
     pub url: Option<Secret>,
     /// The account, and its `password-command`.
     pub account_command: Option<(String, String)>,
+    /// The account, and the password that msmtp's configuration has for it.
+    pub account_password: Option<(String, Secret)>,
     /// Who logs in.
     pub user: String,
     /// The server's name.
@@ -107,6 +109,8 @@ pub enum Origin {
     Url,
     /// The `password-command` of this account.
     Account(String),
+    /// What msmtp's configuration has for this account.
+    Msmtprc(String),
     /// `PILLARBOX_PASSWORD`.
     Environment,
     /// This netrc.
@@ -122,6 +126,7 @@ impl fmt::Display for Origin {
             Origin::Descriptor(number) => write!(f, "--password-fd {number}"),
             Origin::Url => f.write_str("the URL"),
             Origin::Account(name) => write!(f, "the password-command of account {name}"),
+            Origin::Msmtprc(name) => write!(f, "the password of msmtp's account {name}"),
             Origin::Environment => f.write_str(PASSWORD_VARIABLE),
             Origin::Netrc(path) => write!(f, "{}", path.display()),
             Origin::Prompt => f.write_str("the terminal"),
@@ -229,7 +234,7 @@ impl Credentials {
     }
 
     fn seek(&self) -> Result<Found, Error> {
-        let Whereabouts { command, descriptor, url, account_command, user, host } =
+        let Whereabouts { command, descriptor, url, account_command, account_password, user, host } =
             &self.whereabouts;
         if let Some(command) = command {
             return run(command, Origin::Command);
@@ -243,6 +248,10 @@ impl Credentials {
         }
         if let Some((name, command)) = account_command {
             return run(command, Origin::Account(name.clone()));
+        }
+        if let Some((name, secret)) = account_password {
+            let origin = Origin::Msmtprc(name.clone());
+            return Ok(Found { secret: secret.clone(), origin });
         }
         if let Some(secret) = &self.surroundings.password {
             let origin = Origin::Environment;

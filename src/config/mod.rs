@@ -27,6 +27,7 @@
 
 pub mod aliases;
 pub mod credentials;
+pub mod msmtprc;
 pub mod netrc;
 
 mod accounts;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::base::location::Location;
+use crate::config::Account;
 use crate::open::{self, Common, Context, Create, Endpoint, EndpointOptions, Opened, Own};
 use crate::store::{self, Folder, Status};
 use crate::ui::{Exit, Failure, Format, Output};
@@ -185,7 +186,7 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
         None => default_account(context)?,
     };
     let mut opened = open::open_mail(&location, &args.server.options, Create::No, context).await?;
-    let below = opened.folder_of(&location)?;
+    let below = opened.folder_of(&location, context).await?;
     let store = opened.store().ok_or_else(|| no_folders(&location))?;
     let mut folders = store.folders(&[]).await?;
     if let Some(below) = &below {
@@ -193,6 +194,9 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
         if folders.is_empty() {
             return Err(store::Error::NoFolder(below.clone()).into());
         }
+    }
+    if let Some(account) = context.config.account_of(&location)? {
+        name_special(&mut folders, account);
     }
     folders.sort_by(|a, b| order(&a.name).cmp(&order(&b.name)));
     match out.format() {
@@ -214,6 +218,15 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
     }
     opened.spool().finish().await?;
     Ok(Exit::Ok)
+}
+
+/// What the configuration says of special folders counts for more than the server's words.
+fn name_special(folders: &mut [Folder], account: &Account) {
+    for folder in folders {
+        folder.special_use.retain(|own| account.folder(own).is_none());
+        let named = account.folders.iter().filter(|(_, name)| **name == folder.name);
+        folder.special_use.extend(named.map(|(attribute, _)| (*attribute).to_owned()));
+    }
 }
 
 /// One folder as JSON.
@@ -341,8 +354,8 @@ fn grouped(words: &[String]) -> Result<Vec<Group>> {
 }
 
 /// The name of a folder that has to be named.
-fn name_of(opened: &Opened, location: &Location) -> Result<String> {
-    opened.folder_of(location)?.ok_or_else(|| {
+async fn name_of(opened: &mut Opened, location: &Location, context: &Context) -> Result<String> {
+    opened.folder_of(location, context).await?.ok_or_else(|| {
         Failure::usage(format!("{location}: no folder is named"))
             .hint("write ACCOUNT:FOLDER, or the URL of a mailbox")
             .into()
@@ -359,10 +372,12 @@ async fn open_group(
             .hint("folders of local mail are files and folders of the disk")
             .into());
     }
-    let opened = open::open_mail(&group.store, options, Create::No, context).await?;
-    let names: Result<Vec<String>> =
-        group.folders.iter().map(|location| name_of(&opened, location)).collect();
-    Ok((opened, names?))
+    let mut opened = open::open_mail(&group.store, options, Create::No, context).await?;
+    let mut names = Vec::with_capacity(group.folders.len());
+    for location in &group.folders {
+        names.push(name_of(&mut opened, location, context).await?);
+    }
+    Ok((opened, names))
 }
 
 async fn change(args: &Named, change: Change, context: &Context, out: &mut Output) -> Result<Exit> {
@@ -511,7 +526,8 @@ async fn status(args: &Named, context: &Context, out: &mut Output) -> Result<Exi
         let store = opened.store().ok_or_else(|| no_folders(&group.store))?;
         let folders = store.folders(&[]).await?;
         for location in &group.folders {
-            let name = opened.folder_of(location)?.unwrap_or_else(|| "INBOX".to_owned());
+            let name =
+                opened.folder_of(location, context).await?.unwrap_or_else(|| "INBOX".to_owned());
             let Some(mut status) = opened.select_folder(&name, true).await? else {
                 return Err(no_folders(location).into());
             };

@@ -89,6 +89,14 @@ impl Context {
         }
     }
 
+    /// A text without the secrets of this run.
+    pub fn redacted(&self, text: &str) -> String {
+        match self.net.redactor.blot(text.as_bytes()) {
+            Some(clean) => String::from_utf8_lossy(&clean).into_owned(),
+            None => text.to_owned(),
+        }
+    }
+
     /// Tells what goes on inside, under `-vv`.
     pub fn debug(&self, text: impl FnOnce() -> String) {
         if self.verbose > 1 {

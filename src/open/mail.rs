@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::again::patiently;
 use super::args::EndpointOptions;
 use super::context::Context;
 use super::peer::Peer;
@@ -116,9 +117,20 @@ impl Opened {
     /// none. It has to be a location of this store.
     ///
     /// # Errors
-    /// [`Failure`] (64) for a mailbox name that is not UTF-8.
-    pub fn folder_of(&self, location: &Location) -> Result<Option<String>> {
+    /// [`Failure`] with 64 for a mailbox name that is not UTF-8, with 66 where no folder has
+    /// the special use that is named.
+    pub async fn folder_of(
+        &mut self,
+        location: &Location,
+        context: &Context,
+    ) -> Result<Option<String>> {
         match (location, &self.mail) {
+            (Location::Account { account, folder: Some(folder), .. }, _)
+                if folder.starts_with('\\') =>
+            {
+                let account = context.config.account(account)?;
+                special(self, account, folder).await.map(Some)
+            }
             (Location::Account { folder, .. }, _) => Ok(folder.clone()),
             (Location::Imap(url), Mail::Imap(account, _)) => folder_of_url(account, url),
             _ => Ok(None),
@@ -218,7 +230,10 @@ async fn of_account(
         (Some(url), _, folder) => {
             let mut opened = self::imap(url, Some(account), options, context).await?;
             if let Some(folder) = folder {
-                opened.folder = Some(folder.to_owned());
+                opened.folder = Some(match folder.starts_with('\\') {
+                    true => special(&mut opened, account, folder).await?,
+                    false => folder.to_owned(),
+                });
             }
             Ok(opened)
         }
@@ -226,6 +241,30 @@ async fn of_account(
         _ => Err(Failure::new(Exit::Config, format!("the account {} has no `imap`", account.name))
             .into()),
     }
+}
+
+/// The folder of an account that has this special use (`\\Sent`): the one that the
+/// configuration names, else the one that the server tells (RFC 6154).
+async fn special(opened: &mut Opened, account: &Account, attribute: &str) -> Result<String> {
+    if let Some(folder) = account.folder(attribute) {
+        return Ok(folder.to_owned());
+    }
+    let folders = match opened.store() {
+        Some(store) => store.folders(&[]).await?,
+        None => Vec::new(),
+    };
+    let found = folders
+        .into_iter()
+        .find(|folder| folder.special_use.iter().any(|own| own.eq_ignore_ascii_case(attribute)));
+    let name = &account.name;
+    let found = found.ok_or_else(|| {
+        Failure::new(
+            Exit::NoInput,
+            format!("{name}:{attribute}: the server tells of no such folder"),
+        )
+        .hint(format!("name it in `folders` of [account.{name}]"))
+    })?;
+    Ok(found.name)
 }
 
 async fn imap(
@@ -240,29 +279,36 @@ async fn imap(
     let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
     let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
     let connector = in_session(&peer)?;
-    let wire = peer.connect(context).await?;
-    let mut client = Client::open(
-        wire,
-        &Options {
-            starttls: match (&connector, peer.mode) {
-                (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
-                (Some(connector), _) => StartTls::Required(connector),
-                (None, _) => StartTls::Never,
-            },
-            login: Some(Login {
-                credential: &credential,
-                mechanism: peer.mechanism,
-                allow_cleartext: peer.allow_cleartext,
-                host: peer.endpoint.host(),
-                port: peer.port,
-            }),
-            timeout: context.net.timeout,
-            ..Options::default()
+    let options = Options {
+        starttls: match (&connector, peer.mode) {
+            (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+            (Some(connector), _) => StartTls::Required(connector),
+            (None, _) => StartTls::Never,
         },
-    )
-    .await
-    .map_err(store::Error::from)
-    .with_context(|| peer.endpoint.to_string())?;
+        login: Some(Login {
+            credential: &credential,
+            mechanism: peer.mechanism,
+            allow_cleartext: peer.allow_cleartext,
+            host: peer.endpoint.host(),
+            port: peer.port,
+        }),
+        timeout: context.net.timeout,
+        ..Options::default()
+    };
+    let mut client = patiently(&peer.endpoint, context, async || {
+        let opened = Client::open(peer.connect(context).await?, &options).await;
+        opened.map_err(store::Error::from).with_context(|| peer.endpoint.to_string())
+    })
+    .await?;
+    context.debug(|| {
+        let names = client.capabilities().names().join(" ");
+        format!(
+            "{}: logged in by {}; offered: {}",
+            peer.endpoint,
+            client.login_method().unwrap_or("PREAUTH"),
+            names
+        )
+    });
     if !context.quiet {
         // RFC 9051 section 7.1: an alert has to reach the user.
         for alert in client.take_alerts() {
@@ -301,31 +347,31 @@ async fn pop(
         (true, _) => Some(pop::client::Method::Apop),
         (false, mechanism) => mechanism.map(pop::client::Method::Sasl),
     };
-    let wire = peer.connect(context).await?;
-    let client = pop::client::Client::open(
-        wire,
-        &pop::client::Options {
-            starttls: match (&connector, peer.mode) {
-                (Some(connector), Mode::Opportunistic) => {
-                    pop::client::StartTls::IfOffered(connector)
-                }
-                (Some(connector), _) => pop::client::StartTls::Required(connector),
-                (None, _) => pop::client::StartTls::Never,
-            },
-            login: Some(pop::client::Login {
-                credential: &credential,
-                method,
-                allow_cleartext: peer.allow_cleartext,
-                host: peer.endpoint.host(),
-                port: peer.port,
-            }),
-            timeout: context.net.timeout,
-            ..pop::client::Options::default()
+    let options = pop::client::Options {
+        starttls: match (&connector, peer.mode) {
+            (Some(connector), Mode::Opportunistic) => pop::client::StartTls::IfOffered(connector),
+            (Some(connector), _) => pop::client::StartTls::Required(connector),
+            (None, _) => pop::client::StartTls::Never,
         },
-    )
-    .await
-    .map_err(store::Error::from)
-    .with_context(|| peer.endpoint.to_string())?;
+        login: Some(pop::client::Login {
+            credential: &credential,
+            method,
+            allow_cleartext: peer.allow_cleartext,
+            host: peer.endpoint.host(),
+            port: peer.port,
+        }),
+        timeout: context.net.timeout,
+        ..pop::client::Options::default()
+    };
+    let client = patiently(&peer.endpoint, context, async || {
+        let opened = pop::client::Client::open(peer.connect(context).await?, &options).await;
+        opened.map_err(store::Error::from).with_context(|| peer.endpoint.to_string())
+    })
+    .await?;
+    context.debug(|| match client.login_method() {
+        Some(method) => format!("{}: logged in by {method}", peer.endpoint),
+        None => format!("{}: not logged in", peer.endpoint),
+    });
     let mut url = url.clone();
     (url.server.user, url.server.password) = (peer.user.clone(), None);
     let maildrop = pop::spool::Maildrop::new(client);

@@ -1,6 +1,7 @@
 //! The only place where configuration, credentials, TLS policy and protocol meet: a location
 //! becomes a connected store, spool or transport.
 
+mod again;
 mod args;
 mod context;
 mod direct;
@@ -10,6 +11,7 @@ mod peer;
 pub mod references;
 mod verdict;
 
+pub use again::{busy, patience};
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side};
 pub use context::{Context, now};
 pub use direct::{Direct, Reached};

@@ -2,11 +2,13 @@
 
 use anyhow::{Context as _, Result};
 
+use super::again::patiently;
 use super::args::EndpointOptions;
 use super::context::Context;
 use super::peer::Peer;
 use crate::base::location::{Location, SmtpEndpoint, SmtpScheme, SmtpUrl};
 use crate::config::Account;
+use crate::config::msmtprc::Msmtprc;
 use crate::message::address::{self, Mailbox};
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
@@ -37,18 +39,39 @@ impl Outgoing {
             let account = context.config.account_of(&Location::Smtp(url.clone()))?.cloned();
             return Ok(Self { url: url.clone(), account });
         }
+        let theirs;
         let account = match &location {
-            Some(location @ Location::Account { .. }) => context.config.account_of(location)?,
+            Some(location @ Location::Account { account, folder: None, .. }) => {
+                match context.config.account_of(location) {
+                    Ok(account) => account,
+                    Err(unknown) => {
+                        theirs = Msmtprc::load()?;
+                        Some(theirs.account(account).ok_or(unknown)?)
+                    }
+                }
+            }
+            Some(Location::Account { .. }) => {
+                return Err(Failure::usage("--via wants an account, not a folder in it").into());
+            }
             Some(other) => {
                 return Err(Failure::usage(format!("{other} takes no mail"))
                     .hint("--via wants an account, or a submissions://, submission://, smtp:// or lmtp:// URL")
                     .into());
             }
             None => {
-                let by_author = from
-                    .and_then(|from| address::mailbox(from.as_bytes()).ok())
-                    .and_then(|from| context.config.account_of_address(&from.addr));
-                by_author.or_else(|| context.config.default_account())
+                let from = from.and_then(|from| address::mailbox(from.as_bytes()).ok());
+                let ours = &context.config;
+                let by_author = from.as_ref().and_then(|it| ours.account_of_address(&it.addr));
+                match by_author.or_else(|| ours.default_account()) {
+                    Some(account) => Some(account),
+                    // msmtp's users have an account already.
+                    None => {
+                        theirs = Msmtprc::load()?;
+                        let by_author =
+                            from.as_ref().and_then(|it| theirs.account_of_address(&it.addr));
+                        by_author.or_else(|| theirs.default_account())
+                    }
+                }
             }
         };
         let account = account.cloned().ok_or_else(|| {
@@ -58,6 +81,7 @@ impl Outgoing {
         let url = account.smtp.clone().ok_or_else(|| {
             Failure::new(Exit::Config, format!("the account {} has no `smtp`", account.name))
         })?;
+        context.debug(|| format!("sent by the account {}", account.name));
         Ok(Self { url, account: Some(account) })
     }
 
@@ -99,7 +123,6 @@ impl Outgoing {
             Mode::Starttls | Mode::Opportunistic => Some(peer.connector()?),
             Mode::Implicit | Mode::None => None,
         };
-        let wire = peer.connect(context).await?;
         let starttls = match (&connector, peer.mode) {
             (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
             (Some(connector), _) => StartTls::Required(connector),
@@ -119,10 +142,16 @@ impl Outgoing {
             timeout: context.net.timeout,
             ..Options::default()
         };
-        Client::open(wire, &client_options)
-            .await
-            .map_err(smtp_error)
-            .with_context(|| peer.endpoint.to_string())
+        let client = patiently(&peer.endpoint, context, async || {
+            let opened = Client::open(peer.connect(context).await?, &client_options).await;
+            opened.map_err(smtp_error).with_context(|| peer.endpoint.to_string())
+        })
+        .await?;
+        context.debug(|| match client.login_mechanism() {
+            Some(mechanism) => format!("{}: logged in by {mechanism}", peer.endpoint),
+            None => format!("{}: nobody logs in", peer.endpoint),
+        });
+        Ok(client)
     }
 }
 

@@ -90,6 +90,8 @@ impl Peer {
                 account_command: account.and_then(|account| {
                     Some((account.name.clone(), account.password_command.clone()?))
                 }),
+                account_password: account
+                    .and_then(|account| Some((account.name.clone(), account.password.clone()?))),
                 user: user.clone().unwrap_or_default(),
                 host: endpoint.host().to_owned(),
             },
@@ -185,6 +187,9 @@ impl Peer {
                     "a password inside a URL can be seen by others: use --password-command",
                 );
             }
+            context.debug(|| {
+                format!("{}: the secret of {user} is from {}", self.endpoint, found.origin)
+            });
             let secret = found.secret;
             context.net.redactor.learn(&secret);
             match self.mechanism {

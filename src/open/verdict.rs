@@ -114,7 +114,10 @@ fn of_store(error: &store::Error) -> Option<Verdict> {
             } else {
                 Exit::Unavailable
             };
-            let hint = peer.hint().or_else(|| network.and_then(|network| network.hint));
+            let hint = peer
+                .hint()
+                .or_else(|| network.and_then(|network| network.hint))
+                .or_else(|| peer.busy().map(super::again::patience));
             Verdict { hint, ..plain(exit) }
         }
     })

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::backoff::Busy;
+
 /// The name of one message within its folder, opaque to all but its store: an IMAP UID in
 /// decimal, a POP3 UIDL, a Maildir unique name, an mbox offset.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -358,6 +360,10 @@ pub trait PeerError: std::error::Error + Send + Sync + std::any::Any {
     fn network(&self) -> Option<&crate::net::Error> {
         None
     }
+    /// Whether the peer asked to be left alone for a while; `None` where it did not.
+    fn busy(&self) -> Option<Busy> {
+        None
+    }
     /// What the user can do, in one line.
     fn hint(&self) -> Option<String> {
         None
@@ -368,6 +374,14 @@ pub trait PeerError: std::error::Error + Send + Sync + std::any::Any {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether a peer asked to be left alone for a while.
+    pub fn busy(&self) -> Option<Busy> {
+        match self {
+            Self::Peer(peer) => peer.busy(),
+            _ => None,
+        }
+    }
+
     /// A file's error with its path.
     pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::File { path: path.display().to_string(), source }

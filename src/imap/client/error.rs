@@ -1,5 +1,6 @@
 //! What can go wrong between an IMAP server and us.
 
+use crate::base::backoff::Busy;
 use crate::base::decode::Malformed;
 use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::encode::Refused as Unencodable;
@@ -191,6 +192,16 @@ impl PeerError for Error {
         match self {
             Self::Network { source, .. } => Some(source),
             _ => None,
+        }
+    }
+
+    fn busy(&self) -> Option<Busy> {
+        let reply = self.reply()?;
+        let is_told = reply.is_any(&[Word::Unavailable, Word::InUse])
+            || (reply.is(Word::Limit) && !matches!(self, Self::Refused { .. }));
+        match Busy::by_text(&reply.text) {
+            Busy::AWhile if !is_told => None,
+            busy => Some(busy),
         }
     }
 

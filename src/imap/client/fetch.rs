@@ -13,12 +13,14 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::state::to_flags;
 use super::{Client, Error, Framed, protocol};
+use crate::base::backoff::Schedule;
 use crate::base::decode::{Decoded, Malformed};
 use crate::imap::syntax::command::Command;
 use crate::imap::syntax::fetch::{self, Fetch, Item, Section, SectionText, Which};
 use crate::imap::syntax::response::{self, Data, Response};
 use crate::imap::syntax::{Octets, Uid};
 use crate::net::deadline;
+use crate::store::PeerError as _;
 use crate::store::{self, Id, Meta, Received, Sink, scratch};
 
 /// Messages asked for in one command: enough that a round trip does not count, few enough that
@@ -132,9 +134,32 @@ impl Client {
         wanted: &Wanted,
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
-        self.deadline(deadline::COMMAND);
         let mut once = Once { sink, left: uids.iter().copied().collect(), is_wanted: false };
-        let sink: &mut dyn Sink = &mut once;
+        let mut schedule = Schedule::default();
+        let mut refused = match self.fetch_batches(uids, wanted, &mut once).await {
+            Err(refused @ Error::Refused { .. }) => refused,
+            ended => return ended,
+        };
+        // A busy server is asked again for what it has not given.
+        while let Some(wait) = refused.busy().and_then(|busy| schedule.after(busy)) {
+            tokio::time::sleep(wait).await;
+            let left: Vec<u32> =
+                uids.iter().copied().filter(|uid| once.left.contains(uid)).collect();
+            refused = match self.fetch_batches(&left, wanted, &mut once).await {
+                Err(refused @ Error::Refused { .. }) => refused,
+                ended => return ended,
+            };
+        }
+        Err(refused)
+    }
+
+    async fn fetch_batches(
+        &mut self,
+        uids: &[u32],
+        wanted: &Wanted,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Error> {
+        self.deadline(deadline::COMMAND);
         let mut batches = Self::batches(uids, BATCH).into_iter();
         let mut tags = Vec::new();
         let mut refused = None;

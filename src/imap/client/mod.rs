@@ -21,6 +21,7 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::base::backoff::Schedule;
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::limits;
 use crate::imap::syntax::command::{Command, Tagged};
@@ -31,6 +32,7 @@ use crate::imap::syntax::set::SequenceSet;
 use crate::net::tls::Connector;
 use crate::net::{self, Wire, deadline};
 use crate::sasl;
+use crate::store::PeerError as _;
 
 pub use error::{Error, Reply};
 pub use state::{Capabilities, Selected};
@@ -206,6 +208,9 @@ impl Client {
     /// Queues a command and gives its tag; waits only where a literal has to.
     async fn send(&mut self, command: Command<'_>) -> Result<u32, Error> {
         self.settle().await?;
+        if let Some(rest) = self.state.rest.take() {
+            tokio::time::sleep_until(rest.into()).await;
+        }
         let is_secret = matches!(command, Command::Login { .. } | Command::Authenticate { .. });
         let (tag, name, encoded) = self.encode(command)?;
         self.state.go_ahead = None;
@@ -255,15 +260,44 @@ impl Client {
         }
     }
 
-    /// Sends one command, and waits for its end.
+    /// Sends one command, and waits for its end. One that only asks is sent again to a server
+    /// that says it is busy.
     async fn run(
         &mut self,
         command: Command<'_>,
         on: &mut dyn FnMut(&Data<'_>),
     ) -> Result<Reply, Error> {
         self.deadline(deadline::COMMAND);
+        let again = only_asks(&command).then(|| command.clone());
         let tag = self.send(command).await?;
-        self.wait(tag, on).await
+        let Some(again) = again else { return self.wait(tag, on).await };
+        let mut told = false;
+        let ended = self.wait(tag, &mut |data| (told, _) = (true, on(data))).await;
+        match ended {
+            Err(refused) if !told => self.insist(refused, &again, on).await,
+            ended => ended,
+        }
+    }
+
+    /// Repeats a command that was refused for now, as long as the server can be expected to
+    /// take it; [`Error::Refused`] is that of the last attempt.
+    async fn insist(
+        &mut self,
+        mut refused: Error,
+        command: &Command<'_>,
+        on: &mut dyn FnMut(&Data<'_>),
+    ) -> Result<Reply, Error> {
+        let mut schedule = Schedule::default();
+        while let Some(wait) = refused.busy().and_then(|busy| schedule.after(busy)) {
+            tokio::time::sleep(wait).await;
+            self.deadline(deadline::COMMAND);
+            let tag = self.send(command.clone()).await?;
+            match self.wait(tag, on).await {
+                Err(again @ Error::Refused { .. }) => refused = again,
+                ended => return ended,
+            }
+        }
+        Err(refused)
     }
 
     /// Sends commands one behind the other and waits for all; the first refusal is the error,
@@ -286,24 +320,39 @@ impl Client {
         self.deadline(deadline::COMMAND);
         let mut tags = Vec::new();
         for command in commands {
+            let again = only_asks(&command).then(|| command.clone());
             tags.push(match self.send(command).await {
                 // A literal that the server did not want: the command has ended already.
-                Err(refused @ Error::Refused { .. }) => Err(refused),
-                sent => Ok(sent?),
+                Err(refused @ Error::Refused { .. }) => (Err(refused), again),
+                sent => (Ok(sent?), again),
             });
             self.ease().await?;
         }
         let mut replies = Vec::with_capacity(tags.len());
-        for tag in tags {
-            replies.push(match tag {
+        for (tag, again) in tags {
+            let ended = match tag {
                 Err(refused) => Err(refused),
                 Ok(tag) => match self.wait(tag, on).await {
                     Err(refused @ Error::Refused { .. }) => Err(refused),
                     ended => Ok(ended?),
                 },
+            };
+            replies.push((ended, again));
+        }
+        // What the server was too busy for, once all that is in flight has come down.
+        let mut ended = Vec::with_capacity(replies.len());
+        for (reply, again) in replies {
+            ended.push(match (reply, again) {
+                (Err(refused), Some(again)) if refused.busy().is_some() => {
+                    match self.insist(refused, &again, on).await {
+                        Err(refused @ Error::Refused { .. }) => Err(refused),
+                        ended => Ok(ended?),
+                    }
+                }
+                (reply, _) => reply,
             });
         }
-        Ok(replies)
+        Ok(ended)
     }
 
     async fn ease(&mut self) -> Result<(), Error> {
@@ -549,6 +598,24 @@ impl Client {
         }
         batches
     }
+}
+
+/// Whether a command changes nothing that doing it twice would change again.
+fn only_asks(command: &Command<'_>) -> bool {
+    use crate::imap::syntax::command::Word;
+    matches!(
+        command,
+        Command::Word(Word::Noop | Word::Capability | Word::Namespace)
+            | Command::List(_)
+            | Command::Lsub(..)
+            | Command::Status(..)
+            | Command::Select { .. }
+            | Command::Search(..)
+            | Command::Sort(..)
+            | Command::Thread(..)
+            | Command::Fetch { .. }
+            | Command::Store { unchanged_since: None, .. }
+    )
 }
 
 fn protocol(during: &'static str, malformed: Malformed, octets: &[u8]) -> Error {

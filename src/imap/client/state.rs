@@ -2,8 +2,10 @@
 //!
 //! No I/O: [`State::note`] is the one place where unsolicited data are understood.
 
+use crate::base::backoff;
 use crate::base::limits;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Reply;
 use crate::imap::syntax::code::{Code, Word};
@@ -112,6 +114,8 @@ pub(super) struct State {
     pub pending: VecDeque<(u32, &'static str)>,
     /// Commands that have ended and were not asked about yet.
     done: Vec<(u32, &'static str, Reply)>,
+    /// Until when the server asked to be left alone.
+    pub rest: Option<Instant>,
     /// What followed the last `+`.
     pub go_ahead: Option<Vec<u8>>,
     tag: u32,
@@ -166,6 +170,10 @@ impl State {
 
     fn note_end(&mut self, tag: &[u8], status: &StatusText<'_>) {
         let reply = self.note_status(status);
+        // Exchange says so in the text of an OK, too.
+        if let Some(wait) = backoff::suggested(&reply.text) {
+            self.rest = Some(Instant::now() + wait.min(backoff::LONGEST));
+        }
         let number = tag.strip_prefix(b"a").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
         let at = self.pending.iter().position(|(tag, _)| Some(*tag) == number);
         // An answer to nothing that was asked is a server's mistake that harms nobody; but a

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fetch::Wanted;
 use super::messages::FlagUpdate;
 use super::{Client, Error, Login, Options};
+use crate::base::backoff::Busy;
 use crate::imap::store::Account;
 use crate::imap::syntax::ModSeq;
 use crate::imap::syntax::command::Action;
@@ -270,6 +271,50 @@ fn large_bodies_stream_whether_the_uid_comes_before_or_behind() {
 }
 
 #[test]
+fn a_server_that_is_busy_is_asked_again_for_what_it_has_not_given() {
+    let mut script = selected(2, &[]);
+    script.extend([
+        Hear("a2 UID FETCH 1:2 (UID BODY.PEEK[HEADER])"),
+        say("* 1 FETCH (UID 1 BODY[HEADER] \"a\")"),
+        say("a2 NO Server is throttled. Suggested Backoff Time: 20 milliseconds"),
+        Hear("a3 UID FETCH 2 (UID BODY.PEEK[HEADER])"),
+        say("* 2 FETCH (UID 2 BODY[HEADER] \"b\")"),
+        say("a3 OK done. Suggested Backoff Time: 30 milliseconds"),
+        Hear("a4 NOOP"),
+        say("a4 NO [UNAVAILABLE] not now, try again in 7 minutes"),
+    ]);
+    let (bodies, waited, error) = session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let mut sink = Collected::default();
+        let wanted = Wanted { with_meta: false, ..Wanted::headers() };
+        let begun = std::time::Instant::now();
+        client.fetch(&[1, 2], &wanted, &mut sink).await.expect("both");
+        let error = client.noop().await.expect_err("longer than anybody waits");
+        (sink.bodies().concat(), begun.elapsed(), error)
+    });
+    assert_eq!(bodies, b"ab");
+    assert!(waited >= Duration::from_millis(50), "{waited:?}");
+    assert_eq!(error.busy(), Some(Busy::For(Duration::from_secs(420))));
+}
+
+#[test]
+fn what_changes_mail_is_not_repeated() {
+    let mut script = selected(2, &[]);
+    script.extend([
+        Hear("a2 UID COPY 1 Away"),
+        say("a2 NO [UNAVAILABLE] Suggested Backoff Time: 1 ms"),
+        Hear("a3 NOOP"),
+        say("a3 OK done"),
+    ]);
+    session(PLAIN, script, async |mut client| {
+        inbox(&mut client).await;
+        let refused = client.copy(&[1], &Mailbox::from_name("Away", false)).await;
+        assert!(matches!(refused, Err(Error::Refused { .. })));
+        client.noop().await.expect("the session goes on");
+    });
+}
+
+#[test]
 fn batches_are_in_flight_together_and_lines_stay_short() {
     let mut script = selected(1000, &[]);
     script.extend([
@@ -277,7 +322,7 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
         Hear("a3 UID FETCH 257:512 (UID BODY.PEEK[HEADER])"),
         Hear("a4 UID FETCH 513:600 (UID BODY.PEEK[HEADER])"),
         say("a2 OK done"),
-        say("a3 NO [UNAVAILABLE] busy"),
+        say("a3 NO [SERVERBUG] busy"),
         say("a4 OK done"),
     ]);
     let error = session(PLAIN, script, async |mut client| {
@@ -287,7 +332,7 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
         client.fetch(&uids, &wanted, &mut Collected::default()).await.expect_err("refused")
     });
     assert!(error.is_transient());
-    assert_eq!(error.to_string(), "the server answered UID FETCH with NO [UNAVAILABLE] busy");
+    assert_eq!(error.to_string(), "the server answered UID FETCH with NO [SERVERBUG] busy");
     let odd: Vec<u32> = (0..5000).map(|n| 100_001 + 2 * n).collect();
     let sets = Client::batches(&odd, usize::MAX);
     assert!(sets.iter().all(|set| set.to_text().len() <= 800));

@@ -176,7 +176,7 @@ async fn transfer(
     for group in &groups {
         let options = &args.server.options;
         let (mut opened, ids) = open_group(group, options, &mut count, context).await?;
-        let folder = opened.folder_of(&to)?.unwrap_or_else(|| "INBOX".to_owned());
+        let folder = opened.folder_of(&to, context).await?.unwrap_or_else(|| "INBOX".to_owned());
         let old = names(&mut opened, &ids, out);
         let store = opened.store().ok_or_else(|| no_store(&group.location))?;
         let places = if ids.is_empty() {

@@ -9,6 +9,7 @@ pub mod retrieve;
 
 use std::time::Duration;
 
+use crate::base::backoff::Busy;
 use crate::base::decode::{Decoded, Malformed};
 use crate::net::tls::Connector;
 use crate::net::{self, Wire, deadline};
@@ -247,6 +248,18 @@ impl PeerError for Error {
                 ["IN-USE", "LOGIN-DELAY", "SYS/TEMP"].iter().any(|code| text.has_code(code))
             }
             _ => false,
+        }
+    }
+
+    fn busy(&self) -> Option<Busy> {
+        let (Self::Refused { text, .. } | Self::LoginRefused { text, .. }) = self else {
+            return None;
+        };
+        // LOGIN-DELAY is a matter of minutes (RFC 2449 section 6.5), told in CAPA at best.
+        let is_told = text.has_code("IN-USE") || text.has_code("SYS/TEMP");
+        match Busy::by_text(&text.to_string()) {
+            Busy::AWhile if !is_told => None,
+            busy => Some(busy),
         }
     }
 

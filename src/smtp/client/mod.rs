@@ -15,6 +15,7 @@ pub mod submit;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::base::backoff::Busy;
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::Bare;
 use crate::net::tls::Connector;
@@ -270,6 +271,15 @@ impl PeerError for Error {
             Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => reply.is_transient(),
             Self::Ended => true,
             _ => false,
+        }
+    }
+
+    fn busy(&self) -> Option<Busy> {
+        match self {
+            Self::Refused { reply, .. } | Self::LoginRefused { reply, .. } => {
+                reply.is_transient().then(|| Busy::by_text(&reply.text()))
+            }
+            _ => None,
         }
     }
 

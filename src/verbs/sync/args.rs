@@ -9,21 +9,42 @@ use crate::open::{Common, Endpoint, Far, Near, Own};
 /// Make the mail of two places equal
 ///
 /// FAR and NEAR are accounts, imap:// or imaps:// URLs, or local mail such as maildir:PATH, in
-/// any combination; one that names a folder stands for that folder alone. What changed on one
+/// any combination; one that names a folder stands for that folder alone. A NAME is that of a
+/// pair in the configuration, with its options; give several, or --all. What changed on one
 /// side since the last run is done on the other: new messages, deletions, flags one by one.
 /// A message that was deleted on one side and flagged on the other is kept, and exit code 81
 /// says so.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The first place
-    #[arg(value_name = "FAR")]
-    pub far: String,
+    /// Two places, FAR and NEAR; or the names of pairs of the configuration
+    #[arg(
+        value_name = "FAR NEAR | NAME",
+        required_unless_present_any = ["all", "from_mbsyncrc"],
+        conflicts_with_all = ["all", "from_mbsyncrc"]
+    )]
+    pub places: Vec<String>,
 
-    /// The second place
-    #[arg(value_name = "NEAR")]
-    pub near: String,
+    /// Every pair of the configuration, one behind the other
+    #[arg(long, conflicts_with = "from_mbsyncrc")]
+    pub all: bool,
 
+    /// Print, as tables of the configuration, what mbsync's FILE says, and do nothing else
+    #[arg(long, value_name = "FILE")]
+    pub from_mbsyncrc: Option<PathBuf>,
+
+    /// What is done, and how.
+    #[command(flatten)]
+    pub what: What,
+
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What is done with one pair: these options can stand in the configuration, too.
+#[derive(Debug, Clone, clap::Args)]
+pub struct What {
     /// Which way changes go.
     #[command(flatten)]
     pub way: Way,
@@ -61,10 +82,53 @@ pub struct Args {
     /// Options of the near side.
     #[command(flatten)]
     pub near_server: Endpoint<Near>,
+}
 
-    /// Options of every verb.
+/// The words of a pair's `options` as clap reads them.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Words {
     #[command(flatten)]
-    pub common: Common,
+    what: What,
+}
+
+impl What {
+    /// The options of a pair of the configuration, as clap's own message where they are wrong.
+    ///
+    /// # Errors
+    /// What is wrong with them, on one line.
+    pub fn of_words(words: &[String]) -> Result<Self, String> {
+        use clap::Parser as _;
+        let read = Words::try_parse_from(words).map(|words| words.what);
+        read.map_err(|error| {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        })
+    }
+
+    /// These options with those of the command line over them: patterns are added, anything
+    /// else takes the place of what was there. `None`: an option of a server was given, whose
+    /// pair nobody can tell.
+    pub fn under(mut self, given: &What) -> Result<Self, &'static str> {
+        let servers = [
+            given.server.options.first_given(),
+            given.far_server.options.first_given(),
+            given.near_server.options.first_given(),
+        ];
+        if let Some(name) = servers.into_iter().flatten().next() {
+            return Err(name);
+        }
+        if given.way.is_given() {
+            self.way = given.way;
+        }
+        self.folder.extend_from_slice(&given.folder);
+        self.exclude.extend_from_slice(&given.exclude);
+        self.dry_run |= given.dry_run;
+        self.max_delete = given.max_delete.or(self.max_delete);
+        self.state = given.state.clone().or(self.state);
+        Ok(self)
+    }
 }
 
 /// Which way changes go; at most one of them.
@@ -93,6 +157,11 @@ pub struct Way {
 }
 
 impl Way {
+    /// Whether one was given.
+    fn is_given(self) -> bool {
+        self.two_way || self.pull || self.push || self.mirror || self.copy
+    }
+
     /// The one that was given.
     pub fn mode(self) -> Mode {
         match self {
@@ -110,7 +179,10 @@ The first line of --dry-run says in words what will change where; then comes a l
 change: the action, the side that it changes, the folder and the message. With --json each is
 an object with `type` (plan, create, copy, flag, delete, conflict, folder-gone,
 folder-refused, unplaced), `side`, `folder` and `message`; a run ends with one of type
-`result` with `far`, `near` (created, copied, flagged, deleted) and `conflicts`.
+`result` with `far`, `near` (created, copied, flagged, deleted) and `conflicts`. Before the
+lines of a pair of the configuration comes one of type `pair` with `name`, `far` and `near`.
+A pair that fails does not keep those behind it from being synced; the exit code is then that
+of the first that failed.
 
 Examples:
   Keep a Maildir equal to an account, both ways:
@@ -141,7 +213,7 @@ mod tests {
 
     #[test]
     fn one_way_at_most() {
-        let mode = |words: &[&str]| parse(words).map(|args| args.way.mode()).ok();
+        let mode = |words: &[&str]| parse(words).map(|args| args.what.way.mode()).ok();
         assert_eq!(mode(&["a:", "b:"]), Some(Mode::TwoWay));
         assert_eq!(mode(&["a:", "b:", "--two-way"]), Some(Mode::TwoWay));
         assert_eq!(mode(&["a:", "b:", "--pull"]), Some(Mode::Pull));
@@ -149,16 +221,40 @@ mod tests {
         assert_eq!(mode(&["a:", "b:", "--mirror"]), Some(Mode::Mirror));
         assert_eq!(mode(&["a:", "b:", "--copy"]), Some(Mode::Copy));
         assert_eq!(mode(&["a:", "b:", "--copy", "--pull"]), None);
-        assert_eq!(mode(&["a:"]), None);
+        assert_eq!(mode(&[]), None);
+        assert_eq!(mode(&["a:", "--all"]), None);
+        assert_eq!(mode(&["--all"]), Some(Mode::TwoWay));
+    }
+
+    #[test]
+    fn options_of_a_pair_lie_under_those_of_the_command_line() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+        let of = |line: &[&str]| What::of_words(&words(line)).expect("right");
+        let pair = of(&["--pull", "--exclude", "Junk", "--max-delete", "3", "--far-user", "ann"]);
+        let both = pair.clone().under(&of(&["--exclude", "Trash", "-n"])).expect("fits");
+        assert_eq!((both.way.mode(), both.dry_run), (Mode::Pull, true));
+        assert_eq!(both.exclude, ["Junk", "Trash"]);
+        assert_eq!(both.max_delete, Some(MaxDelete::Messages(3)));
+        assert_eq!(both.far_server.options.user.as_deref(), Some("ann"));
+        let other = pair.clone().under(&of(&["--push", "--max-delete", "9"])).expect("fits");
+        assert_eq!(
+            (other.way.mode(), other.max_delete),
+            (Mode::Push, Some(MaxDelete::Messages(9)))
+        );
+        assert_eq!(pair.under(&of(&["--near-user", "bob"])).err(), Some("user"));
+        let wrong = What::of_words(&words(&["--exclud", "Junk"])).expect_err("wrong");
+        assert!(wrong.contains("--exclud"), "{wrong}");
+        assert!(What::of_words(&words(&["--json"])).is_err());
+        assert!(What::of_words(&words(&["work:"])).is_err());
     }
 
     #[test]
     fn each_side_has_options_of_its_own() {
         let words = ["a:", "b:", "--far-user", "ann", "--near-insecure", "--max-delete", "20%"];
         let args = parse(&words).expect("right");
-        assert_eq!(args.far_server.options.user.as_deref(), Some("ann"));
-        assert!(args.near_server.options.insecure && !args.far_server.options.insecure);
-        assert_eq!(args.max_delete, Some(MaxDelete::Percent(20)));
-        assert_eq!(args.server.options.first_given(), None);
+        assert_eq!(args.what.far_server.options.user.as_deref(), Some("ann"));
+        assert!(args.what.near_server.options.insecure && !args.what.far_server.options.insecure);
+        assert_eq!(args.what.max_delete, Some(MaxDelete::Percent(20)));
+        assert_eq!(args.what.server.options.first_given(), None);
     }
 }

@@ -15,6 +15,7 @@ mod args;
 mod diff;
 mod digest;
 mod find;
+mod mbsyncrc;
 mod pair;
 mod pass;
 mod plan;

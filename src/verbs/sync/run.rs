@@ -4,37 +4,151 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::args::Args;
+use super::args::{Args, What};
 use super::diff::{Both, Side};
+use super::mbsyncrc;
 use super::pass::{Job, pass};
 use super::plan::Scope;
 use super::state::State;
 use crate::base::location::Location;
+use crate::config;
 use crate::open::{self, Context, Create, EndpointOptions};
 use crate::state;
 use crate::store::memory::{Account, Memory};
 use crate::store::{Store, system_clock};
-use crate::ui::{Exit, Failure, Output};
+use crate::ui::{Exit, Failure, Format, Output, report};
 
-/// Makes two places equal.
+/// Makes two places equal, or each pair of the configuration that was named.
 ///
 /// # Errors
-/// A [`Failure`] for wrong arguments, a pair that another run works on (75), the brake (82);
-/// else the stores'.
+/// A [`Failure`] for wrong arguments, a pair that another run works on (75), the brake (82), a
+/// server that wants to be left alone (83); else the stores'.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    let locations = Both {
-        far: as_maildir(Location::parse(&args.far)?),
-        near: as_maildir(Location::parse(&args.near)?),
+    if let Some(path) = &args.from_mbsyncrc {
+        mbsyncrc::print(path, out)?;
+        return Ok(Exit::Ok);
+    }
+    let pairs: Vec<&config::Pair> = match args.places.as_slice() {
+        _ if args.all => context.config.pairs().collect(),
+        [far, near] if !are_pairs(&args.places, &context.config)? => {
+            let places = Both { far: Location::parse(far)?, near: Location::parse(near)? };
+            return sync(places, &args.what, context, out).await.map_err(throttled);
+        }
+        names => {
+            let found = names.iter().map(|name| context.config.pair(name));
+            found.collect::<Result<_, _>>().map_err(|error| not_a_pair(error, names))?
+        }
     };
-    let options = options(&args, &locations)?;
+    if pairs.is_empty() {
+        let failure = Failure::new(Exit::Config, "no sync pair is configured");
+        return Err(failure.hint("see [sync.NAME] in pillarbox-config(5)").into());
+    }
+    if pairs.len() > 1 && args.what.state.is_some() {
+        return Err(Failure::usage("--state is for one pair").into());
+    }
+    // All are read before the first is begun.
+    let mut work = Vec::new();
+    for pair in pairs {
+        let name = &pair.name;
+        let own = What::of_words(&pair.options).map_err(|wrong| {
+            Failure::new(Exit::Config, format!("the options of the sync pair {name}: {wrong}"))
+        })?;
+        let what = own.under(&args.what).map_err(|option| {
+            let hint = format!("write it into `options` of [sync.{name}]");
+            Failure::usage(format!("--{option} with a pair of the configuration")).hint(hint)
+        })?;
+        work.push((pair, what));
+    }
+    let alone = work.len() == 1;
+    let mut worst = Exit::Ok;
+    for (pair, what) in work {
+        begin(pair, context, out)?;
+        let places = Both { far: pair.far.clone(), near: pair.near.clone() };
+        let exit = match sync(places, &what, context, out).await.map_err(throttled) {
+            Ok(exit) => exit,
+            Err(error) if alone => return Err(error),
+            Err(error) => {
+                let verdict = open::verdict(&error);
+                if verdict.output_closed {
+                    return Err(error);
+                }
+                let mut causes = vec![pair.name.clone()];
+                causes.extend(error.chain().map(|cause| context.redacted(&cause.to_string())));
+                report::error(&causes, verdict.hint.as_deref());
+                verdict.exit
+            }
+        };
+        if worst == Exit::Ok {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
+/// Whether the two words are names of pairs. A word that also names an account is the account.
+fn are_pairs(words: &[String], config: &config::Config) -> Result<bool> {
+    let is_pair = |word: &String| config.pair(word).is_ok();
+    let is_account = |word: &String| config.account(word).is_ok();
+    match (words.iter().all(is_pair), words.iter().any(is_account)) {
+        (true, false) => Ok(true),
+        (true, true) => {
+            let message = "these words name sync pairs, and accounts too";
+            let hint = "write `NAME:` for an account, or name the pairs one by one";
+            Err(Failure::usage(message).hint(hint).into())
+        }
+        (false, _) => Ok(false),
+    }
+}
+
+/// A single word that looks like a place is a place without the other.
+fn not_a_pair(error: config::Error, names: &[String]) -> anyhow::Error {
+    match names {
+        [one] if one.contains([':', '/']) => {
+            let failure = Failure::usage(format!("{one} is one place; sync wants two"));
+            failure.hint("pillarbox sync FAR NEAR").into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// Says which pair comes now.
+fn begin(pair: &config::Pair, context: &Context, out: &mut Output) -> Result<()> {
+    let config::Pair { name, far, near, .. } = pair;
+    if out.format() == Format::Json {
+        out.json(&serde_json::json!({
+            "type": "pair", "name": name, "far": far.to_string(), "near": near.to_string(),
+        }))?;
+    } else if !context.quiet {
+        report::note(&format!("{name}: {far} and {near}"));
+    }
+    Ok(())
+}
+
+/// A server that is too busy has an exit code of its own here.
+fn throttled(error: anyhow::Error) -> anyhow::Error {
+    let Some(busy) = open::busy(&error) else { return error };
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let failure = Failure::new(Exit::Throttled, report::joined(&causes));
+    failure.hint(open::patience(busy)).into()
+}
+
+/// Makes two places equal.
+async fn sync(
+    places: Both<Location>,
+    what: &What,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Exit> {
+    let locations = Both { far: as_maildir(places.far), near: as_maildir(places.near) };
+    let options = options(what, &locations)?;
     let names = Both { far: identity(&locations.far), near: identity(&locations.near) };
     if names.far == names.near {
         return Err(Failure::usage("both locations are the same").into());
     }
-    let mut state = open_state(&args, &names)?;
+    let mut state = open_state(what, &names, context)?;
     // What was there before and is not there now is missing, and not made again.
     let is_new = state.folders()?.is_empty();
-    let opening = match (is_new, args.dry_run) {
+    let opening = match (is_new, what.dry_run) {
         (false, _) => Opening::Existing,
         (true, false) => Opening::Made,
         (true, true) => Opening::Imagined,
@@ -43,13 +157,13 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let (near, near_folder) = open_side(&locations.near, &options.near, opening, context).await?;
     let job = Job {
         scope: Scope {
-            mode: args.way.mode(),
+            mode: what.way.mode(),
             only: Both { far: far_folder, near: near_folder },
-            patterns: args.folder.clone(),
-            exclude: args.exclude.clone(),
+            patterns: what.folder.clone(),
+            exclude: what.exclude.clone(),
         },
-        dry_run: args.dry_run,
-        max_delete: args.max_delete,
+        dry_run: what.dry_run,
+        max_delete: what.max_delete,
         progress: context.progress,
         quiet: context.quiet,
     };
@@ -110,21 +224,22 @@ fn as_maildir(location: Location) -> Location {
 }
 
 /// The state of the pair; a dry run of a pair that has none yet leaves none behind.
-fn open_state(args: &Args, names: &Both<String>) -> state::Result<State> {
-    let path = match &args.state {
+fn open_state(what: &What, names: &Both<String>, context: &Context) -> state::Result<State> {
+    let path = match &what.state {
         Some(path) => path.clone(),
         None => State::usual_path(names)?,
     };
-    if args.dry_run && !path.exists() {
+    context.debug(|| format!("what was done is remembered in {}", path.display()));
+    if what.dry_run && !path.exists() {
         return State::in_memory(names);
     }
     State::open(&path, names)
 }
 
 /// Each side's endpoint options: unprefixed ones are those of the only server.
-fn options(args: &Args, locations: &Both<Location>) -> Result<Both<EndpointOptions>> {
+fn options(what: &What, locations: &Both<Location>) -> Result<Both<EndpointOptions>> {
     let mut options =
-        Both { far: args.far_server.options.clone(), near: args.near_server.options.clone() };
+        Both { far: what.far_server.options.clone(), near: what.near_server.options.clone() };
     for side in Side::BOTH {
         if let Some(name) = options.of(side).first_given()
             && locations.of(side).is_local()
@@ -133,7 +248,7 @@ fn options(args: &Args, locations: &Both<Location>) -> Result<Both<EndpointOptio
             return Err(Failure::usage(message).into());
         }
     }
-    let Some(name) = args.server.options.first_given() else { return Ok(options) };
+    let Some(name) = what.server.options.first_given() else { return Ok(options) };
     let mut servers = Side::BOTH.into_iter().filter(|side| !locations.of(*side).is_local());
     match (servers.next(), servers.next()) {
         (Some(side), None) => {
@@ -141,7 +256,7 @@ fn options(args: &Args, locations: &Both<Location>) -> Result<Both<EndpointOptio
                 let message = format!("--{name} and --{side}-{other} are for the same server");
                 return Err(Failure::usage(message).into());
             }
-            *options.of_mut(side) = args.server.options.clone();
+            *options.of_mut(side) = what.server.options.clone();
             Ok(options)
         }
         (Some(_), Some(_)) => {

@@ -1,0 +1,492 @@
+//! What mbsync's configuration says, as tables of ours.
+//!
+//! The grammar is that of mbsync(1) 1.4: sections begin with their keyword (`IMAPAccount`,
+//! `IMAPStore`, `MaildirStore`, `Channel`, `Group`) and end at an empty line; keywords have no
+//! case; words may stand in double quotes. Passwords are never copied. What has no equivalent
+//! is told in a comment beside the table, so that nothing is dropped in silence.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::base::location::{is_account_name, is_scheme};
+use crate::ui::{Exit, Failure, Output};
+
+/// Prints the tables for a file of mbsync's.
+///
+/// # Errors
+/// [`Failure`] for a file that cannot be read (66), or that mbsync would not take (65), with
+/// its line.
+pub(super) fn print(path: &Path, out: &mut Output) -> Result<()> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::NoInput, format!("cannot read {}: {error}", path.display()))
+    })?;
+    let tables = translate(&text)
+        .map_err(|wrong| Failure::new(Exit::Data, wrong))
+        .with_context(|| path.display().to_string())?;
+    for line in tables.lines() {
+        out.line(line)?;
+    }
+    Ok(())
+}
+
+/// One section: its keyword in lower case, its name, and its settings in order.
+#[derive(Debug, Default)]
+struct Section {
+    kind: String,
+    name: String,
+    /// Keyword in lower case, its words.
+    settings: Vec<(String, Vec<String>)>,
+}
+
+impl Section {
+    /// The words of a setting; the last of several counts.
+    fn words(&self, keys: &[&str]) -> Option<&[String]> {
+        let found = self.settings.iter().rev().find(|(key, _)| keys.contains(&key.as_str()));
+        found.map(|(_, words)| words.as_slice())
+    }
+
+    fn word(&self, keys: &[&str]) -> Option<&str> {
+        self.words(keys)?.first().map(String::as_str)
+    }
+}
+
+/// The words of a line, quotes taken off; `None` where a quote does not end.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() && !rest.starts_with('#') {
+        let mut word = String::new();
+        let mut chars = rest.char_indices();
+        let mut quoted = false;
+        let mut end = rest.len();
+        while let Some((at, c)) = chars.next() {
+            match c {
+                '"' => quoted = !quoted,
+                '\\' => word.extend(chars.next().map(|(_, c)| c)),
+                c if c.is_whitespace() && !quoted => {
+                    end = at;
+                    break;
+                }
+                c => word.push(c),
+            }
+        }
+        if quoted {
+            return None;
+        }
+        words.push(word);
+        rest = rest[end..].trim_start();
+    }
+    Some(words)
+}
+
+/// The sections, the first being what stands before all others.
+fn sections(text: &str) -> Result<Vec<Section>, String> {
+    let mut sections = vec![Section::default()];
+    let mut inside = false;
+    for (number, line) in text.lines().enumerate() {
+        let wrong = |what: &str| format!("line {}: {what}", number + 1);
+        let mut words = words(line).ok_or_else(|| wrong("a quote does not end"))?.into_iter();
+        let Some(key) = words.next() else {
+            // A line of comment alone does not end a section; an empty one does.
+            inside &= !line.trim().is_empty();
+            continue;
+        };
+        let (key, words): (String, Vec<String>) = (key.to_ascii_lowercase(), words.collect());
+        if matches!(
+            key.as_str(),
+            "imapaccount" | "imapstore" | "maildirstore" | "channel" | "group"
+        ) {
+            let mut words = words.into_iter();
+            let name = words.next().ok_or_else(|| wrong("a section without a name"))?;
+            let mut section = Section { kind: key, name, settings: Vec::new() };
+            let members: Vec<String> = words.collect();
+            if !members.is_empty() {
+                section.settings.push(("channels".to_owned(), members));
+            }
+            sections.push(section);
+            inside = true;
+        } else if words.is_empty() {
+            return Err(wrong(&format!("{key} wants a value")));
+        } else {
+            let of = if inside { sections.len() - 1 } else { 0 };
+            sections[of].settings.push((key, words));
+        }
+    }
+    Ok(sections)
+}
+
+fn translate(text: &str) -> Result<String, String> {
+    let sections = sections(text)?;
+    let of_kind = |kind: &'static str| sections.iter().filter(move |s| s.kind == kind);
+    let global = &sections[0];
+    let mut out = String::from("# From mbsync's configuration.\n");
+    let mut accounts = BTreeMap::new();
+    // An IMAPStore may hold an account's settings itself.
+    let owners = of_kind("imapaccount")
+        .chain(of_kind("imapstore").filter(|store| store.word(&["account"]).is_none()));
+    for section in owners {
+        let name = account_name(&section.name);
+        account(section, &name, &mut out);
+        accounts.insert(section.name.clone(), name);
+    }
+    let mut stores = BTreeMap::new();
+    for store in of_kind("imapstore") {
+        let owner = store.word(&["account"]).unwrap_or(&store.name);
+        let account = accounts
+            .get(owner)
+            .ok_or_else(|| format!("IMAPStore {}: no IMAPAccount {owner}", store.name))?;
+        stores.insert(store.name.as_str(), Store::Imap { account: account.clone() });
+    }
+    for store in of_kind("maildirstore") {
+        let path = store.word(&["path"]).map(|path| path.trim_end_matches('/').to_owned());
+        let inbox = store.word(&["inbox"]).unwrap_or("~/Maildir").trim_end_matches('/').to_owned();
+        stores.insert(store.name.as_str(), Store::Maildir { path, inbox });
+    }
+    for channel in of_kind("channel") {
+        pair(channel, global, &stores, &mut out)?;
+    }
+    for group in of_kind("group") {
+        let members = group.settings.iter().filter(|(key, _)| key.starts_with("channel"));
+        let members: Vec<&str> = members
+            .flat_map(|(_, words)| words)
+            .map(|word| word.split(':').next().unwrap_or(word))
+            .collect();
+        let _ = writeln!(out, "\n# Group {}: pillarbox sync {}", group.name, members.join(" "));
+    }
+    Ok(out)
+}
+
+/// A name that an account of ours can have.
+fn account_name(name: &str) -> String {
+    let clean: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || ".-_@+".contains(c) { c } else { '-' })
+        .collect();
+    if is_account_name(&clean) && !is_scheme(&clean) { clean } else { format!("{clean}-mail") }
+}
+
+/// A string of TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A key of a table.
+fn key(text: &str) -> String {
+    let bare = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if bare && !text.is_empty() { text.to_owned() } else { quoted(text) }
+}
+
+fn account(section: &Section, name: &str, out: &mut String) {
+    let mut comments: Vec<String> = Vec::new();
+    let host = section.word(&["host"]).unwrap_or_default();
+    // Versions before 1.2 wrote imaps:host.
+    let (host, by_prefix) = match host.strip_prefix("imaps:") {
+        Some(host) => (host, true),
+        None => (host.strip_prefix("imap:").unwrap_or(host), false),
+    };
+    let kind = section.word(&["tlstype", "ssltype"]).unwrap_or_default().to_ascii_lowercase();
+    let implicit = by_prefix
+        || kind == "imaps"
+        || section.word(&["useimaps"]).is_some_and(|word| word.eq_ignore_ascii_case("yes"));
+    let _ = writeln!(out, "\n[account.{}]", key(name));
+    let bracketed = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let port = section.word(&["port"]).map(|port| format!(":{port}")).unwrap_or_default();
+    let scheme = if implicit { "imaps" } else { "imap" };
+    if host.is_empty() {
+        comments.push("Host is missing (a Tunnel?): write `imap` yourself".to_owned());
+    } else {
+        let _ = writeln!(out, "imap = {}", quoted(&format!("{scheme}://{bracketed}{port}")));
+    }
+    if let Some(user) = section.word(&["user"]) {
+        let _ = writeln!(out, "user = {}", quoted(user));
+    }
+    if kind == "none" {
+        let _ = writeln!(out, "tls = \"none\"\nallow-cleartext-password = true");
+    }
+    let command = section.words(&["passcmd"]).map(|words| words.join(" "));
+    match &command {
+        Some(command) => {
+            let command = command.strip_prefix('+').unwrap_or(command);
+            let _ = writeln!(out, "password-command = {}", quoted(command));
+        }
+        None if section.word(&["pass"]).is_some() => comments.push(
+            "Pass is not copied: put the password into ~/.netrc, or give a password-command"
+                .to_owned(),
+        ),
+        None => {}
+    }
+    for (theirs, ours) in [
+        ("certificatefile", "ca-file"),
+        ("clientcertificate", "client-cert"),
+        ("clientkey", "client-key"),
+    ] {
+        if let Some(file) = section.word(&[theirs]) {
+            let _ = writeln!(out, "{ours} = {}", quoted(file));
+        }
+    }
+    match section.words(&["authmechs", "authmech"]) {
+        Some([one]) if one != "*" => {
+            let _ = writeln!(out, "auth = {}", quoted(&one.to_ascii_uppercase()));
+        }
+        _ => {}
+    }
+    const KNOWN: &[&str] = &[
+        "host",
+        "port",
+        "user",
+        "pass",
+        "passcmd",
+        "tlstype",
+        "ssltype",
+        "useimaps",
+        "account",
+        "certificatefile",
+        "clientcertificate",
+        "clientkey",
+        "authmechs",
+        "authmech",
+        // What needs no setting here: found out, or always so.
+        "pipelinedepth",
+        "systemcertificates",
+        "usenamespace",
+        "pathdelimiter",
+        "requiressl",
+        "path",
+        "mapinbox",
+        "subscribedonly",
+        "timeout",
+    ];
+    comments.extend(unknown(section, KNOWN));
+    comment(&comments, out);
+}
+
+/// A store of mbsync's.
+enum Store {
+    Imap { account: String },
+    Maildir { path: Option<String>, inbox: String },
+}
+
+impl Store {
+    /// The location of a mailbox in it, or of all of it where patterns choose.
+    fn location(&self, mailbox: &str, has_patterns: bool) -> String {
+        match (self, mailbox, has_patterns) {
+            (Self::Imap { account }, "", true) => format!("{account}:"),
+            (Self::Imap { account }, "", false) => format!("{account}:INBOX"),
+            (Self::Imap { account }, mailbox, _) => format!("{account}:{mailbox}"),
+            (Self::Maildir { path, inbox }, "", true) => {
+                format!("maildir:{}", path.as_ref().unwrap_or(inbox))
+            }
+            (Self::Maildir { inbox, .. }, "" | "INBOX", false) => format!("maildir:{inbox}"),
+            (Self::Maildir { path, inbox }, mailbox, _) => {
+                format!("maildir:{}/{mailbox}", path.as_ref().unwrap_or(inbox))
+            }
+        }
+    }
+}
+
+fn pair(
+    channel: &Section,
+    global: &Section,
+    stores: &BTreeMap<&str, Store>,
+    out: &mut String,
+) -> Result<(), String> {
+    let setting = |keys: &[&str]| channel.words(keys).or_else(|| global.words(keys));
+    let patterns: Vec<&String> = channel
+        .settings
+        .iter()
+        .filter(|(key, _)| key == "pattern" || key == "patterns")
+        .flat_map(|(_, words)| words)
+        .collect();
+    let mut comments: Vec<String> = Vec::new();
+    let mut side = |keys: &[&str]| -> Result<String, String> {
+        let lacking = || format!("Channel {}: {} is missing", channel.name, keys[0]);
+        let word = channel.word(keys).ok_or_else(lacking)?;
+        let place = word.strip_prefix(':').and_then(|word| word.split_once(':'));
+        let (store, mailbox) = place
+            .ok_or_else(|| format!("Channel {}: {word} is not :STORE:MAILBOX", channel.name))?;
+        let found = stores
+            .get(store)
+            .ok_or_else(|| format!("Channel {}: no store {store}", channel.name))?;
+        if let Store::Maildir { path: Some(path), inbox } = found
+            && !patterns.is_empty()
+            && !inbox.starts_with(path.as_str())
+        {
+            comments
+                .push(format!("the INBOX of {store} lay apart, in {inbox}: move it into {path}"));
+        }
+        Ok(found.location(mailbox, !patterns.is_empty()))
+    };
+    let (far, near) = (side(&["far", "master"])?, side(&["near", "slave"])?);
+    let mut options: Vec<String> = Vec::new();
+    let mut push = |name: &str, value: &str| {
+        options.push(name.to_owned());
+        options.push(value.to_owned());
+    };
+    let chooses = patterns.iter().any(|p| !p.starts_with('!') && p.as_str() != "*");
+    for pattern in &patterns {
+        match pattern.strip_prefix('!') {
+            Some(excluded) => push("--exclude", excluded),
+            None if chooses => push("--folder", pattern),
+            None => {}
+        }
+    }
+    let ways: Vec<String> = setting(&["sync"])
+        .unwrap_or_default()
+        .iter()
+        .map(|word| word.to_ascii_lowercase())
+        .collect();
+    match ways.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] | ["all" | "full"] | ["pull", "push"] | ["push", "pull"] => {}
+        ["pull"] => options.push("--pull".to_owned()),
+        ["push"] => options.push("--push".to_owned()),
+        ["none"] => comments.push("Sync None: this pair carries nothing".to_owned()),
+        others => comments
+            .push(format!("Sync {}: all kinds of change are carried here", others.join(" "))),
+    }
+    let expunges = setting(&["expunge"]).and_then(|words| words.first());
+    if expunges.is_none_or(|word| word.eq_ignore_ascii_case("none")) {
+        comments.push(
+            "mbsync left deleted messages marked (Expunge None); here what is gone on one side \
+             is deleted on the other"
+                .to_owned(),
+        );
+    }
+    const KNOWN: &[&str] = &[
+        "far",
+        "master",
+        "near",
+        "slave",
+        "pattern",
+        "patterns",
+        "sync",
+        "expunge",
+        "create",
+        // Always so here, or a matter of the state that is our own.
+        "copyarrivaldate",
+        "syncstate",
+        "remove",
+    ];
+    comments.extend(unknown(channel, KNOWN));
+    let _ = writeln!(out, "\n[sync.{}]", key(&channel.name));
+    let _ = writeln!(out, "far = {}\nnear = {}", quoted(&far), quoted(&near));
+    if !options.is_empty() {
+        let words: Vec<String> = options.iter().map(|word| quoted(word)).collect();
+        let _ = writeln!(out, "options = [{}]", words.join(", "));
+    }
+    comment(&comments, out);
+    Ok(())
+}
+
+/// A comment for each setting that is not among those that are understood.
+fn unknown(section: &Section, known: &[&str]) -> Vec<String> {
+    let others = section.settings.iter().filter(|(key, _)| !known.contains(&key.as_str()));
+    others.map(|(key, words)| format!("{key} {}: no equivalent", words.join(" "))).collect()
+}
+
+fn comment(comments: &[String], out: &mut String) {
+    for comment in comments {
+        let clean: String = comment.chars().filter(|c| !c.is_control()).collect();
+        let _ = writeln!(out, "# {clean}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const RC: &str = r#"
+# two accounts
+IMAPAccount work
+Host imap.example.org
+User ann@example.org
+PassCmd "+pass show 'mail work'"
+TLSType IMAPS
+CertificateFile ~/ca.pem
+
+IMAPStore work-far
+Account work
+
+MaildirStore local
+Path ~/Mail/
+Inbox ~/Mail/INBOX
+SubFolders Verbatim
+
+Channel work
+Far :work-far:
+Near :local:
+Patterns * !Junk !"Deleted Items"
+Create Both
+Expunge Both
+MaxSize 5m
+
+IMAPStore old
+Host old.example.org
+User ann
+Pass hunter22
+AuthMechs PLAIN
+
+Channel old
+Master :old:
+Slave :local:Archive
+Sync Pull
+SyncState *
+
+Group all work old:INBOX
+"#;
+
+    #[test]
+    fn the_tables_are_read_by_our_own_reader() {
+        let tables = translate(RC).expect("translated");
+        assert!(!tables.contains("hunter22"), "{tables}");
+        let config = Config::parse(Path::new("/c.toml"), &tables, Some(Path::new("/home/ann")))
+            .unwrap_or_else(|error| panic!("{error}\n{tables}"));
+        let work = config.account("work").expect("an account");
+        assert_eq!(
+            work.imap.as_ref().map(ToString::to_string).as_deref(),
+            Some("imaps://imap.example.org/")
+        );
+        assert_eq!(work.password_command.as_deref(), Some("pass show 'mail work'"));
+        assert_eq!(work.tls.ca_file.as_deref(), Some(Path::new("/home/ann/ca.pem")));
+        let pair = config.pair("work").expect("a pair");
+        assert_eq!(
+            (pair.far.to_string(), pair.near.to_string()),
+            ("work:".into(), "maildir:~/Mail".into())
+        );
+        assert_eq!(pair.options, ["--exclude", "Junk", "--exclude", "Deleted Items"]);
+        super::super::args::What::of_words(&pair.options).expect("options of sync");
+        let old = config.pair("old").expect("a pair");
+        assert_eq!(
+            (old.far.to_string(), old.near.to_string()),
+            ("old:INBOX".into(), "maildir:~/Mail/Archive".into())
+        );
+        assert_eq!(old.options, ["--pull"]);
+        assert_eq!(config.account("old").expect("an account").auth.as_deref(), Some("PLAIN"));
+        for told in [
+            "maxsize 5m: no equivalent",
+            "Pass is not copied",
+            "pillarbox sync work old",
+            "Expunge None",
+        ] {
+            assert!(tables.contains(told), "{told}\n{tables}");
+        }
+    }
+
+    #[test]
+    fn mistakes_name_their_place() {
+        for (text, want) in [
+            ("Host \"x", "line 1: a quote does not end"),
+            ("\nChannel", "line 2: a section without a name"),
+            ("Channel a\nFar", "line 2: far wants a value"),
+            ("Channel a\nFar :x:\nNear :y:", "Channel a: no store x"),
+            ("Channel a\nFar x", "Channel a: x is not :STORE:MAILBOX"),
+            ("Channel a\n", "Channel a: far is missing"),
+            ("IMAPStore a\nAccount b", "IMAPStore a: no IMAPAccount b"),
+        ] {
+            assert_eq!(translate(text).expect_err(text), want);
+        }
+    }
+}
