@@ -367,14 +367,16 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -l control -d 'The control socket of the running server' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "list" -d 'List folders, as a tree on a terminal'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "create" -d 'Make folders with their parents; one that is there already is no error'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "delete" -d 'Delete folders'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "rename" -d 'Rename a folder within its account'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "subscribe" -d 'Subscribe to folders'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "unsubscribe" -d 'Unsubscribe from folders'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status" -f -a "status" -d 'Say how folders stand: messages, unseen, UIDVALIDITY, UIDNEXT and so on'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "list" -d 'List folders, as a tree on a terminal'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "create" -d 'Make folders with their parents; one that is there already is no error'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "delete" -d 'Delete folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "rename" -d 'Rename a folder within its account'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "subscribe" -d 'Subscribe to folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "unsubscribe" -d 'Unsubscribe from folders'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "status" -d 'Say how folders stand: messages, unseen, UIDVALIDITY, UIDNEXT and so on'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "quota" -d 'Say how much folders hold and may hold'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "acl" -d 'Say who may do what with folders, and change that'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l authorize-as -d 'Act for this user after logging in as --user' -r
@@ -642,6 +644,84 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l grant -d 'Give WHO these RIGHTS, a letter each (RFC 4314: l lookup, r read, s seen, w write, i insert, p post, k create, x delete, t and e delete messages, a administer); +RIGHTS and -RIGHTS add and take away; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l revoke -d 'Take all rights of WHO away; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "append" -d 'Add messages to a folder: one from standard input, or one from each FILE'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "copy" -d 'Copy messages to another folder of their account'

@@ -204,3 +204,52 @@ fn special_folders_are_found_by_their_use() {
     table("");
     status("work:\\Flagged").expect(66).says(&["\\Flagged", "folders"]);
 }
+
+#[test]
+fn quotas_and_rights_of_dovecot() {
+    let options = support::dovecot::Options {
+        extra: "mail_plugins = quota acl\nprotocol imap {\n  mail_plugins = quota acl imap_quota imap_acl\n}\n\
+                plugin {\n  quota = count:all\n  quota_vsizes = yes\n  quota_rule = *:storage=1M:messages=7\n  \
+                acl = vfile\n}\n"
+            .to_owned(),
+        ..support::dovecot::Options::default()
+    };
+    let Some(dovecot) = Dovecot::with("quotas_and_rights_of_dovecot", &options) else { return };
+    let home = Home::new();
+    let base = dovecot.url("imaps", "alice");
+    let run = |words: &[&str]| {
+        home.pillarbox(words).arg("--ca-file").arg(dovecot.ca()).password("secret").run()
+    };
+    let folder = format!("{base}Shared");
+    run(&["folder", "create", &folder]).success();
+    let quota = run(&["folder", "quota", &folder, "--json"]).success();
+    let of = |name: &str| {
+        let lines = quota.json_lines();
+        lines.iter().find(|line| line["resource"] == name).expect("a resource")["limit"].clone()
+    };
+    assert_eq!((of("STORAGE"), of("MESSAGE")), (1024.into(), 7.into()), "{quota}");
+    let granted = run(&["folder", "acl", &folder, "--grant", "user=bob=lr", "--json"]).success();
+    let bob = |run: &support::Run| {
+        let lines = run.json_lines();
+        let found = lines.iter().find(|line| line["identifier"] == "user=bob").cloned();
+        found.map(|line| line["rights"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(bob(&granted).as_deref(), Some("lr"), "{granted}");
+    assert!(granted.json_lines()[0]["rights"].as_str().is_some_and(|own| own.contains('a')));
+    let more = run(&["folder", "acl", &folder, "--grant", "user=bob=+s", "--json"]).success();
+    assert_eq!(bob(&more).map(|rights| rights.len()), Some(3), "{more}");
+    let none = run(&["folder", "acl", &folder, "--revoke", "user=bob", "--json"]).success();
+    assert_eq!(bob(&none), None, "{none}");
+    run(&["folder", "acl", &folder, "--grant", "bob"]).expect(64).says(&["WHO=RIGHTS"]);
+    let plain = Dovecot::start("quotas_and_rights_of_dovecot").expect("it was there before");
+    let folder = format!("{}INBOX", plain.url("imaps", "alice"));
+    for action in ["quota", "acl"] {
+        home.pillarbox(&["folder", action, &folder])
+            .arg("--ca-file")
+            .arg(plain.ca())
+            .password("secret")
+            .run()
+            .expect(69)
+            .says(&["does not offer"]);
+    }
+}

@@ -3,6 +3,8 @@
 //! Names are the user's, with `/` between levels, whatever the server's delimiter. A folder
 //! that is not empty is deleted only when that is said.
 
+mod rights;
+
 use anyhow::Result;
 use serde::Serialize;
 
@@ -37,7 +39,11 @@ Examples:
     pillarbox folder create alice:Old && pillarbox folder rename alice:Old alice:Older && \\
       pillarbox folder delete alice:Older
   How the INBOX stands:
-    pillarbox folder status alice:INBOX --json";
+    pillarbox folder status alice:INBOX --json
+
+quota prints an object for each resource with `folder`, `root`, `resource`, `usage` and `limit`
+(STORAGE in units of 1024 octets); acl one for each entry with `folder`, `identifier` (left out
+for your own) and `rights`.";
 
 /// What is done with folders.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -59,6 +65,13 @@ pub enum Action {
     Unsubscribe(Named),
     /// Say how folders stand: messages, unseen, UIDVALIDITY, UIDNEXT and so on
     Status(Named),
+    /// Say how much folders hold and may hold
+    Quota(Named),
+    /// Say who may do what with folders, and change that
+    ///
+    /// Your own rights come first; the rights of others are told to those who may administer
+    /// the folder.
+    Acl(rights::Acl),
 }
 
 /// What is listed.
@@ -134,7 +147,9 @@ impl Args {
             Action::Create(named)
             | Action::Subscribe(named)
             | Action::Unsubscribe(named)
-            | Action::Status(named) => &named.common,
+            | Action::Status(named)
+            | Action::Quota(named) => &named.common,
+            Action::Acl(acl) => &acl.named.common,
             Action::Delete(delete) => &delete.named.common,
             Action::Rename(rename) => &rename.common,
         }
@@ -156,6 +171,8 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         }
         Action::Rename(args) => rename(&args, context, out).await,
         Action::Status(args) => status(&args, context, out).await,
+        Action::Quota(args) => rights::quota(&args, context, out).await,
+        Action::Acl(args) => rights::acl(&args, context, out).await,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod folders;
 pub mod idle;
 pub mod messages;
 pub mod open;
+pub mod rights;
 pub mod search;
 mod state;
 #[cfg(test)]
