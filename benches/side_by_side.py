@@ -26,6 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import mailbox as ours  # noqa: E402  (benches/mailbox.py, not the standard library's)
+import sink  # noqa: E402
 
 PILLARBOX = os.path.abspath(os.environ.get("PILLARBOX", os.path.join(HERE, "../target/release/pillarbox")))
 MAIL_UID = 43210
@@ -282,6 +283,10 @@ class Job:
     def __init__(self, bench):
         self.bench = bench
 
+    def value(self, measured):
+        """What is compared."""
+        return measured.rss if self.unit == "MiB" else measured.wall * 1000
+
     def prepare(self):
         pass
 
@@ -464,6 +469,7 @@ class SendGiant(Job):
 
 JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant}
+JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
 
 
 def lacking(job):
@@ -518,7 +524,7 @@ def run_job(bench, name, rows):
             elif run >= 0:
                 results[peer].append(measured)
     job.finish()
-    value = (lambda m: m.rss) if job.unit == "MiB" else (lambda m: m.wall * 1000)
+    value = job.value
     mine = statistics.median(map(value, results["pillarbox"])) if results["pillarbox"] else None
     for peer in peers:
         done = results[peer]

@@ -323,34 +323,55 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s 0 -l null 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
 expired\t'Its time is over'
 not-yet\t'Its time has not come'
 wrong-host\t'For another name'
 self-signed\t'From nobody'
-tls1.3-only\t'TLS 1.2 is not spoken'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l hide -d 'Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l fault -d 'Disturb what matches, as \'rcpt to:/full/ => 452 4.2.2 full\'; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l seed -d 'What faults leave to chance comes out as in an earlier run with this number' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l expect -d 'Mail that has to have come in the end; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l exec -d 'Run this for each accepted message, by `sh -c`, with the message on standard input' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l emit -d 'Write each accepted message to standard output as a line of JSON'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -l allow-cleartext -d 'Let passwords cross connections without TLS'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -s v -l verbose -d 'Show every dialogue on standard error, secrets left out'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "wait" -d 'Wait for a message, and print it or a part of it'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "list" -d 'Print the messages that came'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "clear" -d 'Forget all messages, and empty all mailboxes'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear stop" -a "stop" -d 'End the server, as SIGTERM does; with a wrapped command, that is sent the signal'
+weak-key\t'An RSA key of 1024 bits'
+revoked-staple\t'A stapled OCSP response says that it was revoked'
+tls1.0\t'TLS 1.0 and nothing else is spoken'
+tls1.1\t'TLS 1.1 and nothing else is spoken'
+tls1.2-only\t'TLS 1.3 is not spoken'
+tls1.3-only\t'TLS 1.2 is not spoken'
+ssl3\t'SSL 3.0 is what a ServerHello agrees to, and nothing follows it'
+no-starttls\t'STARTTLS and STLS are not offered'
+starttls-garbage\t'STARTTLS and STLS are offered, and what follows is no TLS'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l hide -d 'Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l like -d 'Be like another server: its capabilities, its folders, and what it gets wrong' -r -f -a "gmail\t'Labels as folders (every message is in [Gmail]/All Mail too), no QRESYNC'
+exchange\t'Backoff texts, `* [COPYUID ...]`, an ESEARCH without its tag when nothing matches, sizes that are estimates, command lines of at most 10,000 octets'
+icloud\t'`FETCH RFC822` is empty, ESEARCH ignores RETURN, LARGER matches all'
+courier\t'`* 0 FETCH` before a tagged OK'
+minimal\t'IMAP4rev1, SMTP and POP3 as they were first written down, without any extension'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l limit -d 'Allow no more than this; repeatable, or between commas' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l fault -d 'Disturb what matches, as \'rcpt to:/full/ => 452 4.2.2 full\'; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l seed -d 'What faults leave to chance comes out as in an earlier run with this number' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l expect -d 'Mail that has to have come in the end; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l emit -d 'Write each accepted message to standard output, as a line of JSON or as an mbox' -r -f -a "json\t'A line of JSON for each'
+mbox\t'An mbox (mboxrd)'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l webhook -d 'POST each accepted message to this URL, as the JSON of `--emit`' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l exec -d 'Run this for each accepted message, by `sh -c`, with the message on standard input' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l record -d 'Write every dialogue with its content to FILE, secrets left out, for `serve-test replay`' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l proxy -d 'Pass connections on to a real server, as imaps://imap.example.org, for `--record`' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l ca-file -d 'The authority (PEM) of the server behind --proxy and of --webhook, instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l allow-cleartext -d 'Let passwords cross connections without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -s v -l verbose -d 'Show every dialogue on standard error, secrets left out'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "wait" -d 'Wait for a message, and print it or a part of it'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "list" -d 'Print the messages that came'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "clear" -d 'Forget all messages, and empty all mailboxes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "release" -d 'Pass a caught message on for real'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "replay" -d 'Serve a recording again'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -a "stop" -d 'End the server, as SIGTERM does; with a wrapped command, that is sent the signal'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l to -d 'A recipient, or what the To field holds' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l from -d 'The sender, or what the From field holds' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from wait" -l subject -d 'What the subject holds; a /regular expression/ here and above' -r
@@ -365,6 +386,49 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from clear" -l control -d 'The control socket of the running server' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from clear" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l via -d 'The server or account to give it to, as smtp://mx.example.org' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l control -d 'The control socket of the running server' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from replay" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from replay" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -l control -d 'The control socket of the running server' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -s h -l help -d 'Print help (see more with \'--help\')'

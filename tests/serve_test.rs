@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Home, Run, ServeTest, args, needs};
+use support::{Dovecot, Home, Run, ServeTest, SmtpSink, Stored, args, free_ports, needs};
 
 /// Runs a script of Python inside `serve-test` with these options.
 fn python(options: &[&str], script: &str) -> Run {
@@ -227,4 +227,151 @@ fn messages_go_to_stdout_and_to_a_command() {
     assert_eq!(lines[0]["subject"], "One", "{run}");
     assert_eq!(lines[1]["to"][0], "alice@example.test", "{run}");
     assert_eq!(lines[1]["text"], "hello\r\n", "{run}");
+}
+
+/// What is said to a server, and what is asked of it: the same twice.
+const DIALOGUE: &str = r#"
+import os, imaplib, poplib, smtplib, ssl, sys
+context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+def port(name): return int(os.environ[name.upper() + "_PORT"])
+subject = sys.argv[1] if len(sys.argv) > 1 else "x"
+with smtplib.SMTP("localhost", port("submission")) as server:
+    server.starttls(context=context)
+    server.login("alice", "secret")
+    # Content is another each time.
+    server.sendmail("alice@example.test", "bob@example.test", "Subject: %s\n\n.%d\n" % (subject, os.getpid()))
+server = imaplib.IMAP4_SSL("localhost", port("imaps"), ssl_context=context)
+server.login("bob", "secret")
+assert server.select(os.environ.get("FOLDER", "INBOX"))[1] == [b"1"]
+assert b"Subject: x" in server.fetch("1", "(BODY[])")[1][0][1]
+assert server.append("Drafts", "", None, b"%d\r\n" % os.getpid())[0] == "OK"
+server.logout()
+server = poplib.POP3("localhost", port("pop3"))
+server.stls(context)
+server.user("bob"); server.pass_("secret")
+assert server.stat()[0] == 1
+server.quit()
+"#;
+
+#[test]
+fn a_recording_is_a_server() {
+    if !needs("a_recording_is_a_server", &["python3"]) {
+        return;
+    }
+    let home = Home::new();
+    let run = |arguments: &[&str]| {
+        let line = [&["serve-test"], arguments, &["--", "python3", "-c", DIALOGUE]].concat();
+        home.pillarbox(&line)
+    };
+    run(&["--record", "s.jsonl"]).run().success();
+    let recorded = std::fs::read_to_string(home.path().join("s.jsonl")).expect("a recording");
+    // Neither the password nor what carries it.
+    assert!(!recorded.contains("secret\\r"), "{recorded}");
+    assert!(!recorded.contains("AGFsaWNlAHNlY3JldA"), "{recorded}");
+    run(&["replay", "s.jsonl"]).run().success();
+    run(&["replay", "s.jsonl"]).env("FOLDER", "Sent").run().expect(1).says(&[
+        "expected",
+        "SELECT INBOX",
+        "SELECT Sent",
+    ]);
+    // A connection less than was recorded.
+    home.run(args!["serve-test", "replay", "s.jsonl", "--", "true"]).expect(1).says(&["3 of the"]);
+    home.write("bad.jsonl", "{\"connection\":1,\"us\":0,\"event\":\"closed\"}\n");
+    home.run(args!["serve-test", "replay", "bad.jsonl", "--", "true"])
+        .expect(125)
+        .says(&["line 1"]);
+}
+
+#[test]
+fn a_real_server_is_recorded_through_us() {
+    let test = "a_real_server_is_recorded_through_us";
+    if !needs(test, &["python3"]) {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    dovecot.put(
+        "alice",
+        "INBOX",
+        &[Stored { octets: b"Subject: real\n\nx\n", flags: "", received: 1_700_000_000 }],
+    );
+    let script = r#"
+import os, imaplib
+server = imaplib.IMAP4("localhost", int(os.environ["IMAP_PORT"]))
+server.login("alice", "secret")
+assert server.select("INBOX")[1] == [b"1"]
+assert b"Subject: real" in server.fetch("1", "(BODY.PEEK[])")[1][0][1]
+server.logout()
+"#;
+    let home = Home::new();
+    let (ca, url) = (dovecot.ca(), dovecot.url("imaps", "alice"));
+    let ca = ca.to_str().expect("a path");
+    let through = ["serve-test", "--record", "s.jsonl", "--proxy", &url, "--ca-file", ca];
+    home.pillarbox(&[&through[..], &["--", "python3", "-c", script]].concat()).run().success();
+    let recorded = std::fs::read_to_string(home.path().join("s.jsonl")).expect("a recording");
+    assert!(recorded.contains("Dovecot") && !recorded.contains("alice secret"), "{recorded}");
+    drop(dovecot);
+    home.run(args!["serve-test", "replay", "s.jsonl", "--", "python3", "-c", script]).success();
+}
+
+#[test]
+fn messages_go_to_an_mbox_and_a_web_server() {
+    if !needs("messages_go_to_an_mbox_and_a_web_server", &["python3"]) {
+        return;
+    }
+    let [port] = free_ports::<1>();
+    let script = format!(
+        "{SEND}
+import http.server, json, threading
+got = []
+class Hook(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        got.append((self.path, self.headers['Content-Type'], json.loads(self.rfile.read(int(self.headers['Content-Length'])))))
+        self.send_response(204); self.end_headers(); came.set()
+    def log_message(self, *_): pass
+came = threading.Event()
+hook = http.server.HTTPServer(('127.0.0.1', {port}), Hook)
+threading.Thread(target=hook.serve_forever, daemon=True).start()
+send('bob@example.test', 'One', 'From here\\r\\n>From there')
+assert came.wait(30)
+(path, kind, message), = got
+assert (path, kind, message['subject'], message['to']) == ('/hook?x=1', 'application/json', 'One', ['bob@example.test']), got
+"
+    );
+    let url = format!("http://127.0.0.1:{port}/hook?x=1");
+    let run = python(&["--emit=mbox", "--webhook", &url], &script).success();
+    let text = run.text();
+    assert!(text.starts_with("From app@example.test "), "{text}");
+    assert!(text.contains("\n>From here\n>>From there\n") && !text.contains('\r'), "{text}");
+    // Python's mailbox reads it as one message.
+    let home = Home::new();
+    home.write("out.mbox", text);
+    let read = "import mailbox; print([m['Subject'] for m in mailbox.mbox('out.mbox')])";
+    let run = home.command("python3", args!["-c", read]).run().success();
+    assert_eq!(run.text().trim(), "['One']");
+}
+
+#[test]
+fn a_caught_message_is_released() {
+    let Some(sink) = SmtpSink::start("a_caught_message_is_released", &[]) else { return };
+    if !needs("a_caught_message_is_released", &["swaks"]) {
+        return;
+    }
+    let script = format!(
+        "swaks --silent 3 --server localhost --port $SMTP_PORT --from app@example.test \
+           --to bob@example.test,alice@example.test --header 'Subject: caught' --body x
+         pillarbox serve-test release '#1' --via {} --tls none
+         pillarbox serve-test release 2 --via {} --tls none || echo none: $?",
+        sink.url(),
+        sink.url()
+    );
+    let run = shell(&[], &script).says(&["no message #2"]);
+    assert_eq!(run.lines().len(), 3, "{run}");
+    assert!(run.lines()[0].starts_with("bob@example.test: delivered: 250"), "{run}");
+    assert_eq!(run.lines()[2], "none: 66", "{run}");
+    let dumps = sink.dumps();
+    assert_eq!(dumps.len(), 1);
+    let text = String::from_utf8_lossy(&dumps[0]);
+    assert!(text.contains("X-Mail-Args: <app@example.test>"), "{text}");
+    assert!(text.contains("X-Rcpt-Args: <alice@example.test>"), "{text}");
+    assert!(text.contains("Subject: caught") && !text.contains("Return-Path"), "{text}");
 }

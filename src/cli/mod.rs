@@ -112,7 +112,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
 
 /// The test server: its exit code can be the wrapped command's.
 fn serve_test(args: verbs::serve_test::Args) -> anyhow::Result<ExitCode> {
-    let wraps = !args.command.is_empty();
+    let wraps = args.wraps();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(verbs::serve_test::run(args, &Context::alone()));
     runtime.shutdown_background();

@@ -41,6 +41,10 @@ pub const COMMAND: Duration = Duration::from_secs(300);
 /// RFC 5321 section 4.5.3.2.7 (at least 5 minutes).
 pub const SERVER_IDLE: Duration = Duration::from_secs(30 * 60);
 
+/// Octets a second below which a client's message is no progress, however often one comes: a
+/// modem of 1990 sends more.
+pub const CONTENT_OCTETS_PER_SECOND: u64 = 128;
+
 /// IDLE is renewed before servers give up on it, RFC 2177 section 3.
 pub const IDLE_RENEW: Duration = Duration::from_secs(28 * 60);
 

@@ -20,6 +20,12 @@ pub trait Hook {
     /// data follows (BDAT, APPEND) has its data read and dropped then.
     async fn instead(&mut self, command: &[u8]) -> Option<Vec<u8>>;
 
+    /// A whole command of IMAP came, literals that were not streamed and line end included: the
+    /// session reads what is left here. The default leaves it alone.
+    fn amend(&mut self, command: &mut Vec<u8>) {
+        let _ = command;
+    }
+
     /// Octets are about to be written: the answer to `command`, empty for the greeting and for
     /// what the server says unasked. They may be changed.
     async fn before_write(&mut self, command: &[u8], answer: &mut Vec<u8>) -> Verdict;

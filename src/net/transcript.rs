@@ -29,8 +29,9 @@ pub enum Event<'a> {
     Octets(Direction, &'a [u8]),
     /// A secret passed; only that it did.
     Secret(Direction),
-    /// That many octets of message content passed.
-    Body(Direction, u64),
+    /// Octets of message content passed, not looked through for secrets unless
+    /// [`Transcript::wants_content`].
+    Body(Direction, &'a [u8]),
     /// TLS began, with its version and cipher in words.
     Encrypted(&'a str),
     /// The connection ended.
@@ -42,6 +43,12 @@ pub trait Transcript {
     /// Takes one event of connection `connection` (numbered from 1), `since_start` after the
     /// first connection of the process was begun. `event` is redacted already.
     fn event(&self, connection: u32, since_start: Duration, event: &Event<'_>);
+
+    /// Whether message content is kept, and not only counted: then secrets are taken out of it
+    /// too.
+    fn wants_content(&self) -> bool {
+        false
+    }
 }
 
 /// Blots out secrets.

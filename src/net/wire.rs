@@ -22,8 +22,11 @@ use crate::base::limits;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin + ?Sized> Stream for T {}
 
-/// Room that is made for one read, in octets.
+/// Room that is made for one read, in octets, once a peer has shown that it fills it.
 const READ_OCTETS: usize = 64 * 1024;
+
+/// Room that is made for the first read: thousands of connections may have nothing to say.
+const FIRST_READ_OCTETS: usize = 4 * 1024;
 
 /// Octets that may be read ahead while we write. A peer that sends more without reading
 /// what we say is not spoken to any further until the caller has consumed some of it.
@@ -64,6 +67,8 @@ struct Input {
     octets: Vec<u8>,
     start: usize,
     end: usize,
+    /// Reads so far that filled all the room that they had.
+    filled: u8,
 }
 
 impl Input {
@@ -76,7 +81,8 @@ impl Input {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
-        if self.octets.len() - self.end >= READ_OCTETS / 4 {
+        let room = (FIRST_READ_OCTETS << (2 * self.filled)).min(READ_OCTETS);
+        if self.octets.len() - self.end >= room / 4 {
             return;
         }
         let held = self.end - self.start;
@@ -84,8 +90,8 @@ impl Input {
             self.octets.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, held);
         }
-        if self.octets.len() - self.end < READ_OCTETS / 4 {
-            let wanted = (self.octets.len() * 2).max(self.end + READ_OCTETS);
+        if self.octets.len() - self.end < room / 4 {
+            let wanted = (self.octets.len() * 2).max(self.end + room);
             self.octets.resize(wanted, 0);
         }
     }
@@ -154,8 +160,9 @@ impl Wire {
     /// As [`Wire::consume`].
     pub fn consume_body(&mut self, count: usize) {
         assert!(count <= self.input.held().len(), "consumed more than was read");
+        let from = self.input.start;
         self.input.start += count;
-        self.tell(Event::Body(Direction::Received, count as u64));
+        self.tell(Event::Body(Direction::Received, &self.input.octets[from..from + count]));
     }
 
     /// Takes `count` octets of a secret off the front: the transcript says only that.
@@ -230,7 +237,7 @@ impl Wire {
 
     /// As [`Wire::queue`], for message content: the transcript only counts it.
     pub fn queue_body(&mut self, octets: &[u8]) {
-        self.tell(Event::Body(Direction::Sent, octets.len() as u64));
+        self.tell(Event::Body(Direction::Sent, octets));
         self.push(octets);
     }
 
@@ -243,7 +250,9 @@ impl Wire {
 
     /// Tells the transcript that `count` octets of content were put into [`Wire::output`].
     pub fn queued_body(&mut self, count: u64) {
-        self.tell(Event::Body(Direction::Sent, count));
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let from = self.output.len().saturating_sub(count);
+        self.tell(Event::Body(Direction::Sent, &self.output[from..]));
     }
 
     /// Octets queued and not yet written.
@@ -409,6 +418,13 @@ impl Wire {
             tap.transcript.event(tap.connection, since, &Event::Octets(*direction, &clean));
             return;
         }
+        if let Event::Body(direction, octets) = &event
+            && tap.transcript.wants_content()
+            && let Some(clean) = tap.redactor.blot(octets)
+        {
+            tap.transcript.event(tap.connection, since, &Event::Body(*direction, &clean));
+            return;
+        }
         tap.transcript.event(tap.connection, since, &event);
     }
 
@@ -493,6 +509,9 @@ impl Wire {
                     return Err(Error::Closed);
                 }
                 self.input.end += count;
+                if self.input.end == self.input.octets.len() {
+                    self.input.filled = (self.input.filled + 1).min(2);
+                }
                 self.received += count as u64;
                 Ok(Poll::Ready(count))
             }

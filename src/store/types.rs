@@ -282,6 +282,18 @@ pub enum Fate {
     Unknown,
 }
 
+impl Fate {
+    /// As output has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Temporary => "temporary",
+            Self::Permanent => "permanent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What a store can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -49,9 +49,10 @@ impl Transcript for Printed {
             Event::Secret(direction) => {
                 self.say(connection, Some(*direction), crate::net::transcript::REDACTED)
             }
-            Event::Body(_, 0) => {}
+            Event::Body(_, []) => {}
             Event::Body(direction, octets) => {
-                self.say(connection, Some(*direction), &format!("[{octets} octets of content]"));
+                let text = format!("[{} octets of content]", octets.len());
+                self.say(connection, Some(*direction), &text);
             }
             Event::Octets(direction, octets) => {
                 // Lines may come in pieces; they are printed whole.
@@ -104,7 +105,7 @@ impl Transcript for Traced {
             Event::Closed => json!({"event": "closed"}),
             Event::Secret(direction) => json!({"event": "secret", "direction": way(direction)}),
             Event::Body(direction, octets) => {
-                json!({"event": "body", "direction": way(direction), "octets": octets})
+                json!({"event": "body", "direction": way(direction), "octets": octets.len()})
             }
             Event::Octets(direction, octets) => json!({
                 "event": "octets",
@@ -127,6 +128,10 @@ impl Transcript for All {
         for transcript in &self.0 {
             transcript.event(connection, since_start, event);
         }
+    }
+
+    fn wants_content(&self) -> bool {
+        self.0.iter().any(|transcript| transcript.wants_content())
     }
 }
 

@@ -242,6 +242,9 @@ impl Connection<'_> {
                 }
                 Ok(Step::Complete { len }) => {
                     self.take(len);
+                    if let Some(hook) = &mut self.line.hook {
+                        hook.amend(&mut self.frame);
+                    }
                     self.line.answers(&self.frame);
                     return Ok(Read::Command);
                 }

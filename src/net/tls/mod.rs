@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::wire::Stream;
 
+mod acceptor;
 mod dane;
 pub mod enumerate;
 mod error;
@@ -15,9 +16,10 @@ mod error;
 mod native;
 mod rustls;
 
+pub use acceptor::Acceptor;
 pub use dane::{Dane, Tlsa};
 pub use error::{Error, Fault};
-pub use rustls::{Acceptor, crypto_provider, read_pem_certificates, spki_sha256};
+pub use rustls::{crypto_provider, read_pem_certificates, spki_sha256};
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

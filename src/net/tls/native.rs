@@ -1,7 +1,7 @@
 //! TLS by the platform's own library: native-tls, and OpenSSL itself where native-tls hides
 //! too much (TLS below 1.2, PKCS#12 for rustls).
 
-use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode, SslVersion};
+use openssl::ssl::{SslAcceptor, SslConnector, SslMethod, SslOptions, SslVerifyMode, SslVersion};
 
 use super::super::wire::Stream;
 use super::rustls::{end_point, spki_sha256};
@@ -194,6 +194,77 @@ impl Client {
     }
 }
 
+/// A server of versions and keys that are long out of use.
+#[derive(Clone)]
+pub(super) struct Server {
+    acceptor: SslAcceptor,
+    end_point: Option<Vec<u8>>,
+}
+
+impl Server {
+    /// Takes a chain (DER, leaf first) and its key (PKCS#8 DER).
+    ///
+    /// # Errors
+    /// In words, when OpenSSL does not take them.
+    pub(super) fn new(
+        chain: &[Vec<u8>],
+        key: &[u8],
+        oldest: Version,
+        newest: Version,
+    ) -> Result<Self, String> {
+        let words = |error: openssl::error::ErrorStack| error.to_string();
+        let mut builder =
+            SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(words)?;
+        builder.clear_options(SslOptions::NO_TLSV1 | SslOptions::NO_TLSV1_1);
+        builder.set_cipher_list("ALL:@SECLEVEL=0").map_err(words)?;
+        builder.set_min_proto_version(Some(openssl_version(oldest))).map_err(words)?;
+        builder.set_max_proto_version(Some(openssl_version(newest))).map_err(words)?;
+        let mut certificates = chain.iter();
+        let leaf = certificates.next().ok_or("no certificate")?;
+        let parsed = openssl::x509::X509::from_der(leaf).map_err(words)?;
+        builder.set_certificate(&parsed).map_err(words)?;
+        for certificate in certificates {
+            let certificate = openssl::x509::X509::from_der(certificate).map_err(words)?;
+            builder.add_extra_chain_cert(certificate).map_err(words)?;
+        }
+        let key = openssl::pkey::PKey::private_key_from_pkcs8(key).map_err(words)?;
+        builder.set_private_key(&key).map_err(words)?;
+        Ok(Self { acceptor: builder.build(), end_point: end_point(leaf) })
+    }
+
+    pub(super) async fn accept(
+        &self,
+        stream: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
+        let failed = |words: String| -> super::super::Error {
+            Error { host: "the client".to_owned(), fault: Fault::Handshake(words) }.into()
+        };
+        let mut tls = openssl::ssl::Ssl::new(self.acceptor.context())
+            .and_then(|ssl| tokio_openssl::SslStream::new(ssl, stream))
+            .map_err(|error| failed(error.to_string()))?;
+        let accepted = std::pin::Pin::new(&mut tls).accept().await;
+        accepted.map_err(|error| failed(error.to_string()))?;
+        let ssl = tls.ssl();
+        let cipher = ssl.current_cipher().and_then(|cipher| cipher.standard_name());
+        let session = Session {
+            version: legacy_version(ssl.version_str()),
+            cipher: cipher.unwrap_or_default().to_owned(),
+            end_point: self.end_point.clone(),
+            ..Session::default()
+        };
+        Ok((Box::new(tls), session))
+    }
+}
+
+fn openssl_version(version: Version) -> SslVersion {
+    match version {
+        Version::Tls10 => SslVersion::TLS1,
+        Version::Tls11 => SslVersion::TLS1_1,
+        Version::Tls12 => SslVersion::TLS1_2,
+        Version::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
 /// OpenSSL says `TLSv1`, `TLSv1.1` and so on.
 fn legacy_version(name: &str) -> String {
     match name.strip_prefix("TLSv") {
@@ -242,14 +313,7 @@ fn legacy(settings: &Settings) -> Result<SslConnector, String> {
     let words = |error: openssl::error::ErrorStack| error.to_string();
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(words)?;
     builder.set_cipher_list("DEFAULT:@SECLEVEL=0").map_err(words)?;
-    builder
-        .set_min_proto_version(Some(match settings.min {
-            Version::Tls10 => SslVersion::TLS1,
-            Version::Tls11 => SslVersion::TLS1_1,
-            Version::Tls12 => SslVersion::TLS1_2,
-            Version::Tls13 => SslVersion::TLS1_3,
-        }))
-        .map_err(words)?;
+    builder.set_min_proto_version(Some(openssl_version(settings.min))).map_err(words)?;
     match &settings.verify {
         Verify::System => {}
         Verify::Roots(roots) => {

@@ -470,38 +470,50 @@ fn plain_name(name: &str) -> String {
     }
 }
 
+/// What a server offers beside its certificate.
+pub(super) struct Offer<'a> {
+    /// TLS 1.2 or 1.3.
+    pub(super) oldest: Version,
+    /// TLS 1.2 or 1.3.
+    pub(super) newest: Version,
+    /// Whose clients' certificates are asked for; empty: none are.
+    pub(super) client_roots: &'a [Vec<u8>],
+    /// An OCSP response for the leaf; empty: none.
+    pub(super) staple: &'a [u8],
+}
+
 /// A server's side of TLS.
 #[derive(Clone)]
-pub struct Acceptor {
+pub(super) struct Server {
     acceptor: TlsAcceptor,
     end_point: Option<Vec<u8>>,
 }
 
-impl Acceptor {
-    /// Takes a chain (DER, leaf first) and its key (PKCS#8 DER). With `client_roots`, a
-    /// client's certificate from one of these authorities is asked for and optional.
+impl Server {
+    /// Takes a chain (DER, leaf first) and its key (PKCS#8 DER).
     ///
     /// # Errors
     /// In words, when rustls does not take them.
-    pub fn new(
+    pub(super) fn new(
         chain: Vec<Vec<u8>>,
         key: Vec<u8>,
-        min: Version,
-        client_roots: &[Vec<u8>],
+        offer: &Offer<'_>,
     ) -> Result<Self, String> {
         let provider = crypto_provider();
-        let versions: &[&rustls::SupportedProtocolVersion] = match min {
-            Version::Tls13 => &[&rustls::version::TLS13],
-            _ => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        };
+        let versions: Vec<&rustls::SupportedProtocolVersion> =
+            [(Version::Tls13, &rustls::version::TLS13), (Version::Tls12, &rustls::version::TLS12)]
+                .into_iter()
+                .filter(|(version, _)| (offer.oldest..=offer.newest).contains(version))
+                .map(|(_, known)| known)
+                .collect();
         let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(versions)
+            .with_protocol_versions(&versions)
             .map_err(|error| error.to_string())?;
-        let builder = if client_roots.is_empty() {
+        let builder = if offer.client_roots.is_empty() {
             builder.with_no_client_auth()
         } else {
             let mut store = RootCertStore::empty();
-            for root in client_roots {
+            for root in offer.client_roots {
                 store.add(CertificateDer::from(root.clone())).map_err(|error| error.to_string())?;
             }
             let verifier =
@@ -513,8 +525,9 @@ impl Acceptor {
         };
         let end_point = chain.first().and_then(|leaf| end_point(leaf));
         let key = PrivateKeyDer::Pkcs8(key.into());
+        let chain = chain.into_iter().map(CertificateDer::from).collect();
         let config = builder
-            .with_single_cert(chain.into_iter().map(CertificateDer::from).collect(), key)
+            .with_single_cert_with_ocsp(chain, key, offer.staple.to_vec())
             .map_err(|error| error.to_string())?;
         Ok(Self { acceptor: Arc::new(config).into(), end_point })
     }
@@ -523,7 +536,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// [`super::super::Error`]; a client that went away is [`super::super::Error::Closed`].
-    pub async fn accept(
+    pub(super) async fn accept(
         &self,
         stream: Box<dyn Stream>,
     ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::session::{Answer, Then};
 use super::{Maildrops, Session, Settings};
@@ -155,6 +156,7 @@ impl Connection<'_> {
         let limit = self.service.settings.line_octets;
         let wire = &mut self.output.wire;
         let mut is_too_long = false;
+        let mut begun = None;
         loop {
             let held = wire.buffered();
             match memchr::memchr(b'\n', held) {
@@ -170,7 +172,17 @@ impl Connection<'_> {
                 }
                 None => {}
             }
-            wire.fill().await?;
+            if wire.buffered().is_empty() && !is_too_long {
+                wire.fill().await?;
+                continue;
+            }
+            // A line that has begun has one deadline, whatever comes in drops.
+            let idle = self.service.settings.idle;
+            let deadline = *begun.get_or_insert_with(Instant::now) + idle;
+            match tokio::time::timeout_at(deadline, wire.fill()).await {
+                Ok(filled) => filled.map(drop)?,
+                Err(_) => return Err(Error::Timeout { after: idle }),
+            }
         }
     }
 

@@ -2,10 +2,12 @@
 //!
 //! RFC 5321, RFC 6409, RFC 2033, and the extensions of [`crate::smtp::syntax::ehlo`]. [`session`]
 //! knows what may come when, and has no sockets; [`mod@serve`] moves octets between a session and a
-//! wire; [`message`] holds what a client sends, spooled to a file when it is large. Who may
-//! receive mail, and where it goes, is the [`Delivery`]'s business.
+//! wire; [`message`] holds what a client sends, spooled to a file when it is large; [`report`]
+//! writes delivery status notifications. Who may receive mail, and where it goes, is the
+//! [`Delivery`]'s business.
 
 pub mod message;
+pub mod report;
 pub mod serve;
 pub mod session;
 
@@ -17,7 +19,7 @@ use async_trait::async_trait;
 
 use crate::net::deadline;
 use crate::sasl::Secrets;
-use crate::smtp::syntax::ehlo::Capabilities;
+use crate::smtp::syntax::ehlo::{Capabilities, FutureRelease, Limits};
 use crate::smtp::syntax::parameter::{MailParameters, RcptParameters};
 use crate::smtp::syntax::path::{ForwardPath, ReversePath};
 use crate::smtp::syntax::reply::Reply;
@@ -54,8 +56,8 @@ pub struct Settings {
     pub require_tls: bool,
     /// Octets of a message; more is read and refused.
     pub message_octets: u64,
-    /// Recipients of one transaction.
-    pub recipients: usize,
+    /// Recipients of one transaction, told by LIMITS where that is offered.
+    pub recipients: u32,
     /// Octets of a command line, its CRLF included.
     pub line_octets: usize,
     /// Commands refused in one session before it is ended with a 421.
@@ -65,10 +67,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Everything offered, and limits that no honest client meets. Mechanisms are those of the
+    /// Everything offered (XCLIENT to clients on this machine alone), and limits that no honest client meets. Mechanisms are those of the
     /// caller, by their IANA names.
     pub fn new(name: &str, mode: Mode, mechanisms: &[&str]) -> Self {
-        let message_octets = 64 * 1024 * 1024;
+        let (message_octets, recipients) = (64 * 1024 * 1024, 1000);
         Self {
             name: name.to_owned(),
             mode,
@@ -84,12 +86,22 @@ impl Settings {
                 starttls: true,
                 require_tls: true,
                 enhanced_status_codes: true,
+                future_release: Some(FutureRelease {
+                    max_seconds: 30 * 86_400,
+                    // Each session tells the time that this is from its own now.
+                    max_time: jiff::Timestamp::UNIX_EPOCH,
+                }),
+                deliver_by: Some(0),
+                mt_priority: Some(String::new()),
+                limits: Some(Limits { rcpt_max: Some(recipients), ..Limits::default() }),
+                prdr: mode != Mode::Lmtp,
+                xclient: XCLIENT.map(str::to_owned).into(),
                 ..Capabilities::default()
             },
             allow_cleartext: false,
             require_tls: false,
             message_octets,
-            recipients: 1000,
+            recipients,
             // RFC 4954 section 4 wants room for AUTH; every other command needs less.
             line_octets: 12_288,
             bad_commands: 50,
@@ -97,6 +109,10 @@ impl Settings {
         }
     }
 }
+
+/// The attributes of XCLIENT.
+const XCLIENT: [&str; 8] =
+    ["NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT"];
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -149,9 +165,14 @@ impl Envelope {
         };
         let tls = if self.peer.tls.is_some() { "S" } else { "" };
         let auth = if self.peer.user.is_some() { "A" } else { "" };
+        // RFC 6710 section 7.
+        let priority = match self.parameters.priority {
+            Some(priority) => format!(" PRIORITY {priority}"),
+            None => String::new(),
+        };
         let name = &self.peer.name;
         format!(
-            "Received: from {name}{from}\r\n\tby {by} with {utf8}{kind}{tls}{auth} id {id};\r\n\t{date}\r\n"
+            "Received: from {name}{from}\r\n\tby {by} with {utf8}{kind}{tls}{auth} id {id}{priority};\r\n\t{date}\r\n"
         )
     }
 }

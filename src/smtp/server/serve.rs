@@ -4,6 +4,9 @@
 //! are answered together: nothing is written before the buffer holds no whole command more.
 
 use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::session::{Answer, Fault, Received, Then};
 use super::{Delivery, Message, Peer, Session, Settings};
@@ -11,7 +14,7 @@ use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::Decoder;
 use crate::net::hook::{Hook, Verdict};
 use crate::net::tls::{self, Acceptor};
-use crate::net::{Error, Wire};
+use crate::net::{Error, Wire, deadline};
 use crate::sasl;
 use crate::smtp::syntax::command::{AuthResponse, Command};
 use crate::smtp::syntax::reply::Reply;
@@ -140,6 +143,7 @@ impl Connection<'_> {
     async fn line(&mut self) -> Result<Option<usize>, Error> {
         let limit = self.service.settings.line_octets;
         let mut is_too_long = false;
+        let mut begun = None;
         loop {
             let held = self.wire.buffered();
             match memchr::memchr(b'\n', held) {
@@ -155,8 +159,28 @@ impl Connection<'_> {
                 }
                 None => {}
             }
-            self.wire.fill().await?;
+            if self.wire.buffered().is_empty() && !is_too_long {
+                self.wire.fill().await?;
+            } else {
+                // A line that has begun has one deadline, whatever comes in drops.
+                let begun = *begun.get_or_insert_with(Instant::now);
+                self.fill_by(begun + self.service.settings.idle).await?;
+            }
         }
+    }
+
+    /// Reads more, until a deadline that progress does not put off.
+    async fn fill_by(&mut self, deadline: Instant) -> Result<(), Error> {
+        match tokio::time::timeout_at(deadline, self.wire.fill()).await {
+            Ok(filled) => filled.map(drop),
+            Err(_) => Err(Error::Timeout { after: self.service.settings.idle }),
+        }
+    }
+
+    /// Reads more of a message, as long as its client sends it at a pace.
+    async fn fill_content(&mut self, begun: Instant, octets: u64) -> Result<(), Error> {
+        let earned = Duration::from_secs(octets / deadline::CONTENT_OCTETS_PER_SECOND);
+        self.fill_by(begun + self.service.settings.idle + earned).await
     }
 
     /// Takes a line off the wire and has it answered; `None`: the hook has answered.
@@ -213,15 +237,17 @@ impl Connection<'_> {
         let mut decoder = Decoder::new();
         let mut message = Message::new();
         let mut fault = None;
+        let (begun, mut octets) = (Instant::now(), 0);
         loop {
             let pushed = decoder.push(self.wire.buffered(), message.buffer());
             self.wire.consume_body(pushed.used);
+            octets += pushed.used as u64;
             keep(&mut message, &mut fault, limit);
             if pushed.is_done {
                 let fault = fault.or(decoder.bare().map(Fault::Bare));
                 return Ok(Received { message, fault });
             }
-            self.wire.fill().await?;
+            self.fill_content(begun, octets).await?;
         }
     }
 
@@ -238,10 +264,10 @@ impl Connection<'_> {
             return self.say(&[reply]).await;
         }
         let limit = self.service.settings.message_octets;
-        let mut left = octets;
+        let (begun, mut left) = (Instant::now(), octets);
         while left > 0 {
             if self.wire.buffered().is_empty() {
-                self.wire.fill().await?;
+                self.fill_content(begun, octets - left).await?;
             }
             let held = self.wire.buffered();
             let count = held.len().min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -260,10 +286,10 @@ impl Connection<'_> {
     }
 
     async fn drop_octets(&mut self, octets: u64) -> Result<(), Error> {
-        let mut left = octets;
+        let (begun, mut left) = (Instant::now(), octets);
         while left > 0 {
             if self.wire.buffered().is_empty() {
-                self.wire.fill().await?;
+                self.fill_content(begun, octets - left).await?;
             }
             let held = self.wire.buffered().len();
             let count = held.min(usize::try_from(left).unwrap_or(usize::MAX));

@@ -12,7 +12,7 @@ use crate::base::dot::Bare;
 use crate::sasl::{self, Channel, Mechanism, Step};
 use crate::smtp::syntax::command::{AuthResponse, Command};
 use crate::smtp::syntax::ehlo::Capabilities;
-use crate::smtp::syntax::parameter::{BodyType, MailParameters, Parameter, RcptParameters};
+use crate::smtp::syntax::parameter::{BodyType, Hold, MailParameters, Parameter, RcptParameters};
 use crate::smtp::syntax::path::{ForwardPath, ReversePath};
 use crate::smtp::syntax::reply::Reply;
 
@@ -242,6 +242,15 @@ impl Session {
         offer.require_tls &= is_encrypted;
         offer.binary_mime &= offer.chunking;
         offer.auth.retain(|name| self.may_use(name));
+        // Who may say where mail comes from has to be trusted.
+        if self.peer.address.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
+            offer.xclient.clear();
+        }
+        if let Some(release) = &mut offer.future_release {
+            let now = jiff::Timestamp::now().as_second();
+            let latest = jiff::Timestamp::from_second(now + i64::from(release.max_seconds));
+            release.max_time = latest.unwrap_or(jiff::Timestamp::MAX);
+        }
         offer
     }
 
@@ -278,6 +287,9 @@ impl Session {
         if parameters.size.is_some_and(|size| size > self.settings.message_octets) {
             return self.no(552, (5, 3, 4), "the message is too large");
         }
+        if let Some(text) = self.impossible_time(&parameters) {
+            return self.no(501, (5, 5, 4), text);
+        }
         if from.needs_smtputf8() && !parameters.smtputf8 {
             return self.no(553, (5, 6, 7), "that address needs SMTPUTF8");
         }
@@ -292,6 +304,35 @@ impl Session {
             has_failed: false,
         });
         self.yes(250, (2, 1, 0), "sender ok")
+    }
+
+    /// What is wrong with when the message is to be released and delivered (RFC 4865 sections 4
+    /// and 5.2.2, RFC 2852 section 4).
+    fn impossible_time(&self, parameters: &MailParameters) -> Option<&'static str> {
+        let now = jiff::Timestamp::now();
+        let hold = match (&parameters.hold, &self.offered.future_release) {
+            (Some(Hold::For(seconds)), Some(offered)) if *seconds > offered.max_seconds => {
+                return Some("the message cannot be held for so long");
+            }
+            (Some(Hold::Until(time)), Some(offered)) if *time > offered.max_time => {
+                return Some("the message cannot be held until then");
+            }
+            (Some(Hold::For(seconds)), _) => i64::from(*seconds),
+            (Some(Hold::Until(time)), _) => time.as_second() - now.as_second(),
+            (None, _) => 0,
+        };
+        let by = parameters.by.as_ref()?;
+        let least = self.offered.deliver_by.unwrap_or(0);
+        let is_over = by.is_return && by.seconds <= 0;
+        let is_short = by.is_return && i64::from(by.seconds) < i64::from(least);
+        match () {
+            () if is_over => Some("BY=...;R needs a time that is not over"),
+            () if is_short => Some("BY=...;R needs more time than that"),
+            () if hold > i64::from(by.seconds) && hold > 0 => {
+                Some("the message would be released behind its delivery")
+            }
+            () => None,
+        }
     }
 
     fn rcpt(&mut self, to: ForwardPath, parameters: RcptParameters) -> Answer {
@@ -311,9 +352,7 @@ impl Session {
         if to.needs_smtputf8() && !transaction.parameters.smtputf8 {
             return self.no(553, (5, 6, 7), "that address needs SMTPUTF8");
         }
-        let told = self.settings.offer.limits.as_ref().and_then(|limits| limits.rcpt_max);
-        let most = told.map_or(self.settings.recipients, |most| most as usize);
-        if transaction.recipients.len() >= most {
+        if transaction.recipients.len() >= self.settings.recipients as usize {
             // RFC 5321 section 4.5.3.1.10.
             return self.no(452, (4, 5, 3), "too many recipients");
         }
@@ -534,7 +573,7 @@ impl Session {
     }
 
     fn xclient(&mut self, attributes: Vec<(String, String)>) -> Answer {
-        let offer = &self.settings.offer.xclient;
+        let offer = self.offer().xclient;
         if offer.is_empty() {
             return self.no(502, (5, 5, 1), "XCLIENT is not offered here");
         }
@@ -555,6 +594,9 @@ impl Session {
             let address = address.strip_prefix("IPV6:").unwrap_or(&address).parse();
             let port = told("PORT").and_then(|port| port.parse().ok()).unwrap_or(0);
             self.peer.address = address.ok().map(|ip| std::net::SocketAddr::new(ip, port));
+        }
+        if let Some(name) = told("HELO") {
+            self.peer.name = name;
         }
         self.peer.attributes = attributes;
         self.is_greeted = false;

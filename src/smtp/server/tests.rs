@@ -184,7 +184,7 @@ fn commands_out_of_place_are_refused() {
             "EHLO x\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\nAUTH X\r\nSTARTTLS now\r\n",
             vec!["250", "538", "504", "501"],
         ),
-        ("EHLO x\r\nXCLIENT NAME=a\r\n", vec!["250", "502"]),
+        ("EHLO x\r\nXCLIENT NAME=a\r\nXCLIENT X=a\r\n", vec!["250", "220", "501"]),
         (
             "EHLO x\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\nRCPT TO:<a@b>\r\nDATA\r\n",
             vec!["250", "250", "250", "503"],

@@ -22,12 +22,7 @@ struct Line<'a> {
 
 /// The word for a fate.
 pub fn state(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Delivered => "delivered",
-        Fate::Temporary => "temporary",
-        Fate::Permanent => "permanent",
-        Fate::Unknown => "unknown",
-    }
+    fate.word()
 }
 
 /// Prints one line per recipient.

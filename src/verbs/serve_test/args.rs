@@ -8,7 +8,11 @@ use super::certificates::Preset;
 use super::client::Control;
 use super::expect::Expectation;
 use super::faults::Rule;
+use super::limits::Limit;
 use super::listeners::Port;
+use super::personalities::Like;
+use super::pipes::Emit;
+use crate::net::http::Url;
 
 /// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
 ///
@@ -66,21 +70,36 @@ pub struct Args {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub hide: Vec<String>,
 
+    /// Be like another server: its capabilities, its folders, and what it gets wrong
+    #[arg(long, value_name = "SERVER")]
+    pub like: Option<Like>,
+
+    /// Allow no more than this; repeatable, or between commas
+    ///
+    /// `message=10M` (octets), `recipients=100`, `connections=50` (at a time), `line=1000`
+    /// (octets of a command of SMTP and POP3), `commands=100/min` (of one connection; also /s
+    /// and /h), `idle=30s`, `login-delay=60s` (between two logins of a user of POP3).
+    #[arg(long = "limit", value_name = "NAME=VALUE,...", value_delimiter = ',')]
+    pub limits: Vec<Limit>,
+
     /// Disturb what matches, as 'rcpt to:/full/ => 452 4.2.2 full'; repeatable
     ///
-    /// `[smtp|submission|lmtp|imap|pop3] COMMAND [ARGUMENT] [#N] => EFFECT[, EFFECT...]`
+    /// `[smtp|submission|lmtp|imap|pop3] COMMAND [ARGUMENT] [WHICH] => EFFECT[, EFFECT...]`
     ///
     /// COMMAND is a verb, `*` for any, `.` for the end of message data, or `greeting`. ARGUMENT
     /// is a part of what follows it, in any case, or a /regular expression/, or one behind the
-    /// other. `#3` is the third match alone, `#3+` from there on, `%10` ten of a hundred.
+    /// other. `#3` is the third match alone, `#3+` from there on, `%10` ten of a hundred,
+    /// `>20/min` what is more than twenty a minute.
     ///
     /// EFFECT is `delay 3s`, `drop after 512` (octets), `throttle 100/s`, `garble`, `close`,
-    /// `stall`, or the server's answer: `452 4.2.2 full`, `-ERR [SYS/TEMP] later`,
+    /// `stall`, `greylist 30s` (a recipient is taken when it is tried again so much later), or the server's answer: `452 4.2.2 full`, `-ERR [SYS/TEMP] later`,
     /// `NO [UNAVAILABLE] later`, `BYE gone`, or `reply` and any line. An answer comes last.
     /// The first rule whose turn it is decides; matches are counted over all connections.
     ///
     /// Without a rule, addresses in MAIL and RCPT ask for faults: 550-5.1.1@fault.test,
-    /// delay-3s@fault.test (its mail is the first user's), close@fault.test, stall@fault.test.
+    /// delay-3s@fault.test (its mail is the first user's), late-3s@fault.test (so much later in
+    /// the mailbox), bounce-5.1.1@fault.test (taken, and reported to the sender as failed),
+    /// close@fault.test, stall@fault.test.
     #[arg(long = "fault", value_name = "RULE")]
     pub faults: Vec<Rule>,
 
@@ -97,9 +116,19 @@ pub struct Args {
     #[arg(long = "expect", value_name = "EXPR")]
     pub expectations: Vec<Expectation>,
 
-    /// Write each accepted message to standard output as a line of JSON
-    #[arg(long)]
-    pub emit: bool,
+    /// Write each accepted message to standard output, as a line of JSON or as an mbox
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "json"
+    )]
+    pub emit: Option<Emit>,
+
+    /// POST each accepted message to this URL, as the JSON of `--emit`
+    #[arg(long, value_name = "URL")]
+    pub webhook: Option<Url>,
 
     /// Run this for each accepted message, by `sh -c`, with the message on standard input
     ///
@@ -107,6 +136,27 @@ pub struct Args {
     /// `PILLARBOX_FROM` and `PILLARBOX_TO` (the recipients between blanks).
     #[arg(long, value_name = "COMMAND")]
     pub exec: Option<OsString>,
+
+    /// Write every dialogue with its content to FILE, secrets left out, for `serve-test replay`
+    ///
+    /// SCRAM is not listed then: no second client could log in by the answers to the first.
+    /// Each line is an object with `connection` (a number), `us` (microseconds) and `event`:
+    /// `connected` (with `protocol`), `client` and `server` (with `text`, or `base64` where it is
+    /// not UTF-8, and `content` for what is no command), `secret`, `encrypted`, `closed`.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Pass connections on to a real server, as imaps://imap.example.org, for `--record`
+    ///
+    /// Clients connect here, and their dialogue goes through: over TLS for imaps, pop3s and
+    /// submissions, in the clear for the others. The other protocols are served as ever.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+
+    /// The authority (PEM) of the server behind --proxy and of --webhook, instead of the
+    /// system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 
     /// Let passwords cross connections without TLS
     #[arg(long)]
@@ -127,6 +177,16 @@ pub struct Args {
     /// The command to run, with its arguments
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
+}
+
+impl Args {
+    /// Whether a command is run, whose exit code is told apart from ours.
+    pub fn wraps(&self) -> bool {
+        match &self.control {
+            Some(Control::Replay(replay)) => !replay.command.is_empty(),
+            _ => !self.command.is_empty(),
+        }
+    }
 }
 
 fn user(text: &str) -> Result<(String, String), String> {
@@ -160,5 +220,10 @@ Examples:
     pillarbox serve-test --hide IDLE -- sh -c '! curl -s \"$IMAPS_URL\" -X CAPABILITY | grep IDLE'
   Every recipient refused:
     pillarbox serve-test --fault 'rcpt => 550' -- sh -c '! pillarbox send --to a@b.t --body x'
+  Record a dialogue, and be its server again:
+    pillarbox serve-test --record s.jsonl -- pillarbox fetch alice && \\
+      pillarbox serve-test replay s.jsonl -- pillarbox fetch alice
+  A server with other habits:
+    pillarbox serve-test --like exchange -- sh -c 'pillarbox folder list alice'
   Meet an expired certificate:
     pillarbox serve-test --tls expired -- sh -c '! pillarbox fetch alice'";

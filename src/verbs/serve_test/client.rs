@@ -1,4 +1,4 @@
-//! `serve-test wait`, `list`, `clear` and `stop`: what a running test server is asked through
+//! `serve-test wait`, `list`, `clear`, `stop` and `release`: what a running test server is asked through
 //! its control socket.
 
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -14,6 +16,9 @@ use super::accepted::Told;
 use super::control::{Request, Response, Trouble};
 use super::extract::Extract;
 use super::faults::span;
+use super::release::{Release, no_such_message};
+use super::replay::Replay;
+use super::run::Ended;
 use crate::query::{self, Expr, Field, Pattern, Term};
 use crate::ui::{Exit, Failure, Output};
 
@@ -24,6 +29,8 @@ pub enum Control {
     List(List),
     /// Forget all messages, and empty all mailboxes
     Clear(Server),
+    Release(Box<Release>),
+    Replay(Box<Replay>),
     /// End the server, as SIGTERM does; with a wrapped command, that is sent the signal
     Stop(Server),
 }
@@ -123,8 +130,10 @@ impl Wait {
 ///
 /// # Errors
 /// No server, or its refusal.
-pub fn run(control: &Control) -> Result<Exit> {
-    match control {
+pub async fn run(control: &Control) -> Result<Ended> {
+    let exit = match control {
+        Control::Release(args) => super::release::run(args).await,
+        Control::Replay(args) => return super::run::replay(args).await,
         Control::Wait(args) => {
             let request = Request::Wait {
                 query: args.query().to_string(),
@@ -140,10 +149,29 @@ pub fn run(control: &Control) -> Result<Exit> {
         }
         Control::Clear(server) => ask(server, &Request::Clear, false),
         Control::Stop(server) => ask(server, &Request::Stop, false),
+    };
+    exit.map(Ended::Own)
+}
+
+/// A caught message: its sender, its recipients, its octets.
+///
+/// # Errors
+/// No server, and no such message.
+pub fn get(server: &Server, id: u64) -> Result<(String, Vec<String>, Vec<u8>)> {
+    let mut lines = say(server, &Request::Get { id })?;
+    let line =
+        lines.next().context("the control socket's answer")?.context("the control socket")?;
+    match serde_json::from_str(&line).context("the control socket's answer")? {
+        Response::Whole { from, to, base64 } => {
+            let octets = STANDARD.decode(base64).context("the control socket's answer")?;
+            Ok((from, to, octets))
+        }
+        _ => Err(no_such_message(id).into()),
     }
 }
 
-fn ask(server: &Server, request: &Request, json: bool) -> Result<Exit> {
+/// Sends a request, and gives the lines of the answer.
+fn say(server: &Server, request: &Request) -> Result<std::io::Lines<BufReader<UnixStream>>> {
     let Some(path) = &server.control else {
         return Err(Failure::usage("which server? PILLARBOX_CONTROL is not set")
             .hint("run this below serve-test -- CMD, or see `control` in its line of JSON")
@@ -156,8 +184,12 @@ fn ask(server: &Server, request: &Request, json: bool) -> Result<Exit> {
     let mut line = serde_json::to_string(request).context("a request")?;
     line.push('\n');
     stream.write_all(line.as_bytes()).context("the control socket")?;
+    Ok(BufReader::new(stream).lines())
+}
+
+fn ask(server: &Server, request: &Request, json: bool) -> Result<Exit> {
     let mut out = Output::stdout(json, false);
-    for line in BufReader::new(stream).lines() {
+    for line in say(server, request)? {
         let line = line.context("the control socket")?;
         match serde_json::from_str(&line).context("the control socket's answer")? {
             Response::Message(told) => print(&mut out, &told, json)?,
@@ -166,6 +198,8 @@ fn ask(server: &Server, request: &Request, json: bool) -> Result<Exit> {
                     out.line(line)?;
                 }
             }
+            // Only what is asked for is told.
+            Response::Whole { .. } => {}
             Response::Done(_) => {
                 out.flush()?;
                 return Ok(Exit::Ok);

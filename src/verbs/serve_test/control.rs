@@ -1,4 +1,4 @@
-//! The running server's side of `serve-test wait`, `list`, `clear` and `stop`: JSON Lines on a
+//! The running server's side of `serve-test wait`, `list`, `clear`, `release` and `stop`: JSON Lines on a
 //! Unix socket that only its owner reaches.
 //!
 //! A connection carries one [`Request`] and the [`Response`]s to it, the last of which is
@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,11 @@ pub enum Request {
         /// In the query language; empty is any.
         query: String,
     },
+    /// For one message, whole.
+    Get {
+        /// Its number.
+        id: u64,
+    },
     /// To forget all messages, and to empty all mailboxes.
     Clear,
     /// To end.
@@ -62,6 +69,15 @@ pub enum Response {
     Message(Told),
     /// What was taken out of it.
     Value(String),
+    /// A message with all its octets.
+    Whole {
+        /// The reverse-path.
+        from: String,
+        /// The recipients that it went to.
+        to: Vec<String>,
+        /// The octets.
+        base64: String,
+    },
     /// All was said; so many messages it was about.
     Done(u64),
     /// It cannot be.
@@ -156,6 +172,7 @@ impl Control {
                 self.wait(&query, Duration::from_millis(within_ms), extract.as_deref(), take).await
             }
             Request::List { query } => self.list(&query),
+            Request::Get { id } => Ok(vec![self.whole(id), Response::Done(1)]),
             Request::Clear => {
                 self.log.clear();
                 Ok(vec![Response::Done(self.users.clear())])
@@ -163,6 +180,18 @@ impl Control {
             Request::Stop => Ok(vec![Response::Done(0)]),
         };
         answered.unwrap_or_else(|(kind, text)| vec![Response::Error { kind, text }])
+    }
+
+    fn whole(&self, id: u64) -> Response {
+        let Some(message) = self.log.all().into_iter().find(|message| message.id == id) else {
+            let text = format!("no message #{id}");
+            return Response::Error { kind: Trouble::Nothing, text };
+        };
+        Response::Whole {
+            from: message.from.clone(),
+            to: message.recipients.clone(),
+            base64: STANDARD.encode(&message.octets),
+        }
     }
 
     fn list(&self, query: &str) -> Result<Vec<Response>, (Trouble, String)> {
@@ -240,7 +269,7 @@ mod tests {
         let users = [("bob".to_owned(), "secret".to_owned())];
         Control {
             log: Log::new(),
-            users: Users::new(&users, false, None, "localhost"),
+            users: Users::new(&users, false, None, None, Duration::ZERO),
             stop: Rc::new(Notify::new()),
         }
     }

@@ -4,19 +4,26 @@
 //! it is decides; the rest only count. What goes by chance goes by the seed: the same commands
 //! in the same order meet the same faults.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use super::listeners::Protocol;
+use super::personalities::Like;
 use crate::net::hook::{Hook, Verdict};
+use crate::smtp::syntax::reply::EnhancedCode;
 
+mod rate;
 mod rule;
 
+pub use rate::Rate;
 pub use rule::{Rule, span};
 
+use rate::Meter;
 use rule::{Command, Effect, GREETING, Reply, When, is_smtp};
 
 /// The domain of addresses that ask for a fault.
@@ -29,28 +36,58 @@ const STALL: Duration = Duration::from_secs(600);
 /// One octet of so many is another in a garbled answer.
 const GARBLED: u64 = 8;
 
+/// Senders and recipients that greylisting remembers.
+const GREYLISTED: usize = 100_000;
+
 /// All rules, and how often each has matched.
 pub struct Faults {
-    rules: Vec<(Rule, Cell<u64>)>,
+    rules: Vec<(Rule, Counted)>,
     random: Random,
+    like: Option<Like>,
+    /// Commands of one connection.
+    commands: Option<Rate>,
+    /// Who sends from where to whom, and when it was first tried.
+    greylist: RefCell<HashMap<Triplet, Instant>>,
+}
+
+/// Where a client is, the sender and the recipient: what greylisting goes by.
+type Triplet = (Option<IpAddr>, String, String);
+
+/// How often a rule has matched.
+#[derive(Default)]
+struct Counted {
+    all: Cell<u64>,
+    meter: Meter,
 }
 
 impl Faults {
     /// Rules in their order, nothing matched yet.
-    pub fn new(rules: &[Rule], seed: u64) -> Rc<Self> {
+    pub fn new(rules: &[Rule], seed: u64, like: Option<Like>, commands: Option<Rate>) -> Rc<Self> {
         Rc::new(Self {
-            rules: rules.iter().map(|rule| (rule.clone(), Cell::new(0))).collect(),
+            rules: rules.iter().map(|rule| (rule.clone(), Counted::default())).collect(),
             random: Random(Cell::new(seed)),
+            like,
+            commands,
+            greylist: RefCell::default(),
         })
     }
 
     /// What disturbs one connection; `None` where nothing can.
-    pub fn hook(self: &Rc<Self>, protocol: Protocol) -> Option<Box<dyn Hook>> {
+    pub fn hook(
+        self: &Rc<Self>,
+        protocol: Protocol,
+        address: Option<IpAddr>,
+    ) -> Option<Box<dyn Hook>> {
         let has_rules = self.rules.iter().any(|(rule, _)| rule.is_for(protocol));
-        (has_rules || is_smtp(protocol)).then(|| {
+        let is_busy = has_rules || self.commands.is_some() || self.like.is_some();
+        (is_busy || is_smtp(protocol)).then(|| {
             Box::new(Disturbing {
                 faults: self.clone(),
                 protocol,
+                address,
+                is_busy,
+                from: String::new(),
+                meter: Meter::default(),
                 is_greeted: false,
                 tag: "*".to_owned(),
                 accepted: 0,
@@ -69,18 +106,37 @@ impl Faults {
             if !rule.matches(protocol, command) {
                 continue;
             }
-            matched.set(matched.get() + 1);
+            let all = matched.all.get() + 1;
+            matched.all.set(all);
             let is_time = match rule.when {
                 When::Always => true,
-                When::Nth(number) => matched.get() == number,
-                When::From(number) => matched.get() >= number,
+                When::Nth(number) => all == number,
+                When::From(number) => all >= number,
                 When::Percent(percent) => self.random.next() % 100 < percent,
+                When::Over(rate) => matched.meter.is_over(rate, Instant::now()).is_some(),
             };
             if is_time && found.is_none() {
                 found = Some(rule.effects.clone());
             }
         }
         found.unwrap_or_default()
+    }
+
+    /// Whether a recipient is to be tried again later; a client that does is let through.
+    fn is_greylisted(&self, address: Option<IpAddr>, from: &str, to: &str, span: Duration) -> bool {
+        let mut known = self.greylist.borrow_mut();
+        if known.len() >= GREYLISTED {
+            known.clear();
+        }
+        let now = Instant::now();
+        let key = (address, from.to_owned(), to.to_ascii_lowercase());
+        match known.get(&key) {
+            Some(first) => now.duration_since(*first) < span,
+            None => {
+                known.insert(key, now);
+                true
+            }
+        }
     }
 
     /// Makes some octets others; line ends stay.
@@ -134,6 +190,14 @@ impl Random {
 struct Disturbing {
     faults: Rc<Faults>,
     protocol: Protocol,
+    /// Where the client is.
+    address: Option<IpAddr>,
+    /// Not only addresses ask for something.
+    is_busy: bool,
+    /// What followed the last MAIL.
+    from: String,
+    /// Commands so far.
+    meter: Meter,
     /// The greeting has passed.
     is_greeted: bool,
     /// The tag of the last command of IMAP.
@@ -153,9 +217,20 @@ struct Disturbing {
 impl Disturbing {
     /// Does what can be done now, and remembers the rest. `Some`: the answer in place of the
     /// server's, empty where the connection just ends.
-    async fn disturb(&mut self, effects: &[Effect], repeated: usize) -> Option<Vec<u8>> {
+    async fn disturb(
+        &mut self,
+        effects: &[Effect],
+        argument: &str,
+        repeated: usize,
+    ) -> Option<Vec<u8>> {
         for effect in effects {
             match effect {
+                Effect::Greylist(span) => {
+                    let Self { faults, address, from, .. } = &*self;
+                    if faults.is_greylisted(*address, from, argument, *span) {
+                        return Some(b"451 4.7.1 greylisted, try again later\r\n".to_vec());
+                    }
+                }
                 Effect::Delay(span) => tokio::time::sleep(*span).await,
                 Effect::DropAfter(octets) => self.left = Some(*octets),
                 Effect::Garble => self.garbles = true,
@@ -200,6 +275,10 @@ impl Disturbing {
 #[async_trait(?Send)]
 impl Hook for Disturbing {
     async fn instead(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+        if !self.is_busy && memchr::memchr(b'@', command).is_none() {
+            // No address can ask for anything.
+            return None;
+        }
         (self.garbles, self.throttle) = (false, None);
         let line = String::from_utf8_lossy(command);
         let said = match self.protocol {
@@ -213,13 +292,37 @@ impl Hook for Disturbing {
             },
             _ => plain_command(&line),
         };
+        if let Some(rate) = self.faults.commands
+            && let Some(rest) = self.meter.is_over(rate, Instant::now())
+        {
+            let like = self.faults.like;
+            let (answer, is_over) = Like::throttled(like, self.protocol, &self.tag, rest);
+            self.closes |= is_over;
+            return Some(answer.into_bytes());
+        }
+        if let Some(like) = self.faults.like
+            && let Some(answer) = like.instead(self.protocol, &self.tag, said.verb, command.len())
+        {
+            return Some(answer.into_bytes());
+        }
+        if said.verb.eq_ignore_ascii_case("MAIL") {
+            said.argument.clone_into(&mut self.from);
+        }
         let mut effects = self.faults.effects(self.protocol, &said);
         if effects.is_empty() && is_smtp(self.protocol) {
             effects.extend(asked_for(&said));
         }
         let is_lmtp_message = self.protocol == Protocol::Lmtp && said.verb == ".";
         let repeated = if is_lmtp_message { self.accepted.max(1) } else { 1 };
-        self.disturb(&effects, repeated).await
+        self.disturb(&effects, said.argument, repeated).await
+    }
+
+    fn amend(&mut self, command: &mut Vec<u8>) {
+        if self.protocol == Protocol::Imap
+            && let Some(like) = self.faults.like
+        {
+            like.amend(command);
+        }
     }
 
     async fn before_write(&mut self, command: &[u8], answer: &mut Vec<u8>) -> Verdict {
@@ -227,11 +330,19 @@ impl Hook for Disturbing {
             self.is_greeted = true;
             let greeting = Command { verb: GREETING, second: None, argument: "" };
             let effects = self.faults.effects(self.protocol, &greeting);
-            if let Some(octets) = self.disturb(&effects, 1).await {
+            if let Some(octets) = self.disturb(&effects, "", 1).await {
                 *answer = octets;
             }
         }
+        if !self.is_busy && !self.closes {
+            return Verdict::Send;
+        }
         self.count(command, answer);
+        if self.protocol == Protocol::Imap
+            && let Some(like) = self.faults.like
+        {
+            like.disturb(&self.tag, command, answer);
+        }
         if self.garbles {
             self.faults.garble(answer);
         }
@@ -284,8 +395,7 @@ fn asked_for(command: &Command<'_>) -> Option<Effect> {
     }
     let (code, enhanced) = local.split_once('-').unwrap_or((&local, ""));
     let is_code = code.len() == 3 && matches!(code.parse::<u16>(), Ok(400..=599));
-    let is_enhanced =
-        enhanced.is_empty() || enhanced.parse::<crate::smtp::syntax::reply::EnhancedCode>().is_ok();
+    let is_enhanced = enhanced.is_empty() || enhanced.parse::<EnhancedCode>().is_ok();
     (is_code && is_enhanced).then(|| {
         let blank = if enhanced.is_empty() { "" } else { " " };
         Effect::Reply(Reply::Smtp(format!("{code} {enhanced}{blank}as the address asks")))
@@ -301,9 +411,39 @@ fn delay(local: &str) -> Option<Duration> {
     local.strip_prefix("delay-").and_then(span)
 }
 
-/// Whether mail to the address (in lower case) is taken, only later: `delay-3s@fault.test`.
-pub fn is_delayed(address: &str) -> bool {
-    fault_local(address).and_then(delay).is_some()
+/// What becomes of mail to an address of the domain, once it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Magic {
+    /// `delay-3s@fault.test`: it is the first user's. RCPT had to wait.
+    Delayed,
+    /// `late-3s@fault.test`: it is the first user's, after so long.
+    Late(Duration),
+    /// `bounce-5.1.1@fault.test`: it was taken and comes back; the enhanced code.
+    Bounced(EnhancedCode),
+}
+
+impl Magic {
+    /// What an address asks for; `None` for all that RCPT takes or refuses by itself.
+    pub fn of(address: &str) -> Option<Self> {
+        let local = fault_local(address)?.to_ascii_lowercase();
+        if delay(&local).is_some() {
+            return Some(Self::Delayed);
+        }
+        if let Some(late) = local.strip_prefix("late-").and_then(span) {
+            return Some(Self::Late(late));
+        }
+        let code = match local.strip_prefix("bounce") {
+            Some("") => "5.0.0",
+            Some(code) => code.strip_prefix('-')?,
+            None => return None,
+        };
+        code.parse().ok().filter(|code: &EnhancedCode| code.class == 5).map(Self::Bounced)
+    }
+
+    /// Whether the mail comes to a mailbox.
+    pub fn has_mailbox(&self) -> bool {
+        !matches!(self, Self::Bounced(_))
+    }
 }
 
 #[cfg(test)]

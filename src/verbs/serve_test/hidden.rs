@@ -2,6 +2,7 @@
 
 use crate::imap::server::capability;
 use crate::pop;
+use crate::pop::syntax::capability::LoginDelay;
 use crate::sasl::{Channel, Mechanism};
 use crate::smtp;
 
@@ -21,6 +22,12 @@ pub fn smtp(settings: &mut smtp::server::Settings, hidden: &[String]) {
             "CHUNKING" => offer.chunking = false,
             "BINARYMIME" => offer.binary_mime = false,
             "REQUIRETLS" => offer.require_tls = false,
+            "FUTURERELEASE" => offer.future_release = None,
+            "DELIVERBY" => offer.deliver_by = None,
+            "MT-PRIORITY" => offer.mt_priority = None,
+            "LIMITS" => offer.limits = None,
+            "PRDR" => offer.prdr = false,
+            "XCLIENT" => offer.xclient.clear(),
             other => hide_mechanism(&mut offer.auth, other.strip_prefix("AUTH=")),
         }
     }
@@ -40,6 +47,7 @@ pub fn pop(settings: &mut pop::server::Settings, hidden: &[String]) {
             "AUTH-RESP-CODE" => offer.auth_resp_code = false,
             "PIPELINING" => offer.pipelining = false,
             "EXPIRE" => offer.expire = None,
+            "LOGIN-DELAY" => offer.login_delay = None,
             "UIDL" => offer.uidl = false,
             "STLS" => offer.stls = false,
             "UTF8" => offer.utf8 = None,
@@ -72,7 +80,8 @@ fn is_known(name: &str, mechanisms: &[&str]) -> bool {
     if left.offer != all.offer {
         return true;
     }
-    let all = pop::server::Settings::new("", mechanisms);
+    let mut all = pop::server::Settings::new("", mechanisms);
+    all.offer.login_delay = Some(LoginDelay { seconds: 1, by_user: false });
     let mut left = all.clone();
     pop(&mut left, &hidden);
     if left.offer != all.offer || left.apop != all.apop {
@@ -81,8 +90,8 @@ fn is_known(name: &str, mechanisms: &[&str]) -> bool {
     imap_names(&[]) != imap_names(&hidden)
 }
 
-/// How many capabilities IMAP tells, before and after login, with and without TLS.
-fn imap_names(hidden: &[String]) -> usize {
+/// The capabilities that IMAP tells, before and after login.
+pub fn imap_names(hidden: &[String]) -> Vec<String> {
     let settings = crate::imap::server::Settings {
         hidden: hidden.to_vec(),
         ..crate::imap::server::Settings::default()
@@ -90,7 +99,8 @@ fn imap_names(hidden: &[String]) -> usize {
     let channel = Channel { encrypted: false, bindings: Vec::new(), host: String::new(), port: 0 };
     let before = capability::list(&settings, &channel, true, false, Some(&Mechanism::ALL));
     let after = capability::list(&settings, &channel, true, false, None);
-    before.len() + after.len()
+    let text = |name: &std::borrow::Cow<'_, [u8]>| String::from_utf8_lossy(name).into_owned();
+    before.iter().chain(&after).map(text).collect()
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result};
+use async_trait::async_trait;
 use tokio::net::{TcpListener, UnixListener};
 
-use super::service::Services;
 use crate::net::Wire;
 use crate::ui::{Exit, Failure};
 
@@ -78,6 +78,14 @@ impl std::str::FromStr for Port {
     }
 }
 
+/// What becomes of connections.
+#[async_trait(?Send)]
+pub trait Serve {
+    /// Serves one connection to its end; `address` is the client's, unless it came over a Unix
+    /// socket. What goes wrong on it is the client's to see.
+    async fn serve(&self, kind: Kind, wire: Wire, address: Option<SocketAddr>);
+}
+
 /// Sockets that listen.
 pub struct Listeners {
     tcp: Vec<(Kind, TcpListener, SocketAddr)>,
@@ -100,6 +108,8 @@ impl Listeners {
                     format!("cannot listen on {address} port {port} for {}: {error}", kind.name),
                 )
             })?;
+            // Those that it accepts inherit this. Without it, answers are only slower.
+            let _ = rustix::net::sockopt::set_tcp_nodelay(&listener, true);
             let bound = listener.local_addr()?;
             tcp.push((kind, listener, bound));
         }
@@ -114,15 +124,13 @@ impl Listeners {
     }
 
     /// Serves every connection from now on, each in a task of its own.
-    pub fn serve(self, services: &Rc<Services>) {
+    pub fn serve(self, services: &Rc<dyn Serve>) {
         for (kind, listener, _) in self.tcp {
             let services = services.clone();
             tokio::task::spawn_local(async move {
                 loop {
                     match listener.accept().await {
                         Ok((stream, peer)) => {
-                            // A socket that cannot do this is served all the same.
-                            let _ = stream.set_nodelay(true);
                             let wire = Wire::new(Box::new(stream));
                             let services = services.clone();
                             tokio::task::spawn_local(async move {

@@ -1,7 +1,7 @@
-//! What each accepted message goes to besides its mailboxes: standard output (`--emit`), and
-//! a command (`--exec`).
+//! What each accepted message goes to besides its mailboxes: standard output (`--emit`), a
+//! command (`--exec`), and a web server (`--webhook`).
 //!
-//! Both take the messages in the order in which they came, one at a time, while the servers
+//! All take the messages in the order in which they came, one at a time, while the servers
 //! go on.
 
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,18 @@ use tokio::task::JoinHandle;
 use super::accepted::{Accepted, Log, Told};
 use crate::config::credentials::hide_password;
 use crate::message::facts::{Facts, Header};
+use crate::net::http::{Request, Url};
+use crate::net::{self, tls};
 use crate::ui::report;
+
+/// How `--emit` writes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Emit {
+    /// A line of JSON for each.
+    Json,
+    /// An mbox (mboxrd).
+    Mbox,
+}
 
 /// The tasks at work; they end when the log says that nothing more comes.
 #[derive(Default)]
@@ -26,13 +37,18 @@ impl Pipes {
     /// Begins with the next message. `variables` are what `exec` finds in its environment.
     pub fn start(
         log: &Log,
-        emit: bool,
+        emit: Option<Emit>,
         exec: Option<&OsStr>,
+        webhook: Option<(&Url, &tls::Settings)>,
         variables: &[(String, OsString)],
     ) -> Self {
         let mut tasks = Vec::new();
-        if emit {
-            tasks.push(tokio::task::spawn_local(emit_all(log.listen())));
+        if let Some(format) = emit {
+            tasks.push(tokio::task::spawn_local(emit_all(log.listen(), format)));
+        }
+        if let Some((url, settings)) = webhook {
+            let all = post_all(log.listen(), url.clone(), settings.clone());
+            tasks.push(tokio::task::spawn_local(all));
         }
         if let Some(command) = exec {
             let all = exec_all(log.listen(), command.to_owned(), variables.to_vec());
@@ -73,12 +89,64 @@ fn line(message: &Accepted) -> serde_json::Result<String> {
     serde_json::to_string(&emitted).map(|line| line + "\n")
 }
 
-async fn emit_all(mut messages: UnboundedReceiver<Rc<Accepted>>) {
+/// A message of an mboxrd: lines end in LF, and each that begins with `From ` behind any number
+/// of `>` has one `>` more.
+fn mbox(message: &Accepted) -> Vec<u8> {
+    let date = crate::base::date::Zoned::utc(message.time.as_second()).asctime();
+    let sender = if message.from.is_empty() { "MAILER-DAEMON" } else { &message.from };
+    // A quoted local part may have blanks, and the line is read by its first.
+    let sender: String = sender.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let mut out = format!("From {sender} {date}\n").into_bytes();
+    for line in message.octets.split_inclusive(|octet| *octet == b'\n') {
+        let quoted = line.iter().take_while(|octet| **octet == b'>').count();
+        if line[quoted..].starts_with(b"From ") {
+            out.push(b'>');
+        }
+        match line.strip_suffix(b"\r\n") {
+            Some(text) => {
+                out.extend_from_slice(text);
+                out.push(b'\n');
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    if !out.ends_with(b"\n") {
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    out
+}
+
+async fn post_all(
+    mut messages: UnboundedReceiver<Rc<Accepted>>,
+    url: Url,
+    settings: tls::Settings,
+) {
+    let options = net::Options::default();
+    while let Some(message) = messages.recv().await {
+        let Ok(line) = line(&message) else { continue };
+        let request = Request::post(url.clone(), "application/json", line);
+        let trouble = match request.send(&settings, &options).await {
+            Ok(answer) if answer.is_success() => continue,
+            Ok(answer) => format!("{url} answers {}", answer.status),
+            Err(error) => error.to_string(),
+        };
+        report::warning(&format!("--webhook for message #{}: {trouble}", message.id));
+    }
+}
+
+async fn emit_all(mut messages: UnboundedReceiver<Rc<Accepted>>, format: Emit) {
     let mut stdout = tokio::io::stdout();
     while let Some(message) = messages.recv().await {
-        // Strings and numbers are always JSON.
-        let Ok(line) = line(&message) else { continue };
-        let written = stdout.write_all(line.as_bytes()).await;
+        let octets = match format {
+            Emit::Mbox => mbox(&message),
+            Emit::Json => match line(&message) {
+                Ok(line) => line.into_bytes(),
+                // Strings and numbers are always JSON.
+                Err(_) => continue,
+            },
+        };
+        let written = stdout.write_all(&octets).await;
         if written.is_err() || stdout.flush().await.is_err() {
             // Nobody reads any more.
             return;
@@ -155,7 +223,7 @@ mod tests {
             .run_until(async {
                 let log = Log::new();
                 let variables = [("OUT".to_owned(), place.clone().into_os_string())];
-                let pipes = Pipes::start(&log, false, Some(OsStr::new(script)), &variables);
+                let pipes = Pipes::start(&log, None, Some(OsStr::new(script)), None, &variables);
                 add(&log, &["bob@example.test"], "One", "\r\n");
                 add(&log, &["bob@example.test", "carol@example.test"], "Two", "\r\n");
                 log.end();

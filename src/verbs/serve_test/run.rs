@@ -1,5 +1,6 @@
 //! Starts the servers, tells that they are ready, runs the command or waits to be stopped.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitStatus;
 use std::rc::Rc;
@@ -10,20 +11,25 @@ use tokio::sync::Notify;
 
 use super::accepted::Log;
 use super::args::Args;
-use super::certificates::{Certificates, system_roots_pem};
+use super::certificates::{Certificates, Preset, system_roots_pem};
 use super::client;
 use super::control::Control;
 use super::environment::{Facts, Scratch};
 use super::expect::{Expectation, settle};
 use super::faults::{Faults, Rule, random_seed};
 use super::hidden;
-use super::listeners::Listeners;
+use super::limits::Limits;
+use super::listeners::{Listeners, Serve};
 use super::pipes::Pipes;
+use super::proxy::Upstream;
+use super::record::Recorder;
+use super::replay::{Player, Recording, Replay};
 use super::seed;
 use super::service::{Parts, Services, mechanisms};
 use super::users::Users;
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
+use crate::net::tls;
 use crate::net::transcript::{Redactor, Transcript};
 use crate::open::Context;
 use crate::ui::{Exit, Failure, report, trace};
@@ -43,17 +49,91 @@ pub enum Ended {
 /// Whatever keeps the servers or the command from starting.
 pub async fn run(args: Args, context: &Context) -> Result<Ended> {
     if let Some(control) = &args.control {
-        return client::run(control).map(Ended::Own);
+        return client::run(control).await;
     }
     let local = tokio::task::LocalSet::new();
     local.run_until(serve(args, context)).await
 }
 
+/// Serves a recording.
+///
+/// # Errors
+/// Whatever keeps the recording from being read, the servers or the command from starting.
+pub async fn replay(args: &Replay) -> Result<Ended> {
+    let local = tokio::task::LocalSet::new();
+    local.run_until(serve_again(args)).await
+}
+
+async fn serve_again(args: &Replay) -> Result<Ended> {
+    let recording = Recording::read(&args.file)?;
+    let scratch = Scratch::new()?;
+    let certificates = Certificates::new(Preset::Valid)?;
+    let authority = scratch.write("ca.pem", &certificates.authority_pem)?;
+    let bundle =
+        scratch.write("bundle.pem", &(system_roots_pem() + "\n" + &certificates.authority_pem))?;
+    let lmtp = scratch.path().join("lmtp.sock");
+    let address = std::net::Ipv4Addr::LOCALHOST.into();
+    let listeners = Listeners::bind(address, &args.ports, &lmtp).await?;
+    let (ports, config) = (listeners.ports(), scratch.path().join("config.toml"));
+    let facts = Facts {
+        ports: &ports,
+        address,
+        users: &default_users(),
+        domain: "example.test",
+        lmtp: &lmtp,
+        control: &scratch.path().join("control.sock"),
+        authority: &authority,
+        bundle: &bundle,
+        config: &config,
+    };
+    scratch.write("config.toml", &facts.configuration())?;
+    let player: Rc<dyn Serve> =
+        Rc::new(Player { recording: recording.clone(), acceptor: certificates.implicit });
+    listeners.serve(&player);
+    let mut signals = Signals::new(Rc::new(Notify::new()))?;
+    if args.command.is_empty() || args.ready_fd.is_some() {
+        tell_ready(&facts, args.ready_fd)?;
+    }
+    let ended = if args.command.is_empty() {
+        while !recording.is_over() {
+            tokio::select! {
+                () = recording.over.notified() => {}
+                _ = signals.next() => break,
+            }
+        }
+        Ended::Own(Exit::Ok)
+    } else {
+        command(&args.command, &facts, &mut signals).await?
+    };
+    let left = recording.left();
+    if left > 0 {
+        report::error(&[format!("{left} of the recorded connections were not made")], None);
+    }
+    let is_same = left == 0 && recording.differences.borrow().is_empty();
+    Ok(match ended {
+        Ended::Own(Exit::Ok) | Ended::Command(0) if !is_same => Ended::Own(Exit::None),
+        ended => ended,
+    })
+}
+
+fn default_users() -> Vec<(String, String)> {
+    ["alice", "bob"].map(|name| (name.to_owned(), "secret".to_owned())).to_vec()
+}
+
+/// What is not listed. A recording can be played again only without mechanisms whose server
+/// has to answer with the client's own nonce.
+fn hidden_names(args: &Args) -> Vec<String> {
+    let mut all = args.hide.clone();
+    if args.record.is_some() {
+        let is_scram = |name: &&str| name.starts_with("SCRAM-");
+        all.extend(mechanisms().into_iter().filter(is_scram).map(|name| format!("AUTH={name}")));
+    }
+    all
+}
+
 async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let scratch = Scratch::new()?;
-    let default =
-        [("alice".to_owned(), "secret".to_owned()), ("bob".to_owned(), "secret".to_owned())];
-    let named = if args.users.is_empty() { default.to_vec() } else { args.users.clone() };
+    let named = if args.users.is_empty() { default_users() } else { args.users.clone() };
     if let Some(name) = hidden::unknown(&args.hide, &mechanisms()) {
         return Err(Failure::usage(format!("--hide {name}: no server here lists that")).into());
     }
@@ -72,7 +152,14 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         scratch.write("bundle.pem", &(system_roots_pem() + "\n" + &certificates.authority_pem))?;
     let lmtp = scratch.path().join("lmtp.sock");
     let listeners = Listeners::bind(args.listen, &args.ports, &lmtp).await?;
-    let users = Users::new(&named, args.any_user, args.catch_all.as_deref(), "localhost");
+    let limits = Limits(&args.limits);
+    let users = Users::new(
+        &named,
+        args.any_user,
+        args.catch_all.as_deref(),
+        args.like,
+        limits.login_delay(),
+    );
     if let Some(name) = &args.catch_all
         && users.mail(name).is_none()
     {
@@ -85,12 +172,21 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let stop = Rc::new(Notify::new());
     let control = scratch.path().join("control.sock");
     Control { log: log.clone(), users: users.clone(), stop: stop.clone() }.listen(&control)?;
-    let services = Services::new(Parts {
+    let trust = trust(&args)?;
+    let upstream = match &args.proxy {
+        Some(url) => Some(Upstream::new(url, &trust, &context.net)?),
+        None => None,
+    };
+    let services: Rc<dyn Serve> = Services::new(Parts {
         host: "localhost".into(),
         users,
-        acceptor: certificates.acceptor.clone(),
+        implicit: certificates.implicit.clone(),
+        starttls: certificates.starttls.clone(),
         allow_cleartext: args.allow_cleartext,
-        hidden: args.hide.clone(),
+        hidden: hidden_names(&args),
+        like: args.like,
+        limits,
+        upstream,
         log: log.clone(),
         faults: faults(&args),
         transcript: transcript(&args)?,
@@ -110,7 +206,10 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         config: &config,
     };
     scratch.write("config.toml", &facts.configuration())?;
-    let pipes = Pipes::start(&log, args.emit, args.exec.as_deref(), &facts.variables());
+    let webhook = args.webhook.as_ref().map(|url| (url, &trust));
+    let variables = facts.variables();
+    let pipes = Pipes::start(&log, args.emit, args.exec.as_deref(), webhook, &variables);
+    raise_descriptors();
     listeners.serve(&services);
     let mut signals = Signals::new(stop)?;
     if args.command.is_empty() || args.ready_fd.is_some() {
@@ -120,7 +219,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         signals.next().await;
         Ended::Own(Exit::Ok)
     } else {
-        command(&args, &facts, &mut signals).await?
+        command(&args.command, &facts, &mut signals).await?
     };
     let is_met = expected(&args.expectations, &log, &mut signals).await;
     log.end();
@@ -164,7 +263,26 @@ fn faults(args: &Args) -> Rc<Faults> {
         }
         seed
     });
-    Faults::new(&args.faults, seed)
+    Faults::new(&args.faults, seed, args.like, Limits(&args.limits).commands())
+}
+
+/// How to trust servers that we speak to ourselves.
+fn trust(args: &Args) -> Result<tls::Settings> {
+    let Some(path) = &args.ca_file else { return Ok(tls::Settings::default()) };
+    let pem = std::fs::read(path)
+        .map_err(|error| Failure::new(Exit::NoInput, format!("{}: {error}", path.display())))?;
+    let roots = tls::read_pem_certificates(&pem)
+        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))?;
+    Ok(tls::Settings { verify: tls::Verify::Roots(roots), ..tls::Settings::default() })
+}
+
+/// Lets the process have as many connections as the system allows: the usual 1,024 are for
+/// programs that wait with select(2).
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where that is not allowed, fewer clients are served at a time.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn transcript(args: &Args) -> Result<Option<Rc<dyn Transcript>>> {
@@ -177,6 +295,12 @@ fn transcript(args: &Args) -> Result<Option<Rc<dyn Transcript>>> {
             Failure::new(Exit::CantCreate, format!("cannot make {}: {error}", path.display()))
         })?;
         all.push(Rc::new(trace::Traced::new(Box::new(file))));
+    }
+    if let Some(path) = &args.record {
+        let file = trace::private_file(path).map_err(|error| {
+            Failure::new(Exit::CantCreate, format!("cannot make {}: {error}", path.display()))
+        })?;
+        all.push(Rc::new(Recorder::new(file)));
     }
     Ok(match all.len() {
         0 => None,
@@ -201,9 +325,9 @@ fn tell_ready(facts: &Facts<'_>, descriptor: Option<i32>) -> Result<()> {
     }
 }
 
-async fn command(args: &Args, facts: &Facts<'_>, signals: &mut Signals) -> Result<Ended> {
-    let mut command = tokio::process::Command::new(&args.command[0]);
-    command.args(&args.command[1..]).envs(facts.variables()).kill_on_drop(true);
+async fn command(line: &[OsString], facts: &Facts<'_>, signals: &mut Signals) -> Result<Ended> {
+    let mut command = tokio::process::Command::new(&line[0]);
+    command.args(&line[1..]).envs(facts.variables()).kill_on_drop(true);
     hide_password(command.as_std_mut());
     // The same program under its usual name, for scripts that call it.
     if let Ok(own) = std::env::current_exe()
@@ -218,7 +342,7 @@ async fn command(args: &Args, facts: &Facts<'_>, signals: &mut Signals) -> Resul
         }
     }
     let mut child = command.spawn().map_err(|error| {
-        let name = args.command[0].to_string_lossy();
+        let name = line[0].to_string_lossy();
         Failure::new(Exit::Wrapper, format!("cannot run {name}: {error}"))
     })?;
     let status = loop {

@@ -5,19 +5,26 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use async_trait::async_trait;
+
 use super::accepted::Log;
 use super::faults::Faults;
 use super::hidden;
-use super::listeners::{Kind, Protocol};
-use super::users::{Drops, Post, Users, logins};
+use super::limits::Limits;
+use super::listeners::{Kind, Protocol, Serve};
+use super::personalities::Like;
+use super::post::{Office, Post};
+use super::proxy::Upstream;
+use super::users::{Drops, Users, logins};
 use crate::imap;
-use crate::net::Wire;
 use crate::net::tls::Acceptor;
 use crate::net::transcript::{Event, Redactor, Transcript};
 use crate::net::wire::Tap;
+use crate::net::{Error, Wire};
 use crate::pop;
 use crate::sasl::Mechanism;
 use crate::smtp;
+use crate::ui::report;
 
 /// What all connections share.
 pub struct Services {
@@ -27,12 +34,25 @@ pub struct Services {
     pop: pop::server::Service,
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
-    acceptor: Acceptor,
+    implicit: Acceptor,
+    upstream: Option<Upstream>,
     faults: Rc<Faults>,
     transcript: Option<Rc<dyn Transcript>>,
     redactor: Rc<Redactor>,
     connections: Cell<u32>,
+    /// Connections at the moment, and how many there may be.
+    open: Cell<u32>,
+    most_open: u32,
     start: Instant,
+}
+
+/// Counts a connection for as long as it lives.
+struct Open<'a>(&'a Cell<u32>);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// The mechanisms of AUTH, by their IANA names.
@@ -45,17 +65,25 @@ pub fn mechanisms() -> Vec<&'static str> {
 }
 
 /// What the services are made of.
-pub struct Parts {
+pub struct Parts<'a> {
     /// The server's name.
     pub host: String,
     /// Who has mail here.
     pub users: Rc<Users>,
-    /// TLS.
-    pub acceptor: Acceptor,
+    /// TLS from the first octet.
+    pub implicit: Acceptor,
+    /// TLS behind STARTTLS and STLS; `None`: they are not offered.
+    pub starttls: Option<Acceptor>,
     /// Passwords may cross in the clear.
     pub allow_cleartext: bool,
     /// Capabilities that are not told.
     pub hidden: Vec<String>,
+    /// Whose capabilities and mistakes to have.
+    pub like: Option<Like>,
+    /// How much a client may ask for.
+    pub limits: Limits<'a>,
+    /// A real server in place of our own.
+    pub upstream: Option<Upstream>,
     /// What came.
     pub log: Rc<Log>,
     /// What disturbs connections.
@@ -68,20 +96,22 @@ pub struct Parts {
 
 impl Services {
     /// Ready to serve.
-    pub fn new(parts: Parts) -> Rc<Self> {
+    pub fn new(parts: Parts<'_>) -> Rc<Self> {
         let mechanisms = mechanisms();
+        let office = Office::new(&parts.host, parts.users.clone(), parts.log.clone());
         let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
+            if let Some(like) = parts.like {
+                like.smtp(&mut settings);
+            }
+            parts.limits.smtp(&mut settings);
+            settings.offer.starttls &= parts.starttls.is_some();
             hidden::smtp(&mut settings, &parts.hidden);
             smtp::server::Service {
                 settings: Rc::new(settings),
-                delivery: Rc::new(Post {
-                    users: parts.users.clone(),
-                    log: parts.log.clone(),
-                    protocol,
-                }),
-                acceptor: Some(parts.acceptor.clone()),
+                delivery: Rc::new(Post { office: office.clone(), protocol }),
+                acceptor: parts.starttls.clone(),
             }
         };
         Rc::new(Self {
@@ -90,37 +120,54 @@ impl Services {
             lmtp: service(smtp::server::Mode::Lmtp, "lmtp"),
             imap: Rc::new(imap::server::Server {
                 accounts: parts.users.clone(),
-                acceptor: Some(parts.acceptor.clone()),
-                settings: imap::server::Settings {
-                    host: parts.host.clone(),
-                    allow_cleartext: parts.allow_cleartext,
-                    hidden: parts.hidden.clone(),
-                    ..imap::server::Settings::default()
+                acceptor: parts.starttls.clone(),
+                settings: {
+                    let mut hidden = parts.hidden.clone();
+                    if let Some(like) = parts.like {
+                        hidden.extend(like.hidden(hidden::imap_names(&[]).into_iter()));
+                    }
+                    let mut settings = imap::server::Settings {
+                        host: parts.host.clone(),
+                        allow_cleartext: parts.allow_cleartext,
+                        hidden,
+                        ..imap::server::Settings::default()
+                    };
+                    parts.limits.imap(&mut settings);
+                    settings
                 },
             }),
             users: parts.users.clone(),
             pop: {
                 let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
                 settings.allow_cleartext = parts.allow_cleartext;
+                if let Some(like) = parts.like {
+                    like.pop(&mut settings);
+                }
+                parts.limits.pop(&mut settings);
+                settings.offer.stls &= parts.starttls.is_some();
                 hidden::pop(&mut settings, &parts.hidden);
                 pop::server::Service {
                     settings: Rc::new(settings),
                     maildrops: Rc::new(Drops(parts.users.clone())),
-                    acceptor: Some(parts.acceptor.clone()),
+                    acceptor: parts.starttls.clone(),
                 }
             },
-            acceptor: parts.acceptor.clone(),
+            implicit: parts.implicit.clone(),
+            upstream: parts.upstream,
             faults: parts.faults,
             transcript: parts.transcript,
             redactor: parts.redactor,
             connections: Cell::new(0),
+            open: Cell::new(0),
+            most_open: parts.limits.connections(),
             start: Instant::now(),
         })
     }
+}
 
-    /// Serves one connection. What goes wrong on it is the client's to see, and the
-    /// transcript's to tell.
-    pub async fn serve(&self, kind: Kind, mut wire: Wire, address: Option<SocketAddr>) {
+#[async_trait(?Send)]
+impl Serve for Services {
+    async fn serve(&self, kind: Kind, mut wire: Wire, address: Option<SocketAddr>) {
         self.connections.set(self.connections.get() + 1);
         if let Some(transcript) = &self.transcript {
             let tap = Tap {
@@ -136,11 +183,32 @@ impl Services {
             transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
             wire.set_tap(tap);
         }
-        if kind.implicit_tls && wire.accept_tls(&self.acceptor).await.is_err() {
+        self.open.set(self.open.get() + 1);
+        let _open = Open(&self.open);
+        if self.open.get() > self.most_open {
+            if !kind.implicit_tls {
+                wire.queue(too_many(kind.protocol));
+            }
+            // Whether it hears that is its own affair.
+            let _ = wire.shutdown().await;
+            return;
+        }
+        if kind.implicit_tls && wire.accept_tls(&self.implicit).await.is_err() {
+            return;
+        }
+        if let Some(upstream) = &self.upstream
+            && upstream.protocol == kind.protocol
+        {
+            match upstream.serve(kind, &mut wire).await {
+                Ok(()) | Err(Error::Closed) => {}
+                Err(error) => report::warning(&format!("--proxy: {error}")),
+            }
+            // Whether the client hears the end is its own affair.
+            let _ = wire.shutdown().await;
             return;
         }
         let peer = smtp::server::Peer { address, ..smtp::server::Peer::default() };
-        let hook = self.faults.hook(kind.protocol);
+        let hook = self.faults.hook(kind.protocol, address.map(|address| address.ip()));
         // An error ends one connection, and the next client does not care.
         let _ = match kind.protocol {
             Protocol::Smtp => smtp::server::serve(wire, &self.smtp, peer, hook).await,
@@ -152,5 +220,16 @@ impl Services {
                 imap::server::serve(wire, self.imap.clone(), &secrets, hook).await
             }
         };
+    }
+}
+
+/// The only words to a client for whom there is no room.
+fn too_many(protocol: Protocol) -> &'static [u8] {
+    match protocol {
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => {
+            b"421 4.7.0 too many connections\r\n"
+        }
+        Protocol::Pop => b"-ERR [SYS/TEMP] too many connections\r\n",
+        Protocol::Imap => b"* BYE [UNAVAILABLE] too many connections\r\n",
     }
 }

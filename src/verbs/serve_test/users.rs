@@ -3,31 +3,18 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use super::accepted::{Arrival, Log};
-use super::faults::is_delayed;
-use crate::base::date::Zoned;
+use super::faults::Magic;
+use super::personalities::{ALL_MAIL, Like};
 use crate::base::secret::Secret;
 use crate::pop::server::{Maildrops, Unavailable};
 use crate::sasl::Secrets;
-use crate::smtp::server::{Delivery, Envelope, Message, Peer};
 use crate::smtp::syntax::path::ForwardPath;
-use crate::smtp::syntax::reply::Reply;
 use crate::store::memory::{Account, MailboxId, Memory, NewMessage, Shared};
-use crate::store::{
-    self, Body as _, Deleted, Flags, Id, Listed, Received, Sink, Spool, Store as _, What,
-};
-
-/// The folders that every mailbox has beside its INBOX, with their special use (RFC 6154).
-const FOLDERS: [(&str, &str); 5] = [
-    ("Archive", "\\Archive"),
-    ("Drafts", "\\Drafts"),
-    ("Junk", "\\Junk"),
-    ("Sent", "\\Sent"),
-    ("Trash", "\\Trash"),
-];
+use crate::store::{self, Deleted, Id, Listed, Sink, Spool, Store as _, What};
 
 /// All users and their mail.
 pub struct Users {
@@ -36,11 +23,13 @@ pub struct Users {
     any: bool,
     catch_all: Option<String>,
     uid_validity: u32,
-    /// The name of this server in Received fields.
-    host: String,
-    deliveries: RefCell<u64>,
+    /// Whose folders these are like.
+    like: Option<Like>,
     /// Whose maildrop a POP3 session holds.
     held: RefCell<BTreeSet<String>>,
+    /// How long a user of POP3 waits between two logins, and when the last was.
+    login_delay: Duration,
+    logins: RefCell<BTreeMap<String, Instant>>,
 }
 
 struct User {
@@ -54,7 +43,8 @@ impl Users {
         users: &[(String, String)],
         any: bool,
         catch_all: Option<&str>,
-        host: &str,
+        like: Option<Like>,
+        login_delay: Duration,
     ) -> Rc<Self> {
         let now = crate::open::now().seconds;
         let all = Self {
@@ -62,9 +52,10 @@ impl Users {
             any,
             catch_all: catch_all.map(str::to_lowercase),
             uid_validity: u32::try_from(now).unwrap_or(1),
-            host: host.to_owned(),
-            deliveries: RefCell::new(0),
+            like,
             held: RefCell::default(),
+            login_delay,
+            logins: RefCell::default(),
         };
         for (name, password) in users {
             all.add(name, Some(Secret::new(password.as_bytes())));
@@ -74,8 +65,13 @@ impl Users {
 
     fn add(&self, name: &str, password: Option<Secret>) -> Shared {
         let mail = Account::shared(self.uid_validity, crate::store::system_clock());
-        for (folder, special_use) in FOLDERS {
-            let made = mail.borrow_mut().create(folder, &[special_use.to_owned()]);
+        for (folder, special_use) in Like::folders(self.like) {
+            let uses: Vec<String> = Some(*special_use)
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .into_iter()
+                .collect();
+            let made = mail.borrow_mut().create(folder, &uses);
             debug_assert!(made.is_ok(), "{folder} is a new name");
             mail.borrow_mut().set_subscribed(folder, true);
         }
@@ -135,7 +131,7 @@ impl Users {
     }
 
     /// Whose mail a recipient's is; `None` when nobody's.
-    fn of_recipient(&self, to: &ForwardPath) -> Option<Shared> {
+    pub fn of_recipient(&self, to: &ForwardPath) -> Option<Shared> {
         let address = to.to_string().to_lowercase();
         let local = address.rsplit_once('@').map_or(address.as_str(), |(local, _)| local);
         let plain = local.split_once('+').map_or(local, |(user, _)| user);
@@ -146,7 +142,11 @@ impl Users {
         known
             .or_else(|| self.any.then(|| self.add(plain, None)))
             .or_else(|| self.mail(self.catch_all.as_deref()?))
-            .or_else(|| (to.is_postmaster() || is_delayed(&address)).then(first).flatten())
+            .or_else(|| {
+                (to.is_postmaster() || Magic::of(&address).is_some_and(|it| it.has_mailbox()))
+                    .then(first)
+                    .flatten()
+            })
     }
 }
 
@@ -192,85 +192,17 @@ impl crate::imap::server::Accounts for Users {
     }
 }
 
-/// Puts mail into mailboxes, and into the log.
-pub struct Post {
-    /// Whose mailboxes.
-    pub users: Rc<Users>,
-    /// What came.
-    pub log: Rc<Log>,
-    /// `smtp`, `submission` or `lmtp`.
-    pub protocol: &'static str,
-}
-
-#[async_trait(?Send)]
-impl Delivery for Post {
-    fn recipient(&self, _: &Peer, to: &ForwardPath) -> Result<(), Reply> {
-        match self.users.of_recipient(to) {
-            Some(_) => Ok(()),
-            None => Err(Reply::enhanced(550, (5, 1, 1), "no such user here")),
-        }
-    }
-
-    async fn deliver(&self, envelope: Envelope, mut message: Message) -> Vec<Reply> {
-        let id = {
-            let mut count = self.users.deliveries.borrow_mut();
-            *count += 1;
-            format!("{:x}-{count}", self.users.uid_validity)
-        };
-        let date: Zoned = crate::open::now();
-        let return_path = format!("Return-Path: <{}>\r\n", envelope.from);
-        let trace = envelope.received(&self.users.host, &id, &date.message());
-        let mut octets = Vec::with_capacity(
-            return_path.len() + trace.len() + usize::try_from(message.octets()).unwrap_or_default(),
-        );
-        octets.extend_from_slice(return_path.as_bytes());
-        octets.extend_from_slice(trace.as_bytes());
-        let mut block = [0; 64 * 1024];
-        loop {
-            match message.read(&mut block).await {
-                Ok(0) => break,
-                Ok(count) => octets.extend_from_slice(&block[..count]),
-                Err(_) => {
-                    let reply = Reply::enhanced(451, (4, 3, 0), "the message could not be kept");
-                    return vec![reply; envelope.recipients.len()];
-                }
-            }
-        }
-        let octets: std::sync::Arc<[u8]> = octets.into();
-        let received = Received { seconds: date.seconds, offset_seconds: date.offset_seconds };
-        let mut recipients = Vec::new();
-        let replies = envelope
-            .recipients
-            .iter()
-            .map(|(to, _)| {
-                let message = NewMessage {
-                    flags: Flags::new(),
-                    received: Some(received),
-                    octets: octets.clone(),
-                };
-                match self.users.of_recipient(to).and_then(|mail| put(&mail, "INBOX", message)) {
-                    Some(()) => {
-                        recipients.push(to.to_string());
-                        Reply::enhanced(250, (2, 0, 0), &format!("taken; queued as {id}"))
-                    }
-                    None => Reply::enhanced(550, (5, 1, 1), "no such user here any more"),
-                }
-            })
-            .collect();
-        if !recipients.is_empty() {
-            self.log.add(Arrival {
-                protocol: self.protocol,
-                user: envelope.peer.user,
-                from: envelope.from.to_string(),
-                recipients,
-                octets,
-            });
-        }
-        replies
-    }
-
-    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
-        Some(logins(&self.users, subject))
+/// Puts a new message into an INBOX, and where the users' folders want it too.
+pub fn arrive(users: &Users, mail: &Shared, message: NewMessage) -> Option<()> {
+    let copy = (users.like == Some(Like::Gmail)).then(|| NewMessage {
+        flags: message.flags.clone(),
+        received: message.received,
+        octets: message.octets.clone(),
+    });
+    put(mail, "INBOX", message)?;
+    match copy {
+        Some(copy) => put(mail, ALL_MAIL, copy),
+        None => Some(()),
     }
 }
 
@@ -290,8 +222,16 @@ impl Maildrops for Drops {
         let name = self.0.canonical(user);
         let mail =
             self.0.mail(&name).ok_or_else(|| Unavailable::Permanent("no such mailbox".into()))?;
+        let now = Instant::now();
+        let last = self.0.logins.borrow().get(&name).copied();
+        if last.is_some_and(|last| now.duration_since(last) < self.0.login_delay) {
+            return Err(Unavailable::TooSoon);
+        }
         if !self.0.held.borrow_mut().insert(name.clone()) {
             return Err(Unavailable::InUse);
+        }
+        if !self.0.login_delay.is_zero() {
+            self.0.logins.borrow_mut().insert(name.clone(), now);
         }
         let held = Held { users: self.0.clone(), name };
         let temporary = |error: store::Error| Unavailable::Temporary(error.to_string());

@@ -5,9 +5,9 @@
 //! protocol = "smtp" / "submission" / "lmtp" / "imap" / "pop3"
 //! verb     = 1*(ALPHA / DIGIT) / "greeting" / "." / "*"
 //! argument = text / [text] "/" regex "/"
-//! when     = "#" number ["+"] / "%" percent
+//! when     = "#" number ["+"] / "%" percent / ">" number "/" ("s" / "min" / "h")
 //! effect   = "delay" span / "drop after" octets / "throttle" octets "/s"
-//!          / "close" / "stall" / "garble" / reply
+//!          / "close" / "stall" / "garble" / "greylist" [span] / reply
 //! reply    = 3DIGIT text / "+OK" text / "-ERR" text / ("OK" / "NO" / "BAD" / "BYE") text
 //!          / "*" text / "reply" text
 //! ```
@@ -17,6 +17,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::rate::Rate;
 use crate::query::Pattern;
 use crate::verbs::serve_test::listeners::Protocol;
 
@@ -44,6 +45,8 @@ pub enum When {
     From(u64),
     /// So many of a hundred, by chance.
     Percent(u64),
+    /// Those that are more than the rate allows.
+    Over(Rate),
 }
 
 /// What a command's argument has to hold.
@@ -70,6 +73,8 @@ pub enum Effect {
     Garble,
     /// The answer takes its time: octets a second.
     Throttle(u64),
+    /// A recipient has to be tried again, at least so much later.
+    Greylist(Duration),
     /// This is the answer, and the server does nothing.
     Reply(Reply),
 }
@@ -133,6 +138,7 @@ impl Rule {
         self.protocol.is_none_or(|own| own == protocol)
             && self.effects.iter().all(|effect| match effect {
                 Effect::Reply(reply) => reply.fits(protocol),
+                Effect::Greylist(_) => is_smtp(protocol),
                 _ => true,
             })
     }
@@ -332,6 +338,15 @@ impl<'a> Parser<'a> {
                 return self.wants("1 to 100 of a hundred");
             }
             When::Percent(percent)
+        } else if self.takes(">") {
+            let word = self.rest().split([' ', '=']).next().unwrap_or_default();
+            match word.parse() {
+                Ok(rate) => {
+                    self.at += word.len();
+                    When::Over(rate)
+                }
+                Err(()) => return self.wants("a rate, as in >20/min"),
+            }
         } else {
             When::Always
         };
@@ -384,6 +399,12 @@ impl<'a> Parser<'a> {
                 "garble" => {
                     self.at += word.len();
                     Effect::Garble
+                }
+                "greylist" => {
+                    self.at += word.len();
+                    self.blanks();
+                    let is_bare = self.rest().is_empty() || self.rest().starts_with(',');
+                    Effect::Greylist(if is_bare { Duration::ZERO } else { self.span()? })
                 }
                 _ => {
                     let reply = self.reply(protocol)?;
@@ -443,7 +464,7 @@ impl<'a> Parser<'a> {
                     None => "a reply, as in 452 4.2.2 full",
                 };
                 return self.wants(format!(
-                    "delay, drop after, throttle, close, stall, garble, or {wanted}"
+                    "delay, drop after, throttle, close, stall, garble, greylist, or {wanted}"
                 ));
             }
         };
@@ -472,11 +493,12 @@ fn protocol(word: &str) -> Option<Protocol> {
     })
 }
 
-/// Whether `#3`, `#3+` or `%10` stands here, with the arrow behind it.
+/// Whether `#3`, `#3+`, `%10` or `>20/min` stands here, with the arrow behind it.
 fn is_when(text: &str) -> bool {
-    let Some(number) = text.strip_prefix(['#', '%']) else { return false };
+    let Some(number) = text.strip_prefix(['#', '%', '>']) else { return false };
     let behind = number.trim_start_matches(|c: char| c.is_ascii_digit());
-    let behind = behind.strip_prefix('+').unwrap_or(behind);
+    let behind = behind.strip_prefix(['+', '/']).unwrap_or(behind);
+    let behind = behind.trim_start_matches(|c: char| c.is_ascii_lowercase());
     behind.trim_start().starts_with("=>")
 }
 

@@ -7,12 +7,12 @@ fn faults(rules: &[&str]) -> Rc<Faults> {
         .iter()
         .map(|text| text.parse().unwrap_or_else(|error| panic!("{text}:\n{error}")))
         .collect();
-    Faults::new(&rules, 7)
+    Faults::new(&rules, 7, None, None)
 }
 
 /// A connection that has been greeted.
 async fn connection(faults: &Rc<Faults>, protocol: Protocol) -> Box<dyn Hook> {
-    let mut hook = faults.hook(protocol).expect("something to disturb");
+    let mut hook = faults.hook(protocol, None).expect("something to disturb");
     let mut greeting = b"hello\r\n".to_vec();
     hook.before_write(b"", &mut greeting).await;
     hook
@@ -43,7 +43,7 @@ async fn a_reply_stands_in_for_the_servers() {
     let full = said(&mut smtp, "RCPT TO:<full@x>", "250 ok\r\n").await;
     assert_eq!(full, goes_on("452 4.2.2 full\r\n"));
     assert_eq!(said(&mut smtp, "RSET", "250 ok\r\n").await, ends("421 4.3.2 bye\r\n"));
-    assert!(faults.hook(Protocol::Imap).is_none());
+    assert!(faults.hook(Protocol::Imap, None).is_none());
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -104,7 +104,7 @@ async fn the_same_seed_garbles_the_same() {
 async fn a_greeting_is_disturbed_too() {
     let faults = faults(&["lmtp greeting#2 => 554 5.3.2 no", "greeting => drop after 3"]);
     let greet = async || {
-        let mut hook = faults.hook(Protocol::Lmtp).expect("a hook");
+        let mut hook = faults.hook(Protocol::Lmtp, None).expect("a hook");
         let mut greeting = b"220 hello\r\n".to_vec();
         let verdict = hook.before_write(b"", &mut greeting).await;
         (String::from_utf8_lossy(&greeting).into_owned(), verdict == Verdict::Send)
@@ -151,5 +151,10 @@ async fn addresses_ask_for_faults() {
     }
     let closed = said(&mut smtp, "RCPT TO:<close@fault.test>", "250 ok\r\n").await;
     assert_eq!(closed, ends(""));
+    let is_delayed = |address| Magic::of(address) == Some(Magic::Delayed);
     assert!(is_delayed("delay-3s@fault.test") && !is_delayed("delay-3s@example.test"));
+    assert_eq!(Magic::of("late-2s@fault.test"), Some(Magic::Late(Duration::from_secs(2))));
+    assert!(matches!(Magic::of("bounce-5.1.1@Fault.Test"), Some(Magic::Bounced(_))));
+    assert!(matches!(Magic::of("bounce@fault.test"), Some(Magic::Bounced(_))));
+    assert_eq!(Magic::of("bounce-4.1.1@fault.test"), None);
 }
