@@ -90,10 +90,16 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s 0 -l null -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to -d 'Where it goes: maildir:PATH, mbox:PATH, eml:PATH or -; repeatable (default: -)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to -d 'Where it goes: maildir:PATH, mbox:PATH, eml:PATH, a folder of an account or imap:// URL, a server that delivers (lmtp://, smtp://, submission://, with --rcpt), or -; repeatable (default: -, or nowhere else with --exec)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l exec -d 'Give each message to COMMAND on its standard input: 0 means taken, 75 kept for the next run, 99 not wanted; any other status ends the run' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt -d 'Whom a server delivers to; repeatable, each a target of its own' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt-from-header -d 'Whom a server delivers to: the addresses in the first field of this name (Delivered-To)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l headers -d 'Only the headers, or only the fields of these names' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l section -d 'Only this part of each message, raw: an IMAP section such as 1.2, TEXT or 2.MIME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l last -d 'Only the last N messages of each source' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l decide -d 'Show each header to COMMAND first: 0 means fetch, 1 leave, 99 delete without fetching' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l then -d 'What becomes of a message that every target has: delete, move:FOLDER, or mark:FLAG,-FLAG; implies --new' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l delete-after -d 'Delete at the source what every target got so long ago (14d, 12h, ...); implies --new' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l authorize-as -d 'Act for this user after logging in as --user' -r
@@ -113,6 +119,25 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l ca-file -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-key -d 'The key of --client-cert (PEM)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -129,6 +154,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l new -d 'On
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l crlf -d 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l json -d 'Print JSON Lines, one object a line'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s q -l quiet -d 'Print nothing on stderr but errors'

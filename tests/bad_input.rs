@@ -1343,7 +1343,9 @@ fn targets() -> Vec<Row> {
         target("an mbox that is a file of another kind", 73, &["file"], "mbox:file").or(65),
         target("an mbox on a full disk", 74, &["/dev/full", "space"], "mbox:/dev/full"),
         target("eml files where a file is", 73, &["file"], "eml:file").or(74),
-        target("a server as a target", 64, &["hint:"], "imaps://alice@localhost:1/INBOX"),
+        target("a server that is not there", 75, &["refused"], "imaps://alice@localhost:1/INBOX"),
+        target("a server without a recipient", 64, &["--rcpt"], "lmtp://localhost:1"),
+        target("a maildrop as a target", 64, &["no target"], "pop3s://alice@localhost:1"),
         shell("stdout on a full disk", 74, &["No space left"], {
             "\"$PILLARBOX\" fetch mbox:source.mbox >/dev/full"
         }),

@@ -446,3 +446,182 @@ test "$(ls by-imap/new | wc -l | tr -d ' ')" = 3
         .run()
         .success();
 }
+
+/// A message with a mark in its subject.
+fn marked(mark: &str) -> Vec<u8> {
+    format!(
+        "Return-Path: <carol@example.test>\nDelivered-To: bob@example.test\n\
+         From: carol@example.test\nTo: list@example.test\nSubject: {mark}\n\
+         Date: Tue, 3 Mar 2026 10:00:00 +0100\nMessage-ID: <{mark}@example.test>\n\nHello.\n"
+    )
+    .into_bytes()
+}
+
+/// A Dovecot with these messages in alice's INBOX.
+fn with_marks(test: &str, marks: &[&str]) -> Option<Dovecot> {
+    let dovecot = Dovecot::start(test)?;
+    let messages: Vec<Vec<u8>> = marks.iter().map(|mark| marked(mark)).collect();
+    let stored: Vec<Stored<'_>> = messages
+        .iter()
+        .map(|octets| Stored { octets, flags: "F", received: 1_772_532_000 })
+        .collect();
+    dovecot.put("alice", "INBOX", &stored);
+    Some(dovecot)
+}
+
+/// The subjects of what is in a folder on the server.
+fn subjects(dovecot: &Dovecot, user: &str, mailbox: &str) -> Vec<String> {
+    let mut subjects: Vec<String> = dovecot
+        .messages(user, mailbox)
+        .iter()
+        .filter_map(|message| {
+            let text = String::from_utf8_lossy(message).into_owned();
+            text.lines().find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned))
+        })
+        .collect();
+    subjects.sort();
+    subjects
+}
+
+/// What a command says decides what becomes of each message; only what it took leaves the
+/// server.
+#[test]
+fn a_command_takes_keeps_and_drops_messages() {
+    let test = "a_command_takes_keeps_and_drops_messages";
+    for (scheme, tail) in [("imaps", "INBOX"), ("pop3s", "")] {
+        let Some(dovecot) = with_marks(test, &["take", "keep", "drop", "stop"]) else { return };
+        let source = format!("{}{tail}", dovecot.url(scheme, "alice"));
+        let home = Home::new();
+        let script = "cat > now; case $(grep ^Subject now) in *take*) cat now >> taken ;; \
+                      *keep*) exit 75 ;; *drop*) exit 99 ;; *) exit 3 ;; esac";
+        let run = fetch(&home, &dovecot, &source).arg("--exec").arg(script).arg("--then");
+        let run = run.arg("delete").run().expect(69).says(&["ended with status 3", "UID"]);
+        // The run ended before anything was changed at the source.
+        assert_eq!(subjects(&dovecot, "alice", "INBOX").len(), 4, "{run}");
+        let script = script.replace("*) exit 3", "*) exit 0");
+        let then = |script: &str| {
+            let run = fetch(&home, &dovecot, &source).arg("--exec").arg(script);
+            run.arg("--then").arg("delete").run()
+        };
+        let run = then(&script).expect(75);
+        assert_eq!(subjects(&dovecot, "alice", "INBOX"), ["keep"], "{run}");
+        let taken = std::fs::read_to_string(home.path().join("taken")).expect("what it took");
+        assert!(taken.contains("Subject: take") && !taken.contains("drop"), "{taken}");
+        then("cat > /dev/null").success();
+        assert!(subjects(&dovecot, "alice", "INBOX").is_empty());
+        then("exit 3").success();
+    }
+}
+
+#[test]
+fn what_was_fetched_is_marked_or_moved() {
+    let Some(dovecot) = with_marks("what_was_fetched_is_marked_or_moved", &["a", "b"]) else {
+        return;
+    };
+    let source = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let home = Home::new();
+    let then = |action: &str| {
+        let run = fetch(&home, &dovecot, &source).arg("--to").arg("maildir:box");
+        run.arg("--then").arg(action).run()
+    };
+    then("mark:seen,$Fetched,-flagged").success();
+    let mut other = support::OtherClient::login(dovecot.imap, "alice", "secret");
+    other.select("INBOX");
+    assert_eq!(other.search("SEEN UNFLAGGED KEYWORD $Fetched").len(), 2);
+    other.command("CREATE Done");
+    // What is there already is not fetched again, and its move is made up for.
+    then("move:Done").success();
+    assert_eq!(subjects(&dovecot, "alice", "Done"), ["a", "b"]);
+    assert!(subjects(&dovecot, "alice", "INBOX").is_empty());
+    assert_eq!(maildir(&home, "box").len(), 2);
+    then("drop").expect(64).says(&["want delete, move:FOLDER or mark:FLAG"]);
+    let pop = fetch(&home, &dovecot, &dovecot.url("pop3s", "alice"));
+    pop.arg("--then").arg("mark:seen").run().expect(64).says(&["no folders and no flags"]);
+    let part = fetch(&home, &dovecot, &source).arg("--headers");
+    part.arg("--then").arg("delete").run().expect(64).says(&["only whole messages"]);
+}
+
+#[test]
+fn old_messages_leave_the_maildrop() {
+    let Some(dovecot) = with_marks("old_messages_leave_the_maildrop", &["a", "b"]) else { return };
+    let source = dovecot.url("pop3s", "alice");
+    let home = Home::new();
+    let after = |span: &str, target: &str| {
+        let run = fetch(&home, &dovecot, &source).arg("--to").arg(target);
+        run.arg("--delete-after").arg(span).run()
+    };
+    after("14d", "maildir:box").success();
+    after("14d", "maildir:box").success();
+    assert_eq!(maildir(&home, "box").len(), 2, "each once");
+    assert_eq!(subjects(&dovecot, "alice", "INBOX").len(), 2);
+    // Another target has none of them yet: nothing is old for it.
+    after("0h", "maildir:other").success();
+    assert_eq!(maildir(&home, "other").len(), 2);
+    after("0h", "maildir:box").success();
+    assert!(subjects(&dovecot, "alice", "INBOX").is_empty());
+    after("soon", "maildir:box").expect(64).says(&["--delete-after \"soon\""]);
+}
+
+/// Messages go to a server that delivers them, and to a folder of another account.
+#[test]
+fn servers_are_targets() {
+    let Some(dovecot) = with_marks("servers_are_targets", &["a", "b"]) else { return };
+    let home = Home::new();
+    let source = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let lmtp = format!("lmtp://localhost:{}", dovecot.lmtp);
+    let run = |words: &[&str]| {
+        let mut line = vec!["fetch", source.as_str(), "--to"];
+        line.extend_from_slice(words);
+        home.pillarbox(&line).env("SSL_CERT_FILE", dovecot.ca()).password("secret").run()
+    };
+    run(&[&lmtp, "--rcpt", "bob@example.test"]).success();
+    assert_eq!(subjects(&dovecot, "bob", "INBOX"), ["a", "b"]);
+    run(&[&lmtp, "--rcpt-from-header", "delivered-to"]).success();
+    assert_eq!(subjects(&dovecot, "bob", "INBOX"), ["a", "a", "b", "b"]);
+    let sender = dovecot.messages("bob", "INBOX").concat();
+    let sender = String::from_utf8_lossy(&sender).into_owned();
+    assert!(sender.contains("Return-Path: <carol@example.test>"), "{sender}");
+    // One of two recipients is refused: the source stays, and only that one lacks them then.
+    let both = [&lmtp, "--rcpt", "bob@example.test", "--rcpt", "nobody@example.test"];
+    let both = [&both[..], &["--then", "delete"]].concat();
+    run(&both).expect(69).says(&["<nobody@example.test>", "stays where it is"]);
+    run(&both).expect(69);
+    assert_eq!(subjects(&dovecot, "bob", "INBOX").len(), 6, "not again to whom it reached");
+    assert_eq!(subjects(&dovecot, "alice", "INBOX").len(), 2);
+    run(&[&lmtp, "--rcpt-from-header", "X-Nobody"])
+        .expect(69)
+        .says(&["no recipient in its X-Nobody"]);
+    run(&[&lmtp]).expect(64).says(&["--rcpt ADDRESS"]);
+    run(&["maildir:x", "--rcpt", "a@b"]).expect(64).says(&["for a server that delivers"]);
+    // Another account's folder: flags and date travel along.
+    let theirs = format!("{}INBOX", dovecot.url("imaps", "bob"));
+    run(&[&theirs, "--new"]).success();
+    run(&[&theirs, "--new"]).success();
+    let mut other = support::OtherClient::login(dovecot.imap, "bob", "secret");
+    other.select("INBOX");
+    assert_eq!(other.search("FLAGGED SINCE 3-Mar-2026 BEFORE 4-Mar-2026").len(), 2);
+    run(&[&theirs, "--user", "alice"]).expect(64).says(&["source or the target"]);
+    run(&["maildir:x", "--to-user", "alice"]).expect(64).says(&["no target is a server"]);
+}
+
+#[test]
+fn a_command_decides_by_the_header() {
+    let test = "a_command_decides_by_the_header";
+    for (scheme, tail) in [("imaps", "INBOX"), ("pop3s", "")] {
+        let Some(dovecot) = with_marks(test, &["keep", "skip", "gone"]) else { return };
+        let source = format!("{}{tail}", dovecot.url(scheme, "alice"));
+        let home = Home::new();
+        let script = "cat > seen; ! grep -q Hello seen || exit 5; case $(grep ^Subject seen) in \
+                      *keep*) exit 0 ;; *skip*) exit 1 ;; *gone*) exit 99 ;; *) exit 4 ;; esac";
+        let decide = |script: &str| {
+            let run = fetch(&home, &dovecot, &source).arg("--to").arg("maildir:box");
+            run.arg("--decide").arg(script).run()
+        };
+        decide("exit 2").expect(69).says(&["ended with status 2"]);
+        let run = decide(script).success();
+        let brought = maildir(&home, "box");
+        assert_eq!(brought.len(), 1, "{run}");
+        assert!(String::from_utf8_lossy(&brought[0]).contains("Subject: keep"), "{run}");
+        assert_eq!(subjects(&dovecot, "alice", "INBOX"), ["keep", "skip"], "{run}");
+    }
+}

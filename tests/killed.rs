@@ -38,6 +38,65 @@ fn a_while(random: &mut Random, most: Duration) -> Duration {
     most * u32::try_from(random.below(1000)).unwrap_or(0) / 1000
 }
 
+/// Killed at any moment, a collection that deletes what it has brought loses nothing; what it
+/// had stored and not written down comes twice at the most.
+#[test]
+fn fetch_that_deletes_killed_and_run_again() {
+    let test = "fetch_that_deletes_killed_and_run_again";
+    let count = 120;
+    let originals: Vec<Vec<u8>> =
+        mail::generate(5, count)
+            .iter()
+            .map(|message| mail::to_lf(message))
+            .map(|message| {
+                if message.ends_with(b"\n") { message } else { [message, b"\n".to_vec()].concat() }
+            })
+            .collect();
+    let mut random = seed(test, 2);
+    let (mut kills, mut doubles) = (0, 0);
+    for round in 0..if full() { 20 } else { 2 } {
+        for (scheme, tail) in [("imaps", "INBOX"), ("pop3s", "")] {
+            let Some(dovecot) = Dovecot::start(test) else { return };
+            let stored: Vec<Stored<'_>> = originals
+                .iter()
+                .map(|octets| Stored { octets, flags: "", received: 1_772_532_000 })
+                .collect();
+            dovecot.put("alice", "INBOX", &stored);
+            let home = Home::new();
+            let source = format!("{}{tail}", dovecot.url(scheme, "alice"));
+            let fetch = || {
+                let to = ["maildir:box", "mbox:box.mbox"][round % 2];
+                home.pillarbox(args!["fetch", &source, "--to", to, "--then", "delete"])
+                    .arg("--ca-file")
+                    .arg(dovecot.ca())
+                    .password("secret")
+            };
+            for _ in 0..6 {
+                let running = fetch().spawn();
+                std::thread::sleep(a_while(&mut random, Duration::from_millis(150)));
+                running.kill();
+                kills += usize::from(running.wait(PATIENCE).signal.is_some());
+            }
+            let run = fetch().run().success();
+            assert!(dovecot.messages("alice", "INBOX").is_empty(), "{run}");
+            let held = if round % 2 == 0 {
+                contents(&home.path().join("box"))
+            } else {
+                let fetch = args!["fetch", "mbox:box.mbox", "--to", "maildir:read"];
+                home.pillarbox(fetch).run().success();
+                contents(&home.path().join("read"))
+            };
+            for original in &originals {
+                let times = held.iter().filter(|message| *message == original).count();
+                assert!((1..=7).contains(&times), "{times} times after {scheme} {round}");
+                doubles += times - 1;
+            }
+        }
+    }
+    eprintln!("{test}: {kills} kills, {doubles} messages brought again, none lost");
+    assert!(kills > 0, "nothing was killed");
+}
+
 #[test]
 fn fetch_killed_and_run_again() {
     let test = "fetch_killed_and_run_again";

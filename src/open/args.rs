@@ -124,6 +124,14 @@ impl Side for Near {
     const HEADING: &'static str = "Options of the near side";
 }
 
+/// A server among the targets of `fetch`.
+#[derive(Debug, Clone, Copy)]
+pub struct To;
+impl Side for To {
+    const PREFIX: &'static str = "to-";
+    const HEADING: &'static str = "Options of the target's server";
+}
+
 /// The values of one side's options; `None` and empty mean "not given".
 #[derive(Debug, Clone, Default)]
 pub struct EndpointOptions {

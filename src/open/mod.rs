@@ -5,6 +5,7 @@ mod again;
 mod args;
 mod context;
 mod direct;
+pub mod flags;
 mod mail;
 mod outgoing;
 mod peer;
@@ -12,7 +13,7 @@ pub mod references;
 mod verdict;
 
 pub use again::{busy, patience};
-pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side};
+pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
 pub use context::{Context, now};
 pub use direct::{Direct, Reached};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};

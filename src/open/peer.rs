@@ -188,7 +188,7 @@ impl Peer {
                 );
             }
             context.debug(|| {
-                format!("{}: the secret of {user} is from {}", self.endpoint, found.origin)
+                format!("{}: the password of {user} is from {}", self.endpoint, found.origin)
             });
             let secret = found.secret;
             context.net.redactor.learn(&secret);

@@ -1,8 +1,9 @@
 //! The locks that mail programs agree on: the dot lock beside a file, and the `fcntl` lock
 //! on it.
 //!
-//! A dot lock is a file `PATH.lock`, made with `O_EXCL`; one that nobody has touched for two
-//! minutes was left behind by a crash and is taken away. Waiting blocks the thread.
+//! A dot lock is a file `PATH.lock`, made with `O_EXCL`, that says `PID:HOST` as Dovecot's
+//! do. One whose process is gone from this host, or that nobody has touched for two minutes,
+//! was left behind by a crash and is taken away. Waiting blocks the thread.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -36,12 +37,11 @@ impl DotLock {
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
                 Ok(mut file) => {
                     let lock = Self { path: path.to_owned() };
-                    // The number is for people and for programs that look whether we live.
-                    file.write_all(std::process::id().to_string().as_bytes())?;
+                    file.write_all(format!("{}:{}", std::process::id(), host()).as_bytes())?;
                     return Ok(lock);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if is_stale(path) {
+                    if is_stale(path) || is_of_the_dead(path) {
                         drop(std::fs::remove_file(path));
                     } else if start.elapsed() >= patience {
                         return Err(held(path));
@@ -65,6 +65,21 @@ impl Drop for DotLock {
 fn is_stale(path: &Path) -> bool {
     let changed = std::fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
     changed.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE))
+}
+
+/// This machine's name.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Whether the process that the lock names ran on this machine and is gone. Should two
+/// programs find that at once, the `fcntl` lock still lets in only one of them.
+fn is_of_the_dead(path: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(path) else { return false };
+    let Some((pid, of_host)) = text.trim_end().split_once(':') else { return false };
+    let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+    of_host == host()
+        && pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 fn held(path: &Path) -> io::Error {
@@ -121,5 +136,23 @@ mod tests {
         let old = SystemTime::now() - Duration::from_secs(600);
         file.set_modified(old).expect("dated");
         DotLock::take(&path, Duration::ZERO).expect("stale locks do not hold");
+    }
+
+    #[test]
+    fn a_lock_of_a_process_that_is_gone_does_not_hold() {
+        let dir = Dir::new();
+        let path = dir.path().join("mbox.lock");
+        let mut child = std::process::Command::new("true").spawn().expect("started");
+        let gone = child.id();
+        child.wait().expect("ended");
+        let take = || DotLock::take(&path, Duration::ZERO);
+        std::fs::write(&path, format!("{gone}:{}", host())).expect("written");
+        drop(take().expect("its process is gone"));
+        std::fs::write(&path, format!("{}:{}", std::process::id(), host())).expect("written");
+        take().expect_err("its process lives");
+        std::fs::write(&path, format!("{gone}:elsewhere.example")).expect("written");
+        take().expect_err("nobody knows of another machine's processes");
+        std::fs::write(&path, gone.to_string()).expect("written");
+        take().expect_err("it does not say whose process it means");
     }
 }

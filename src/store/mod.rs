@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 pub mod durable;
 pub mod eml;
+pub mod held;
 pub mod line_ends;
 mod local;
 pub mod lock;

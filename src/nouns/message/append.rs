@@ -8,7 +8,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 
 use super::args::Append;
-use super::{Done, flags, messages, new_names, no_store};
+use super::{Done, messages, new_names, no_store};
 use crate::base::date::Zoned;
 use crate::base::location::Location;
 use crate::open::{self, Context, Create};
@@ -50,7 +50,7 @@ pub async fn run(args: &Append, context: &Context, out: &mut Output) -> Result<E
 fn flags_of(names: &[String]) -> Result<Flags> {
     let mut flags = Flags::new();
     for name in names {
-        flags.insert(&flags::flag(name)?);
+        flags.insert(&open::flags::flag(name)?);
     }
     Ok(flags)
 }

@@ -5,7 +5,6 @@
 
 mod append;
 mod args;
-mod flags;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -205,7 +204,7 @@ async fn transfer(
 }
 
 async fn mark(args: &Mark, context: &Context, out: &mut Output) -> Result<Exit> {
-    let marks = flags::marks(&args.words)?;
+    let marks = open::flags::marks(&args.words)?;
     let mut count = Count::default();
     for group in groups(&marks.references, args.common.nul)? {
         let options = &args.server.options;

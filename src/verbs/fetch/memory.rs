@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::targets::Lacking;
 use crate::base::location::Location;
 use crate::open::local_path;
 use crate::state::seen::{Delivered, Seen};
@@ -29,56 +30,76 @@ pub struct Place {
 }
 
 impl Memory {
-    /// Opens the record at `path`; `targets` are the words of `--to`, none standing for stdout.
+    /// Opens the record at `path`; `targets` are what the targets of the run are called, in
+    /// their order.
     ///
     /// # Errors
     /// Another run that holds it, and the disk's.
-    pub fn open(path: &Path, targets: &[String]) -> Result<Self> {
-        let mut names = Vec::new();
-        for word in targets {
-            names.push(name(&Location::parse(word)?));
-        }
-        if names.is_empty() {
-            names.push("-".to_owned());
-        }
-        Ok(Self { seen: Seen::open(path)?, targets: names })
+    pub fn open(path: &Path, targets: Vec<String>) -> Result<Self> {
+        Ok(Self { seen: Seen::open(path)?, targets })
     }
 
-    /// Leaves those of a whole listing that some target has not got yet, and forgets what has
-    /// left the source.
+    /// Which targets have not got each of these messages yet. `is_whole`: they are the whole
+    /// listing, and what has left the source is forgotten.
     ///
     /// # Errors
     /// The record's.
-    pub fn keep_new(&mut self, place: &Place, ids: &mut Vec<Id>) -> Result<()> {
-        let present: BTreeSet<String> = ids.iter().map(|id| id.0.clone()).collect();
-        self.seen.keep_only(&place.source, place.generation, &present)?;
+    pub fn lacking(
+        &mut self,
+        place: &Place,
+        ids: Vec<Id>,
+        is_whole: bool,
+    ) -> Result<Vec<(Id, Lacking)>> {
+        if is_whole {
+            let present: BTreeSet<String> = ids.iter().map(|id| id.0.clone()).collect();
+            self.seen.keep_only(&place.source, place.generation, &present)?;
+        }
         let known = self.seen.deliveries(&place.source, place.generation)?;
-        ids.retain(|id| {
+        let of = |id: &Id| {
             let reached = known.get(&id.0);
-            !self.targets.iter().all(|target| reached.is_some_and(|it| it.contains_key(target)))
-        });
-        Ok(())
+            self.targets.iter().enumerate().fold(Lacking::NONE, |lacking, (number, target)| {
+                let has = reached.is_some_and(|reached| reached.contains_key(target));
+                if has { lacking } else { lacking.with(number) }
+            })
+        };
+        Ok(ids.into_iter().map(|id| (of(&id), id)).map(|(lacking, id)| (id, lacking)).collect())
     }
 
-    /// Writes down that every target has these messages.
+    /// Those of these messages that every target has got, the first of them at `before` or
+    /// earlier, in seconds since 1970.
     ///
     /// # Errors
     /// The record's.
-    pub fn record(&mut self, place: &Place, ids: &[Id], now: i64) -> Result<()> {
-        let batch: Vec<Delivered> = ids
-            .iter()
-            .flat_map(|id| {
-                self.targets
-                    .iter()
-                    .map(|target| Delivered { message: id.0.clone(), target: target.clone() })
+    pub fn old(&self, place: &Place, ids: &[Id], before: i64) -> Result<Vec<Id>> {
+        let known = self.seen.deliveries(&place.source, place.generation)?;
+        let is_old = |id: &&Id| {
+            known.get(&id.0).is_some_and(|reached| {
+                let first = reached.values().min().is_some_and(|time| *time <= before);
+                first && self.targets.iter().all(|target| reached.contains_key(target))
             })
-            .collect();
+        };
+        Ok(ids.iter().filter(is_old).cloned().collect())
+    }
+
+    /// Writes down which targets have taken these messages.
+    ///
+    /// # Errors
+    /// The record's.
+    pub fn record(&mut self, place: &Place, taken: &[(Id, Lacking)], now: i64) -> Result<()> {
+        let mut batch = Vec::with_capacity(taken.len());
+        for (id, by) in taken {
+            for (number, target) in self.targets.iter().enumerate() {
+                if by.has(number) {
+                    batch.push(Delivered { message: id.0.clone(), target: target.clone() });
+                }
+            }
+        }
         Ok(self.seen.record(&place.source, place.generation, &batch, now)?)
     }
 }
 
 /// A target's name, the same from whatever folder it is spelled.
-fn name(location: &Location) -> String {
+pub fn name(location: &Location) -> String {
     let absolute = |path: &Path| {
         let path = local_path(path);
         std::path::absolute(&path).unwrap_or(path)
@@ -101,23 +122,29 @@ mod tests {
     }
 
     #[test]
-    fn only_what_every_target_has_is_old() {
+    fn each_target_is_remembered_for_itself() {
         let dir = crate::state::testing::Dir::new();
         let path = dir.path().join("seen.db");
         let place = Place { source: "pop3s://ann@h".into(), generation: 0 };
-        let maildir = ["maildir:/m".to_owned()];
-        let both = ["maildir:/m".to_owned(), "mbox:/b".to_owned()];
-        let mut memory = Memory::open(&path, &maildir).expect("opens");
-        let mut all = ids(&["a", "b"]);
-        memory.keep_new(&place, &mut all).expect("asked");
-        assert_eq!(all, ids(&["a", "b"]));
-        memory.record(&place, &ids(&["a"]), 1).expect("recorded");
-        memory.keep_new(&place, &mut all).expect("asked");
-        assert_eq!(all, ids(&["b"]));
+        let (maildir, mbox) = ("maildir:/m".to_owned(), "mbox:/b".to_owned());
+        let mut memory = Memory::open(&path, vec![maildir.clone()]).expect("opens");
+        let first = Lacking::NONE.with(0);
+        let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
+        assert_eq!(lacking, [(Id("a".into()), first), (Id("b".into()), first)]);
+        memory.record(&place, &[(Id("a".into()), first)], 10).expect("recorded");
+        let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
+        assert_eq!(lacking, [(Id("a".into()), Lacking::NONE), (Id("b".into()), first)]);
+        assert_eq!(memory.old(&place, &ids(&["a", "b"]), 10).expect("asked"), ids(&["a"]));
+        assert_eq!(memory.old(&place, &ids(&["a", "b"]), 9).expect("asked"), ids(&[]));
         drop(memory);
-        let mut memory = Memory::open(&path, &both).expect("opens");
-        let mut all = ids(&["a", "b"]);
-        memory.keep_new(&place, &mut all).expect("asked");
-        assert_eq!(all, ids(&["a", "b"]), "the mbox has none of them");
+        let mut memory = Memory::open(&path, vec![mbox, maildir]).expect("opens");
+        let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
+        let both = Lacking::all(2);
+        assert_eq!(lacking, [(Id("a".into()), first), (Id("b".into()), both)]);
+        assert_eq!(memory.old(&place, &ids(&["a"]), 10).expect("asked"), ids(&[]));
+        // What has left the source is forgotten.
+        memory.lacking(&place, ids(&["b"]), true).expect("asked");
+        let lacking = memory.lacking(&place, ids(&["a"]), false).expect("asked");
+        assert_eq!(lacking, [(Id("a".into()), both)]);
     }
 }

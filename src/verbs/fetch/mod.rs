@@ -1,13 +1,18 @@
 //! `fetch`: brings messages, headers and parts from servers and local mail to targets.
 //!
-//! It asks for many messages at once and never holds a body whole unless a target needs it.
-//! This module changes nothing at the source.
+//! It asks for many messages at once and never holds a body whole in memory. The order of
+//! things is what keeps mail: a target's confirmation, then the record (`memory`), then what
+//! `--then` and its like ask for at the source (`then`).
 
 mod args;
+mod decide;
+mod handed;
 mod memory;
 mod plan;
 mod run;
 mod targets;
+mod then;
+mod ways;
 
 pub use args::Args;
 pub use run::run;

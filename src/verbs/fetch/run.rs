@@ -1,28 +1,54 @@
 //! Carries the errands out.
 
+use std::collections::{BTreeMap, HashMap};
+
 use anyhow::Result;
 use async_trait::async_trait;
 
 use super::args::Args;
+use super::decide::Decider;
+use super::handed::References;
 use super::memory::{Memory, Place};
 use super::plan::{self, Errand, Wanted};
-use super::targets::{
-    All, AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, OutputWriter, Raw, Target, at_target,
-};
-use crate::base::location::Location;
+use super::targets::{All, Lacking, Taken};
+use super::then::{self, Then};
+use super::ways::Ways;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::state::seen::Seen;
-use crate::store::line_ends::LineEnds;
-use crate::store::{self, Id, Meta, Sink, What, eml, mbox};
-use crate::ui::{Exit, Failure, Format, Output, Progress, report};
+use crate::store::{self, Id, Meta, Sink, What};
+use crate::ui::{Exit, Failure, Output, Progress, report};
+
+/// Messages that are fetched before the source is changed, where it is to be changed.
+const SLICE_MESSAGES: usize = 1024;
+
+/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
+const BATCH_MESSAGES: usize = 1024;
+
+/// Octets that wait for a commit at the most.
+const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
+
+/// One source with what is wanted of it.
+struct Work {
+    source: Opened,
+    errand: Errand,
+    place: Place,
+    /// Every message that was found or named.
+    listed: Vec<Id>,
+    /// Those of them that are wanted, with the targets that lack them.
+    wanted: Vec<(Id, Lacking)>,
+    /// Those that are deleted without being fetched.
+    unwanted: Vec<Id>,
+}
 
 /// Fetches.
 ///
 /// # Errors
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    let ways = Ways::of(&args, context)?;
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
-    let (mut missing, mut withheld, mut empty) = (0, 0, 0);
+    ways.check(&args, &errands)?;
+    let before = args.delete_after.as_deref().map(long_ago).transpose()?;
     let mut opened: Vec<(Opened, Errand)> = Vec::new();
     for errand in errands {
         let source =
@@ -31,62 +57,74 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     // All sources are listed before the first message moves: only then it is known whether
     // standard output gets one message or several.
-    let mut memory = match args.new {
-        true => Some(Memory::open(&Seen::usual_path()?, &args.to)?),
+    let mut memory = match args.remembers() {
+        true => Some(Memory::open(&Seen::usual_path()?, ways.names())?),
         false => None,
     };
-    let mut wanted: Vec<Vec<Id>> = Vec::new();
-    let mut places: Vec<Place> = Vec::new();
-    for (source, errand) in &mut opened {
-        let status = source.select(errand.uid_validity, true).await?;
-        places.push(Place {
-            source: errand.location.to_string(),
-            generation: status.map_or(0, |status| status.uid_validity),
-        });
-        wanted.push(match &errand.wanted {
-            Wanted::These(ids) => ids.clone(),
-            Wanted::All => {
-                let mut ids: Vec<Id> =
-                    source.spool().list().await?.into_iter().map(|listed| listed.id).collect();
-                if let (Some(memory), Some(place)) = (&mut memory, places.last()) {
-                    memory.keep_new(place, &mut ids)?;
-                }
-                if let Some(last) = args.last {
-                    ids.drain(..ids.len().saturating_sub(last));
-                }
-                ids
-            }
-        });
+    let mut works = Vec::new();
+    for (source, errand) in opened {
+        works.push(looked_at(source, errand, &args, &ways, &mut memory, context).await?);
     }
-    let total: usize = wanted.iter().map(Vec::len).sum();
+    let count = |work: &Work| work.wanted.iter().filter(|(_, it)| *it != Lacking::NONE).count();
+    let total: usize = works.iter().map(count).sum();
     let mut progress = Progress::new(context.progress, "fetch", Some(total as u64));
-    for (((source, errand), ids), place) in opened.iter_mut().zip(&wanted).zip(&places) {
-        let several = total > 1;
-        let references = names(source, ids, &args, out);
-        let targets = targets(&args, &errand.what, several, references, context, out).await?;
-        let mut counted =
-            Counted { targets, progress: &mut progress, done: Vec::new(), empty: 0, octets: 0 };
-        let read = source.spool().read(ids, &errand.what, &mut counted).await;
-        // What is whole is made stable, whatever became of the rest.
-        let committed = counted.targets.commit().await;
-        if let (Some(memory), Ok(())) = (&mut memory, &committed) {
-            memory.record(place, &counted.done, open::now().seconds)?;
+    let (mut missing, mut withheld, mut empty) = (0, 0, 0);
+    let mut worst = Taken::Yes;
+    for work in &mut works {
+        let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
+        let references = names(&mut work.source, &ids, &ways, out);
+        let shown = total > 1 && work.errand.what == What::Whole;
+        let targets = ways.open(&args, shown, references, context, out).await?;
+        let mut passing = Passing {
+            targets: All { targets, wanted: Lacking::NONE },
+            memory: &mut memory,
+            place: &work.place,
+            progress: &mut progress,
+            done: 0,
+            empty: 0,
+            worst: Taken::Yes,
+            octets: 0,
+            waiting: Vec::new(),
+            waiting_octets: 0,
+            reached: HashMap::new(),
+        };
+        let slice = if args.changes() { SLICE_MESSAGES } else { usize::MAX };
+        for some in work.wanted.chunks(slice) {
+            passing.bring(&mut work.source, &work.errand.what, some).await?;
+            if let Some(then) = &args.then {
+                let everywhere: Vec<Id> = some
+                    .iter()
+                    .filter(|(id, lacking)| {
+                        let reached = passing.reached.get(id).copied().unwrap_or(Lacking::NONE);
+                        lacking.without(reached) == Lacking::NONE
+                    })
+                    .map(|(id, _)| id.clone())
+                    .collect();
+                then.act(&mut work.source, &everywhere).await?;
+            }
+            passing.reached.clear();
         }
-        let without = ids.len() - counted.done.len().min(ids.len());
+        passing.targets.finish().await?;
+        let without = count(work).saturating_sub(passing.done);
+        worst = worst.max(passing.worst);
         // RFC 1939 section 3: nobody else takes a message out of a maildrop during a session.
-        match (&source.mail, &errand.wanted) {
+        match (&work.source.mail, &work.errand.wanted) {
             (Mail::Pop(..), Wanted::All) => withheld += without,
             _ => missing += without,
         }
-        empty += counted.empty;
-        read?;
-        committed?;
+        empty += passing.empty;
+        drop(passing);
+        if let (Some(before), Some(memory)) = (before, &memory) {
+            let old = memory.old(&work.place, &work.listed, before)?;
+            then::delete(&mut work.source, &old).await?;
+        }
+        then::delete(&mut work.source, &work.unwanted).await?;
     }
     progress.finish();
-    for (source, _) in &mut opened {
-        source.spool().finish().await?;
+    for work in &mut works {
+        work.source.spool().finish().await?;
     }
-    if empty > 0 && asks_for_section(&opened) {
+    if empty > 0 && works.iter().any(|work| is_section(&work.errand.what)) {
         report::warning(&format!("{empty} of {total} messages have nothing in that section"));
         if empty == total {
             return Ok(Exit::Data);
@@ -98,7 +136,75 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     if withheld > 0 {
         report::warning(&format!("{withheld} of {total} messages were listed and not given"));
     }
-    Ok(ending(total, missing, withheld))
+    Ok(match worst {
+        Taken::Yes => ending(total, missing, withheld),
+        Taken::Later => Exit::TempFail,
+        Taken::Refused => Exit::Unavailable,
+    })
+}
+
+/// Lists a source, and says which of its messages are wanted.
+async fn looked_at(
+    mut source: Opened,
+    errand: Errand,
+    args: &Args,
+    ways: &Ways,
+    memory: &mut Option<Memory>,
+    context: &Context,
+) -> Result<Work> {
+    let status = source.select(errand.uid_validity, !args.changes()).await?;
+    if matches!(args.then, Some(Then::Move(_) | Then::Mark { .. })) && source.store().is_none() {
+        return Err(then::plain_source().into());
+    }
+    let place = Place {
+        source: errand.location.to_string(),
+        generation: status.map_or(0, |status| status.uid_validity),
+    };
+    let listed: Vec<Id> = match &errand.wanted {
+        Wanted::These(ids) => ids.clone(),
+        Wanted::All => source.spool().list().await?.into_iter().map(|it| it.id).collect(),
+    };
+    let is_whole = errand.wanted == Wanted::All;
+    let mut wanted = match memory {
+        Some(memory) => memory.lacking(&place, listed.clone(), is_whole)?,
+        None => listed.iter().map(|id| (id.clone(), ways.all())).collect(),
+    };
+    if args.then.is_none() {
+        wanted.retain(|(_, lacking)| *lacking != Lacking::NONE);
+    }
+    if let (Some(last), Wanted::All) = (args.last, &errand.wanted) {
+        wanted.drain(..wanted.len().saturating_sub(last));
+    }
+    let mut unwanted = Vec::new();
+    if let Some(command) = &args.decide {
+        let asked: Vec<Id> = wanted
+            .iter()
+            .filter(|(_, lacking)| *lacking != Lacking::NONE)
+            .map(|(id, _)| id.clone())
+            .collect();
+        let references =
+            asked.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string())));
+        let references: References = references.collect();
+        let mut decider = Decider::new(command, references);
+        source.spool().read(&asked, &What::Headers, &mut decider).await?;
+        let (keep, delete) = decider.decided();
+        wanted.retain(|(id, lacking)| *lacking == Lacking::NONE || keep.contains(id));
+        unwanted = delete;
+        context.debug(|| format!("{}: {} to fetch", place.source, keep.len()));
+    }
+    Ok(Work { source, errand, place, listed, wanted, unwanted })
+}
+
+/// The time so long ago, in seconds since 1970.
+fn long_ago(text: &str) -> Result<i64> {
+    use crate::query::span;
+    let now = jiff::Timestamp::now();
+    let moment = span::moment(text, &span::Context { now, zone: jiff::tz::TimeZone::UTC });
+    let moment = moment.filter(|_| text.starts_with(|c: char| c.is_ascii_digit()));
+    let moment = moment.ok_or_else(|| {
+        Failure::usage(format!("--delete-after {text:?}: want a span such as 14d, 12h or 3m"))
+    })?;
+    Ok(moment.exact.as_second())
 }
 
 /// How the program ends when so many messages of `total` were gone, or were listed by a server
@@ -112,110 +218,85 @@ fn ending(total: usize, missing: usize, withheld: usize) -> Exit {
 }
 
 /// Whether a part of messages was asked for, which may not be there.
-fn asks_for_section(opened: &[(Opened, Errand)]) -> bool {
-    opened.iter().any(|(_, errand)| match &errand.what {
+fn is_section(what: &What) -> bool {
+    match what {
         What::Section(_) => true,
         What::Partial { section, .. } => !section.is_empty(),
         What::Whole | What::Headers | What::HeaderFields(_) => false,
-    })
+    }
 }
 
-/// The references of messages that JSON tells of, by id.
-fn names(
-    source: &mut Opened,
-    ids: &[Id],
-    args: &Args,
-    out: &Output,
-) -> std::collections::HashMap<Id, String> {
-    if !args.to.is_empty() || out.format() != Format::Json {
-        return std::collections::HashMap::new();
+/// The references of messages that somebody is told, by id.
+fn names(source: &mut Opened, ids: &[Id], ways: &Ways, out: &Output) -> References {
+    if !ways.names_messages(out) {
+        return References::new();
     }
     ids.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect()
 }
 
-async fn targets<'o>(
-    args: &Args,
-    what: &What,
-    several: bool,
-    references: std::collections::HashMap<Id, String>,
-    context: &Context,
-    out: &'o mut Output,
-) -> Result<All<'o>> {
-    let mut all: Vec<Box<dyn Target + 'o>> = Vec::new();
-    let words: Vec<&str> = match args.to.as_slice() {
-        [] => vec!["-"],
-        given => given.iter().map(String::as_str).collect(),
-    };
-    let is_headers = matches!(what, What::Headers | What::HeaderFields(_));
-    let mut stdout = Some(out);
-    for word in words {
-        let location = Location::parse(word)?;
-        if location == Location::Stdio {
-            let Some(out) = stdout.take() else {
-                return Err(Failure::usage("standard output can be a target once").into());
-            };
-            all.push(match (out.format(), several && *what == What::Whole) {
-                (Format::Json, _) => {
-                    let references = references.clone();
-                    let name = move |id: &Id| references.get(id).cloned().unwrap_or_default();
-                    Box::new(AsJson::new(out, Box::new(name), is_headers))
-                }
-                (_, true) => {
-                    let clock = store::system_clock();
-                    Box::new(AsMbox(mbox::Writer::new(OutputWriter(out), LineEnds::Lf, clock)))
-                }
-                (_, false) => Box::new(Raw(out)),
-            });
-            continue;
-        }
-        all.push(local_target(&location, args, context).await?);
-    }
-    Ok(All(all))
-}
-
-async fn local_target<'o>(
-    location: &Location,
-    args: &Args,
-    context: &Context,
-) -> Result<Box<dyn Target + 'o>> {
-    if matches!(location, Location::Imap(_) | Location::Pop(_) | Location::Smtp(_)) {
-        return Err(Failure::usage(format!("{location}: a server is no target of fetch"))
-            .hint("sync copies between servers, and send hands messages over")
-            .into());
-    }
-    let opened = open::open_mail(location, &Default::default(), Create::Yes, context)
-        .await
-        .map_err(|error| match error.downcast::<store::Error>() {
-            Ok(error) => anyhow::Error::from(at_target(error)),
-            Err(other) => other,
-        })?;
-    let line_ends = if args.crlf { LineEnds::AsIs } else { LineEnds::Lf };
-    match opened.mail {
-        Mail::Maildir(maildir) => {
-            Ok(Box::new(IntoMaildir(maildir.writer_with("INBOX", line_ends)?)))
-        }
-        Mail::Mbox(mbox, _) => Ok(Box::new(IntoMbox(mbox.appender_with(line_ends)))),
-        Mail::Eml(_, path) => Ok(Box::new(IntoEml(eml::Writer::new(&path, Default::default())?))),
-        Mail::Imap(..) | Mail::Pop(..) => {
-            Err(Failure::usage(format!("{location}: is no target of fetch")).into())
-        }
-    }
-}
-
-/// Counts what passes.
-struct Counted<'t, 'p> {
+/// Messages on their way: what has come, what waits for its targets' confirmation, what has
+/// been confirmed.
+struct Passing<'t, 'p> {
     targets: All<'t>,
+    memory: &'p mut Option<Memory>,
+    place: &'p Place,
     progress: &'p mut Progress,
-    /// Messages that are whole.
-    done: Vec<Id>,
+    /// Messages that came.
+    done: usize,
     /// Messages of which nothing came.
     empty: usize,
+    /// The worst that a target did with one.
+    worst: Taken,
     /// Octets of the message that comes.
     octets: u64,
+    /// What was taken since the last commit, and by which targets.
+    waiting: Vec<(Id, Lacking)>,
+    waiting_octets: u64,
+    /// What is confirmed.
+    reached: HashMap<Id, Lacking>,
+}
+
+impl Passing<'_, '_> {
+    /// Brings these messages to the targets that lack them; what is whole is confirmed and
+    /// recorded, whatever became of the rest.
+    async fn bring(
+        &mut self,
+        source: &mut Opened,
+        what: &What,
+        messages: &[(Id, Lacking)],
+    ) -> Result<()> {
+        let mut by_targets: BTreeMap<Lacking, Vec<Id>> = BTreeMap::new();
+        for (id, lacking) in messages {
+            if *lacking != Lacking::NONE {
+                by_targets.entry(*lacking).or_default().push(id.clone());
+            }
+        }
+        for (lacking, ids) in by_targets {
+            self.targets.wanted = lacking;
+            let read = source.spool().read(&ids, what, self).await;
+            let committed = self.commit().await;
+            read?;
+            committed?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> store::Result<()> {
+        self.targets.commit().await?;
+        let taken = std::mem::take(&mut self.waiting);
+        self.waiting_octets = 0;
+        if let Some(memory) = &mut self.memory {
+            memory
+                .record(self.place, &taken, open::now().seconds)
+                .map_err(|error| store::Error::Caller(error.into()))?;
+            self.reached.extend(taken);
+        }
+        Ok(())
+    }
 }
 
 #[async_trait(?Send)]
-impl Sink for Counted<'_, '_> {
+impl Sink for Passing<'_, '_> {
     async fn begin(&mut self, message: &Meta) -> store::Result<()> {
         self.octets = 0;
         self.targets.begin(message).await
@@ -229,9 +310,16 @@ impl Sink for Counted<'_, '_> {
 
     async fn end(&mut self, message: &Meta) -> store::Result<()> {
         self.targets.end(message).await?;
-        self.done.push(message.id.clone());
+        let (taken, worst) = self.targets.taken();
+        self.worst = self.worst.max(worst);
+        self.waiting.push((message.id.clone(), taken));
+        self.waiting_octets += self.octets;
+        self.done += 1;
         self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
+        if self.waiting.len() >= BATCH_MESSAGES || self.waiting_octets >= BATCH_OCTETS {
+            self.commit().await?;
+        }
         Ok(())
     }
 }

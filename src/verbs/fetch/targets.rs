@@ -10,21 +10,37 @@ use crate::store::maildir;
 use crate::store::{Error, Meta, Result, Sink, eml, mbox};
 use crate::ui::{Exit, Failure, Output, output};
 
+/// What a target did with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Taken {
+    /// It took it.
+    Yes,
+    /// It did not, and may take it another time.
+    Later,
+    /// It did not, and will not take it as it is.
+    Refused,
+}
+
 /// Takes messages, and makes them stable when told to.
 #[async_trait(?Send)]
 pub trait Target: Sink {
     /// What was taken since the last commit is there to stay when this answers.
     async fn commit(&mut self) -> Result<()>;
+
+    /// What became of the message that ended last, as far as the target is asked message by
+    /// message.
+    fn taken(&self) -> Taken {
+        Taken::Yes
+    }
+
+    /// No more will come.
+    async fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A Maildir.
 pub struct IntoMaildir(pub maildir::Writer);
-
-/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
-const BATCH_MESSAGES: usize = 1024;
-
-/// Octets that wait for a commit at the most.
-const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
 
 #[async_trait(?Send)]
 impl Sink for IntoMaildir {
@@ -37,11 +53,7 @@ impl Sink for IntoMaildir {
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
-        self.0.end(message).await?;
-        if self.0.pending() >= BATCH_MESSAGES || self.0.pending_octets() >= BATCH_OCTETS {
-            self.commit().await?;
-        }
-        Ok(())
+        self.0.end(message).await
     }
 }
 
@@ -66,11 +78,7 @@ impl Sink for IntoMbox {
     }
 
     async fn end(&mut self, _: &Meta) -> Result<()> {
-        self.0.close()?;
-        if self.0.pending() >= BATCH_MESSAGES {
-            self.commit().await?;
-        }
-        Ok(())
+        self.0.close()
     }
 }
 
@@ -288,8 +296,91 @@ impl Target for AsJson<'_> {
     }
 }
 
-/// Every target gets every message.
-pub struct All<'t>(pub Vec<Box<dyn Target + 't>>);
+/// All targets, of which those in `wanted` get the messages.
+pub struct All<'t> {
+    /// The targets.
+    pub targets: Vec<Box<dyn Target + 't>>,
+    /// Those that get what comes now.
+    pub wanted: Lacking,
+}
+
+/// A set of targets by their numbers: those that lack a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lacking(u64);
+
+/// Targets that one run can have.
+pub const TARGETS: usize = 64;
+
+impl Lacking {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// The first `count` targets.
+    pub fn all(count: usize) -> Self {
+        Self((0..count.min(TARGETS)).fold(0, |set, number| set | 1 << number))
+    }
+
+    /// With this target, too.
+    pub fn with(self, number: usize) -> Self {
+        Self(self.0 | 1 << number)
+    }
+
+    /// Without these.
+    pub fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// Whether this target is among them.
+    pub fn has(self, number: usize) -> bool {
+        self.0 >> number & 1 == 1
+    }
+}
+
+impl<'t> All<'t> {
+    /// The targets that get what comes now.
+    fn wanted(&mut self) -> impl Iterator<Item = &mut Box<dyn Target + 't>> {
+        let wanted = self.wanted;
+        let numbered = self.targets.iter_mut().enumerate();
+        numbered.filter(move |(number, _)| wanted.has(*number)).map(|(_, target)| target)
+    }
+
+    /// Of those that were to get the message that ended last, those that took it; and the
+    /// worst that any of them did.
+    pub fn taken(&self) -> (Lacking, Taken) {
+        let mut taken = (Lacking::NONE, Taken::Yes);
+        for (number, target) in self.targets.iter().enumerate() {
+            if self.wanted.has(number) {
+                match target.taken() {
+                    Taken::Yes => taken.0 = taken.0.with(number),
+                    other => taken.1 = taken.1.max(other),
+                }
+            }
+        }
+        taken
+    }
+
+    /// Ends all of them.
+    ///
+    /// # Errors
+    /// The first that one has.
+    pub async fn finish(&mut self) -> Result<()> {
+        for target in &mut self.targets {
+            target.finish().await.map_err(at_target)?;
+        }
+        Ok(())
+    }
+
+    /// What was taken since the last commit is there to stay when this answers.
+    ///
+    /// # Errors
+    /// The first that a target has.
+    pub async fn commit(&mut self) -> Result<()> {
+        for target in &mut self.targets {
+            target.commit().await.map_err(at_target)?;
+        }
+        Ok(())
+    }
+}
 
 /// A target that cannot be written is told apart from a source that cannot be read: what is
 /// missing here could not be made.
@@ -306,32 +397,22 @@ pub fn at_target(error: Error) -> Error {
 #[async_trait(?Send)]
 impl Sink for All<'_> {
     async fn begin(&mut self, message: &Meta) -> Result<()> {
-        for target in &mut self.0 {
+        for target in self.wanted() {
             target.begin(message).await.map_err(at_target)?;
         }
         Ok(())
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
-        for target in &mut self.0 {
+        for target in self.wanted() {
             target.chunk(octets).await.map_err(at_target)?;
         }
         Ok(())
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
-        for target in &mut self.0 {
+        for target in self.wanted() {
             target.end(message).await.map_err(at_target)?;
-        }
-        Ok(())
-    }
-}
-
-#[async_trait(?Send)]
-impl Target for All<'_> {
-    async fn commit(&mut self) -> Result<()> {
-        for target in &mut self.0 {
-            target.commit().await.map_err(at_target)?;
         }
         Ok(())
     }
