@@ -95,6 +95,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l exec -d 'G
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt -d 'Whom a server delivers to; repeatable, each a target of its own' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt-from-header -d 'Whom a server delivers to: the addresses in the first field of this name (Delivered-To)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l headers -d 'Only the headers, or only the fields of these names' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l attachments -d 'Only attachments, decoded, as files: all of them, or those of a media type (image/*) or name (*.pdf); of a message on an IMAP server nothing else travels' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s o -l output -d 'The folder for --attachments (default: where you are)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l section -d 'Only this part of each message, raw: an IMAP section such as 1.2, TEXT or 2.MIME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l last -d 'Only the last N messages of each source' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l decide -d 'Show each header to COMMAND first: 0 means fetch, 1 leave, 99 delete without fetching' -r

@@ -625,3 +625,96 @@ fn a_command_decides_by_the_header() {
         assert_eq!(subjects(&dovecot, "alice", "INBOX"), ["keep", "skip"], "{run}");
     }
 }
+
+/// A message with a text, a picture, a PDF, a large video and a message inside.
+fn with_parts() -> (Vec<u8>, Vec<u8>) {
+    use base64::Engine as _;
+    let pdf: Vec<u8> = (0..40_000_u32).flat_map(u32::to_be_bytes).collect();
+    let encode = |octets: &[u8]| -> String {
+        let text = base64::engine::general_purpose::STANDARD.encode(octets);
+        text.as_bytes()
+            .chunks(76)
+            .map(|line| format!("{}\n", String::from_utf8_lossy(line)))
+            .collect()
+    };
+    let video = encode(&vec![7; 20 * 1024 * 1024]);
+    let message = format!(
+        "From: a@example.test\nSubject: parts\nDate: Tue, 3 Mar 2026 10:00:00 +0100\n\
+         MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\
+         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n\
+         Gr=C3=BC=\n=C3=9Fe\n--b\nContent-Type: video/mp4; name=long.mp4\n\
+         Content-Transfer-Encoding: base64\nContent-Disposition: attachment\n\n{video}--b\n\
+         Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\
+         Content-Disposition: attachment; filename*=utf-8''..%2F..%2Fb%C3%BCro.pdf\n\n{}--b\n\
+         Content-Type: message/rfc822\n\nSubject: inside\n\nHello.\n--b--\n",
+        encode(&pdf)
+    );
+    (message.into_bytes(), pdf)
+}
+
+#[test]
+fn attachments_travel_alone_and_become_files() {
+    let test = "attachments_travel_alone_and_become_files";
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    let (message, pdf) = with_parts();
+    let all = message.len();
+    let stored = Stored { octets: &message, flags: "", received: 1_772_532_000 };
+    dovecot.put("alice", "INBOX", &[stored]);
+    let home = Home::new();
+    home.write("local.eml", &message);
+    let imap = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    for source in [&imap, &dovecot.url("pop3s", "alice"), "./local.eml"] {
+        let save = |pattern: &str, to: &str| {
+            let line =
+                args!["fetch", source, "--attachments", pattern, "-o", to, "--trace", "trace"];
+            let run = home.pillarbox(line);
+            let run = match source.contains("://") {
+                true => run.arg("--ca-file").arg(dovecot.ca()).password("secret"),
+                false => run,
+            };
+            run.run().success()
+        };
+        let to = home.path().join("out");
+        let run = save("application/pdf", "out");
+        assert_eq!(run.text().trim(), "out/b\u{fc}ro.pdf", "{run}");
+        assert_eq!(std::fs::read(to.join("b\u{fc}ro.pdf")).expect("the file"), pdf);
+        if source.starts_with("imap") {
+            let trace = std::fs::read_to_string(home.path().join("trace")).expect("a trace");
+            let octets: u64 = trace
+                .lines()
+                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+                .filter(|event| event["direction"] == "received")
+                .map(|event| {
+                    let text = event["text"].as_str().map_or(0, str::len) as u64;
+                    event["octets"].as_u64().unwrap_or(0) + text
+                })
+                .sum();
+            assert!(octets < all as u64 / 100, "{octets} of {all} octets");
+        }
+        // A name that is taken is not written over.
+        assert_eq!(save("*.pdf", "out").text().trim(), "out/b\u{fc}ro (2).pdf");
+        let run = save("", "every");
+        let mut names: Vec<&str> = run.text().lines().collect();
+        names.sort_unstable();
+        assert_eq!(names, ["every/b\u{fc}ro.pdf", "every/long.mp4", "every/part-4.eml"], "{run}");
+        let inside = std::fs::read_to_string(home.path().join("every/part-4.eml")).expect("a file");
+        assert_eq!(mail::to_lf(inside.as_bytes()), b"Subject: inside\n\nHello.", "{inside:?}");
+        let text = save("text/*", "text");
+        let file = std::fs::read(home.path().join(text.text().trim())).expect("a file");
+        assert_eq!(String::from_utf8_lossy(&file).trim_end(), "Gr\u{fc}\u{df}e", "{text}");
+        let left: Vec<_> = std::fs::read_dir(&to).expect("a folder").collect();
+        assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
+        for folder in ["out", "every", "text"] {
+            std::fs::remove_dir_all(home.path().join(folder)).expect("a folder");
+        }
+    }
+    let run = |words: &[&str]| {
+        let run = home.pillarbox(&[&["fetch", imap.as_str()], words].concat());
+        run.arg("--ca-file").arg(dovecot.ca()).password("secret").run()
+    };
+    run(&["--attachments", "work"]).expect(64).says(&["no media type"]);
+    run(&["--attachments", "image/*"]).success().says(&["no attachments"]);
+    run(&["-o", "x"]).expect(64).says(&["--attachments"]);
+    home.write("taken", "");
+    run(&["--attachments", "-o", "taken"]).expect(73).says(&["taken"]);
+}

@@ -3,7 +3,9 @@
 
 use super::syntax::body::{Body, Extension, Multipart, Parameters, Part};
 use crate::message::facts::PartFacts;
+use crate::message::listing::Listed;
 use crate::message::structure::content::{self, Parameter};
+use crate::message::transfer::Encoding;
 
 /// The parts in the order of their numbers, the message itself first, and the parts of a
 /// message inside behind the part that holds it.
@@ -45,6 +47,44 @@ fn of_multipart(multipart: &Multipart<'_>) -> PartFacts {
     };
     let facts = of_parameters(parameters, extension);
     PartFacts { content_type: essence(b"multipart", &multipart.subtype), container: true, ..facts }
+}
+
+/// The parts that hold octets of their own, as [`crate::message::listing`] lists those of a
+/// message at hand.
+pub fn listing(body: &Body<'_>) -> Vec<Listed> {
+    let mut found = Vec::new();
+    match body {
+        Body::Multi(multipart) if !multipart.parts.is_empty() => {
+            list(multipart, &mut Vec::new(), &mut found);
+        }
+        // RFC 9051 section 6.4.5.1: a message that is no multipart has a part 1.
+        Body::Single(part) => found.push(listed(part, "1".to_owned())),
+        Body::Multi(_) => {}
+    }
+    found
+}
+
+fn list(multipart: &Multipart<'_>, path: &mut Vec<String>, found: &mut Vec<Listed>) {
+    for (number, part) in multipart.parts.iter().enumerate() {
+        path.push((number + 1).to_string());
+        match part {
+            Body::Multi(inner) => list(inner, path, found),
+            Body::Single(part) => found.push(listed(part, path.join("."))),
+        }
+        path.pop();
+    }
+}
+
+fn listed(part: &Part<'_>, section: String) -> Listed {
+    let facts = of_part(part);
+    Listed {
+        section,
+        content_type: facts.content_type,
+        file_name: facts.file_name,
+        attachment: facts.attachment,
+        encoding: Encoding::from_value(&part.encoding),
+        octets: part.size,
+    }
 }
 
 fn essence(kind: &[u8], subtype: &[u8]) -> String {
@@ -118,6 +158,33 @@ x\r\n\
 (\"APPLICATION\" \"PKCS7-MIME\" (\"SMIME-TYPE\" \"Signed-Data\") NIL NIL \"7BIT\" 1) 4) \
 \"MIXED\" (\"boundary\" \"b\") NIL NIL NIL)";
         assert_eq!(told(structure), Facts::new(message).parts());
+        let sections: Vec<(String, String, bool)> = listed_by(structure)
+            .into_iter()
+            .map(|part| (part.section.clone(), part.content_type.clone(), part.is_file()))
+            .collect();
+        let part = |section: &str, kind: &str, is_file| (section.into(), kind.into(), is_file);
+        let wanted = [
+            part("1", "text/plain", false),
+            part("2", "application/pdf", true),
+            part("3", "message/rfc822", true),
+        ];
+        assert_eq!(sections, wanted);
+        let ours = crate::message::listing::parts(&crate::message::structure::parse(message));
+        let without_sizes = |parts: Vec<Listed>| -> Vec<Listed> {
+            parts.into_iter().map(|part| Listed { octets: 0, ..part }).collect()
+        };
+        assert_eq!(without_sizes(ours), without_sizes(listed_by(structure)));
+    }
+
+    /// The listing that a server's line gives.
+    fn listed_by(structure: &str) -> Vec<Listed> {
+        let line = format!("* 1 FETCH (BODYSTRUCTURE {structure})\r\n");
+        match decode(line.as_bytes()) {
+            Ok(Decoded::Done { value: Response::Untagged(Data::Fetch(fetch)), .. }) => {
+                listing(fetch.body_structure.as_ref().expect("a structure"))
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

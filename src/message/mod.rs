@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod facts;
 pub mod headers;
 pub mod html;
+pub mod listing;
 pub mod structure;
 pub mod thread;
 pub mod transfer;

@@ -73,6 +73,43 @@ impl Held {
     }
 }
 
+/// All octets of a message.
+pub enum Octets<'h> {
+    /// They were in memory.
+    Memory(&'h [u8]),
+    /// They are in a file, mapped.
+    Map(memmap2::Mmap),
+}
+
+impl std::ops::Deref for Octets<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(octets) => octets,
+            Self::Map(map) => map,
+        }
+    }
+}
+
+impl Held {
+    /// Its octets, which take no memory where there are many.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn octets(&self) -> Result<Octets<'_>> {
+        Ok(match &self.place {
+            Place::Memory(held) => Octets::Memory(held),
+            Place::File(file) => {
+                // SAFETY: the file has no name, so nobody else can change it, and it is not
+                // written to while this borrow of it lives.
+                let map = unsafe { memmap2::Mmap::map(file) };
+                Octets::Map(map.map_err(Error::scratch)?)
+            }
+        })
+    }
+}
+
 #[async_trait(?Send)]
 impl Body for Held {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
@@ -187,6 +224,7 @@ mod tests {
                 (octets.len() as u64, octets.len() as u64)
             );
             assert_eq!(held.start(5).expect("read"), octets[..5.min(octets.len())]);
+            assert_eq!(&*held.octets().expect("read"), octets);
             run(async {
                 assert_eq!(all(&mut held).await, octets);
                 held.rewind().expect("rewound");

@@ -36,7 +36,7 @@ pub fn octets(octets: &[u8]) -> String {
 }
 
 /// Whether a character does something to a terminal, or reorders or hides text.
-pub(super) fn is_harmful(c: char) -> bool {
+pub(crate) fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'

@@ -1,5 +1,7 @@
 //! The command line of `fetch`.
 
+use std::path::PathBuf;
+
 use super::then::Then;
 use crate::open::{Common, Endpoint, Own, To};
 
@@ -39,6 +41,17 @@ pub struct Args {
     #[arg(long, value_name = "NAME,...", num_args = 0..=1, require_equals = true,
           value_delimiter = ',', default_missing_value = "", conflicts_with = "section")]
     pub headers: Option<Vec<String>>,
+
+    /// Only attachments, decoded, as files: all of them, or those of a media type (image/*) or
+    /// name (*.pdf); of a message on an IMAP server nothing else travels
+    #[arg(long, value_name = "TYPE|NAME", num_args = 0..=1, default_missing_value = "",
+          conflicts_with_all = ["headers", "section", "to", "exec", "new", "then",
+                                "delete_after", "decide"])]
+    pub attachments: Option<String>,
+
+    /// The folder for --attachments (default: where you are)
+    #[arg(short, long, value_name = "FOLDER", requires = "attachments")]
+    pub output: Option<PathBuf>,
 
     /// Only this part of each message, raw: an IMAP section such as 1.2, TEXT or 2.MIME
     #[arg(long, value_name = "SECTION")]
@@ -84,7 +97,8 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 On standard output, one message or part is exactly its octets; several whole messages are
-an mbox (mboxrd); --json prints one object a message with `reference`, `flags`, `received`,
+an mbox (mboxrd). --attachments prints the path of each file, with --json an object with
+`reference`, `section`, `content_type`, `path` and `octets`. Else --json prints one object a message with `reference`, `flags`, `received`,
 `size` and, with --headers, `headers`, else `content` (base64).
 
 Examples:
@@ -92,6 +106,8 @@ Examples:
     pillarbox fetch alice --to maildir:alice-mail
   Subjects and senders of the last ten messages:
     pillarbox fetch alice --last 10 --headers=from,subject
+  Every attachment, as files:
+    pillarbox search 'has:attachment' alice | pillarbox fetch - --attachments -o files
   One part of one message, as search named it:
     pillarbox search 'subject:report' alice | head -n 1 | pillarbox fetch - --section 1
   Collect what is new by POP3 into an mbox:

@@ -5,6 +5,7 @@
 //! `--then` and its like ask for at the source (`then`).
 
 mod args;
+mod attachments;
 mod decide;
 mod handed;
 mod memory;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 
 use super::args::Args;
+use super::attachments::{self, Which};
 use super::decide::Decider;
 use super::handed::References;
 use super::memory::{Memory, Place};
@@ -57,6 +58,9 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     // All sources are listed before the first message moves: only then it is known whether
     // standard output gets one message or several.
+    if let Some(word) = &args.attachments {
+        return save_attachments(opened, word, &args, &ways, context, out).await;
+    }
     let mut memory = match args.remembers() {
         true => Some(Memory::open(&Seen::usual_path()?, ways.names())?),
         false => None,
@@ -141,6 +145,34 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         Taken::Later => Exit::TempFail,
         Taken::Refused => Exit::Unavailable,
     })
+}
+
+/// Writes attachments to files.
+async fn save_attachments(
+    opened: Vec<(Opened, Errand)>,
+    word: &str,
+    args: &Args,
+    ways: &Ways,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Exit> {
+    let which = Which::of(word)?;
+    let folder = args.output.clone().unwrap_or_else(|| ".".into());
+    let mut count = 0;
+    for (source, errand) in opened {
+        if errand.what != What::Whole {
+            let message = format!("{}: names a part already", errand.location);
+            return Err(Failure::usage(message).hint("leave out --attachments").into());
+        }
+        let mut work = looked_at(source, errand, args, ways, &mut None, context).await?;
+        let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
+        count += attachments::save(&mut work.source, &ids, &which, &folder, out).await?;
+        work.source.spool().finish().await?;
+    }
+    if count == 0 && !context.quiet {
+        report::note("no attachments");
+    }
+    Ok(Exit::Ok)
 }
 
 /// Lists a source, and says which of its messages are wanted.
