@@ -142,6 +142,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Speak from this local address')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none')
             [CompletionResult]::new('--new', '--new', [CompletionResultType]::ParameterName, 'Only messages that no earlier run with --new has brought to these targets')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Go on and bring what comes as it comes, over connections that break; implies --new')
             [CompletionResult]::new('--crlf', '--crlf', [CompletionResultType]::ParameterName, 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Do not verify the server''s certificate')
             [CompletionResult]::new('--allow-cleartext-password', '--allow-cleartext-password', [CompletionResultType]::ParameterName, 'Let a password cross a connection without TLS')

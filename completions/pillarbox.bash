@@ -272,7 +272,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__fetch)
-            opts="-o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --headers --attachments --output --section --last --new --decide --then --delete-after --crlf --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --headers --attachments --output --section --last --new --decide --then --delete-after --watch --crlf --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

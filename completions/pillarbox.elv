@@ -137,6 +137,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --bind 'Speak from this local address'
             cand --proxy 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none'
             cand --new 'Only messages that no earlier run with --new has brought to these targets'
+            cand --watch 'Go on and bring what comes as it comes, over connections that break; implies --new'
             cand --crlf 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
             cand --insecure 'Do not verify the server''s certificate'
             cand --allow-cleartext-password 'Let a password cross a connection without TLS'

@@ -153,6 +153,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anch
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l new -d 'Only messages that no earlier run with --new has brought to these targets'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l watch -d 'Go on and bring what comes as it comes, over connections that break; implies --new'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l crlf -d 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'

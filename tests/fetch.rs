@@ -718,3 +718,105 @@ fn attachments_travel_alone_and_become_files() {
     home.write("taken", "");
     run(&["--attachments", "-o", "taken"]).expect(73).says(&["taken"]);
 }
+
+/// A way to a server that can be cut.
+struct Relay {
+    port: u16,
+    streams: std::sync::Arc<std::sync::Mutex<Vec<std::net::TcpStream>>>,
+}
+
+impl Relay {
+    fn to(server: u16) -> Relay {
+        use std::net::{Ipv4Addr, TcpListener, TcpStream};
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let streams = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = streams.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, server)) else {
+                    continue;
+                };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) else {
+                        return;
+                    };
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Both);
+                    });
+                }
+                kept.lock().expect("no panic").extend([client, server]);
+            }
+        });
+        Relay { port, streams }
+    }
+
+    fn cut(&self) -> usize {
+        let mut streams = self.streams.lock().expect("no panic");
+        let count = streams.len();
+        for stream in streams.drain(..) {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        count
+    }
+}
+
+/// What comes in bursts while the connection is cut is handed over once each.
+#[test]
+fn a_watch_brings_what_comes_over_a_connection_that_breaks() {
+    let test = "a_watch_brings_what_comes_over_a_connection_that_breaks";
+    let Some(dovecot) = with_marks(test, &["before"]) else { return };
+    let relay = Relay::to(dovecot.imaps);
+    let home = Home::new();
+    let url = format!("imaps://alice@localhost:{}/INBOX", relay.port);
+    let watch = || {
+        home.pillarbox(args!["fetch", &url, "--watch", "--exec", "grep ^Subject: >> got"])
+            .arg("--ca-file")
+            .arg(dovecot.ca())
+            .password("secret")
+    };
+    let got = || -> Vec<String> {
+        let text = std::fs::read_to_string(home.path().join("got")).unwrap_or_default();
+        text.lines().map(|line| line.trim_end().to_owned()).collect()
+    };
+    let running = watch().spawn();
+    support::wait_for("what was there", support::PATIENCE, || (got().len() == 1).then_some(()));
+    let (bursts, each) = if support::full() { (100, 10) } else { (6, 5) };
+    let mut other = support::OtherClient::login(dovecot.imap, "alice", "secret");
+    let mut cuts = 0;
+    for burst in 0..bursts {
+        for number in 0..each {
+            other.append("INBOX", "", &marked(&format!("m{burst}-{number}")));
+            if number == 2 && burst % 2 == 0 {
+                cuts += usize::from(relay.cut() > 0);
+            }
+        }
+        let wanted = 1 + (burst + 1) * each;
+        let begun = std::time::Instant::now();
+        support::wait_for("the burst", support::PATIENCE, || (got().len() >= wanted).then_some(()));
+        let took = begun.elapsed();
+        // Where nothing was cut, it comes at once; the bound is wide for busy machines.
+        assert!(burst % 2 == 0 || took < std::time::Duration::from_secs(10), "{took:?}");
+    }
+    running.terminate();
+    running.wait(support::PATIENCE);
+    let mut all = got();
+    all.sort();
+    let count = all.len();
+    all.dedup();
+    assert_eq!((all.len(), count), (1 + bursts * each, 1 + bursts * each), "each once");
+    assert!(cuts > 0, "nothing was cut");
+    // A later watch begins where this one ended.
+    let running = watch().spawn();
+    other.append("INBOX", "", &marked("later"));
+    support::wait_for("one more", support::PATIENCE, || (got().len() == count + 1).then_some(()));
+    running.terminate();
+    running.wait(support::PATIENCE);
+    assert_eq!(got().last().map(String::as_str), Some("Subject: later"));
+    home.pillarbox(args!["fetch", "-", "--watch"])
+        .stdin(format!("{url};UIDVALIDITY=1/;UID=1\n"))
+        .run()
+        .expect(64)
+        .says(&["--watch wants folders"]);
+}

@@ -78,6 +78,10 @@ pub struct Args {
     #[arg(long, value_name = "SPAN", conflicts_with = "then")]
     pub delete_after: Option<String>,
 
+    /// Go on and bring what comes as it comes, over connections that break; implies --new
+    #[arg(long, conflicts_with = "attachments")]
+    pub watch: bool,
+
     /// Keep the line ends that the source has (default: LF in Maildir, mbox and eml)
     #[arg(long)]
     pub crlf: bool,
@@ -118,7 +122,7 @@ Examples:
 impl Args {
     /// Whether this run remembers what it brings.
     pub fn remembers(&self) -> bool {
-        self.new || self.then.is_some() || self.delete_after.is_some()
+        self.new || self.watch || self.then.is_some() || self.delete_after.is_some()
     }
 
     /// Whether something may change at the source.

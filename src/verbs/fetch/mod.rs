@@ -13,6 +13,7 @@ mod plan;
 mod run;
 mod targets;
 mod then;
+mod watch;
 mod ways;
 
 pub use args::Args;

@@ -13,10 +13,12 @@ use super::memory::{Memory, Place};
 use super::plan::{self, Errand, Wanted};
 use super::targets::{All, Lacking, Taken};
 use super::then::{self, Then};
+use super::watch;
 use super::ways::Ways;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::state::seen::Seen;
 use crate::store::{self, Id, Meta, Sink, What};
+use crate::ui::progress::Show;
 use crate::ui::{Exit, Failure, Output, Progress, report};
 
 /// Messages that are fetched before the source is changed, where it is to be changed.
@@ -28,10 +30,8 @@ const BATCH_MESSAGES: usize = 1024;
 /// Octets that wait for a commit at the most.
 const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
 
-/// One source with what is wanted of it.
+/// What is wanted of one source.
 struct Work {
-    source: Opened,
-    errand: Errand,
     place: Place,
     /// Every message that was found or named.
     listed: Vec<Id>,
@@ -39,6 +39,23 @@ struct Work {
     wanted: Vec<(Id, Lacking)>,
     /// Those that are deleted without being fetched.
     unwanted: Vec<Id>,
+}
+
+impl Work {
+    /// How many messages some target lacks.
+    fn count(&self) -> usize {
+        self.wanted.iter().filter(|(_, lacking)| *lacking != Lacking::NONE).count()
+    }
+}
+
+/// What a pass over all sources came to, in messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tally {
+    total: usize,
+    missing: usize,
+    withheld: usize,
+    empty: usize,
+    pub(super) worst: Taken,
 }
 
 /// Fetches.
@@ -49,107 +66,159 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let ways = Ways::of(&args, context)?;
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
     ways.check(&args, &errands)?;
-    let before = args.delete_after.as_deref().map(long_ago).transpose()?;
-    let mut opened: Vec<(Opened, Errand)> = Vec::new();
-    for errand in errands {
-        let source =
-            open::open_mail(&errand.location, &args.server.options, Create::No, context).await?;
-        opened.push((source, errand));
+    if let Some(span) = &args.delete_after {
+        long_ago(span)?;
     }
-    // All sources are listed before the first message moves: only then it is known whether
-    // standard output gets one message or several.
     if let Some(word) = &args.attachments {
-        return save_attachments(opened, word, &args, &ways, context, out).await;
+        let sources = open_all(&errands, &args, context).await?;
+        return save_attachments(sources, &errands, word, &args, &ways, context, out).await;
     }
-    let mut memory = match args.remembers() {
+    let memory = match args.remembers() {
         true => Some(Memory::open(&Seen::usual_path()?, ways.names())?),
         false => None,
     };
-    let mut works = Vec::new();
-    for (source, errand) in opened {
-        works.push(looked_at(source, errand, &args, &ways, &mut memory, context).await?);
+    let mut job = Job { args: &args, errands, ways, memory, context };
+    if args.watch {
+        return watch::watch(&mut job, out).await;
     }
-    let count = |work: &Work| work.wanted.iter().filter(|(_, it)| *it != Lacking::NONE).count();
-    let total: usize = works.iter().map(count).sum();
-    let mut progress = Progress::new(context.progress, "fetch", Some(total as u64));
-    let (mut missing, mut withheld, mut empty) = (0, 0, 0);
-    let mut worst = Taken::Yes;
-    for work in &mut works {
-        let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
-        let references = names(&mut work.source, &ids, &ways, out);
-        let shown = total > 1 && work.errand.what == What::Whole;
-        let targets = ways.open(&args, shown, references, context, out).await?;
-        let mut passing = Passing {
-            targets: All { targets, wanted: Lacking::NONE },
-            memory: &mut memory,
-            place: &work.place,
-            progress: &mut progress,
-            done: 0,
-            empty: 0,
-            worst: Taken::Yes,
-            octets: 0,
-            waiting: Vec::new(),
-            waiting_octets: 0,
-            reached: HashMap::new(),
-        };
-        let slice = if args.changes() { SLICE_MESSAGES } else { usize::MAX };
-        for some in work.wanted.chunks(slice) {
-            passing.bring(&mut work.source, &work.errand.what, some).await?;
-            if let Some(then) = &args.then {
-                let everywhere: Vec<Id> = some
-                    .iter()
-                    .filter(|(id, lacking)| {
-                        let reached = passing.reached.get(id).copied().unwrap_or(Lacking::NONE);
-                        lacking.without(reached) == Lacking::NONE
-                    })
-                    .map(|(id, _)| id.clone())
-                    .collect();
-                then.act(&mut work.source, &everywhere).await?;
-            }
-            passing.reached.clear();
-        }
-        passing.targets.finish().await?;
-        let without = count(work).saturating_sub(passing.done);
-        worst = worst.max(passing.worst);
-        // RFC 1939 section 3: nobody else takes a message out of a maildrop during a session.
-        match (&work.source.mail, &work.errand.wanted) {
-            (Mail::Pop(..), Wanted::All) => withheld += without,
-            _ => missing += without,
-        }
-        empty += passing.empty;
-        drop(passing);
-        if let (Some(before), Some(memory)) = (before, &memory) {
-            let old = memory.old(&work.place, &work.listed, before)?;
-            then::delete(&mut work.source, &old).await?;
-        }
-        then::delete(&mut work.source, &work.unwanted).await?;
-    }
-    progress.finish();
-    for work in &mut works {
-        work.source.spool().finish().await?;
-    }
-    if empty > 0 && works.iter().any(|work| is_section(&work.errand.what)) {
+    let mut sources = open_all(&job.errands, &args, context).await?;
+    let tally = job.pass(&mut sources, out).await?;
+    finish(&mut sources).await?;
+    if tally.empty > 0 && job.errands.iter().any(|errand| is_section(&errand.what)) {
+        let Tally { total, empty, .. } = tally;
         report::warning(&format!("{empty} of {total} messages have nothing in that section"));
         if empty == total {
             return Ok(Exit::Data);
         }
     }
-    if missing > 0 {
-        report::warning(&format!("{missing} of {total} messages were not there any more"));
+    Ok(tally.tell())
+}
+
+impl Tally {
+    /// Says what did not come; the exit code.
+    fn tell(self) -> Exit {
+        let Self { total, missing, withheld, worst, .. } = self;
+        if missing > 0 {
+            report::warning(&format!("{missing} of {total} messages were not there any more"));
+        }
+        if withheld > 0 {
+            report::warning(&format!("{withheld} of {total} messages were listed and not given"));
+        }
+        match worst {
+            Taken::Yes => ending(total, missing, withheld),
+            Taken::Later => Exit::TempFail,
+            Taken::Refused => Exit::Unavailable,
+        }
     }
-    if withheld > 0 {
-        report::warning(&format!("{withheld} of {total} messages were listed and not given"));
+}
+
+/// Opens the sources of all errands, in their order.
+pub(super) async fn open_all(
+    errands: &[Errand],
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<Opened>> {
+    let mut sources = Vec::with_capacity(errands.len());
+    for errand in errands {
+        let options = &args.server.options;
+        sources.push(open::open_mail(&errand.location, options, Create::No, context).await?);
     }
-    Ok(match worst {
-        Taken::Yes => ending(total, missing, withheld),
-        Taken::Later => Exit::TempFail,
-        Taken::Refused => Exit::Unavailable,
-    })
+    Ok(sources)
+}
+
+/// Ends the sessions; a POP3 server deletes now what is to be deleted.
+pub(super) async fn finish(sources: &mut [Opened]) -> Result<()> {
+    for source in sources {
+        source.spool().finish().await?;
+    }
+    Ok(())
+}
+
+/// What a run is about, whatever its sessions.
+pub(super) struct Job<'a> {
+    pub(super) args: &'a Args,
+    pub(super) errands: Vec<Errand>,
+    ways: Ways,
+    memory: Option<Memory>,
+    pub(super) context: &'a Context,
+}
+
+impl Job<'_> {
+    /// Goes over all sources once, and leaves them open.
+    pub(super) async fn pass(&mut self, sources: &mut [Opened], out: &mut Output) -> Result<Tally> {
+        let Self { args, errands, ways, memory, context } = self;
+        // All sources are listed before the first message moves: only then it is known whether
+        // standard output gets one message or several.
+        let mut works = Vec::new();
+        for (source, errand) in sources.iter_mut().zip(errands.iter()) {
+            works.push(looked_at(source, errand, args, ways, memory, context).await?);
+        }
+        let total: usize = works.iter().map(Work::count).sum();
+        let show = if args.watch { Show::None } else { context.progress };
+        let mut progress = Progress::new(show, "fetch", Some(total as u64));
+        let mut tally = Tally { total, missing: 0, withheld: 0, empty: 0, worst: Taken::Yes };
+        for ((work, source), errand) in works.iter().zip(sources).zip(errands.iter()) {
+            let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
+            let references = names(source, &ids, ways, out);
+            let as_mbox = (total > 1 || args.watch) && errand.what == What::Whole;
+            let targets = match work.count() {
+                0 => Vec::new(),
+                _ => ways.open(args, as_mbox, references, context, out).await?,
+            };
+            let mut passing = Passing {
+                targets: All { targets, wanted: Lacking::NONE },
+                memory,
+                place: &work.place,
+                progress: &mut progress,
+                done: 0,
+                empty: 0,
+                worst: Taken::Yes,
+                octets: 0,
+                waiting: Vec::new(),
+                waiting_octets: 0,
+                reached: HashMap::new(),
+            };
+            let slice = if args.changes() { SLICE_MESSAGES } else { usize::MAX };
+            for some in work.wanted.chunks(slice) {
+                passing.bring(source, &errand.what, some).await?;
+                if let Some(then) = &args.then {
+                    let everywhere: Vec<Id> = some
+                        .iter()
+                        .filter(|(id, lacking)| {
+                            let reached = passing.reached.get(id).copied().unwrap_or(Lacking::NONE);
+                            lacking.without(reached) == Lacking::NONE
+                        })
+                        .map(|(id, _)| id.clone())
+                        .collect();
+                    then.act(source, &everywhere).await?;
+                }
+                passing.reached.clear();
+            }
+            passing.targets.finish().await?;
+            let without = work.count().saturating_sub(passing.done);
+            tally.worst = tally.worst.max(passing.worst);
+            // RFC 1939 section 3: nobody else takes a message out of a maildrop during a session.
+            match (&source.mail, &errand.wanted) {
+                (Mail::Pop(..), Wanted::All) => tally.withheld += without,
+                _ => tally.missing += without,
+            }
+            tally.empty += passing.empty;
+            drop(passing);
+            if let (Some(span), Some(memory)) = (&args.delete_after, &memory) {
+                let old = memory.old(&work.place, &work.listed, long_ago(span)?)?;
+                then::delete(source, &old).await?;
+            }
+            then::delete(source, &work.unwanted).await?;
+        }
+        progress.finish();
+        Ok(tally)
+    }
 }
 
 /// Writes attachments to files.
 async fn save_attachments(
-    opened: Vec<(Opened, Errand)>,
+    mut sources: Vec<Opened>,
+    errands: &[Errand],
     word: &str,
     args: &Args,
     ways: &Ways,
@@ -159,16 +228,16 @@ async fn save_attachments(
     let which = Which::of(word)?;
     let folder = args.output.clone().unwrap_or_else(|| ".".into());
     let mut count = 0;
-    for (source, errand) in opened {
+    for (source, errand) in sources.iter_mut().zip(errands) {
         if errand.what != What::Whole {
             let message = format!("{}: names a part already", errand.location);
             return Err(Failure::usage(message).hint("leave out --attachments").into());
         }
-        let mut work = looked_at(source, errand, args, ways, &mut None, context).await?;
+        let work = looked_at(source, errand, args, ways, &mut None, context).await?;
         let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
-        count += attachments::save(&mut work.source, &ids, &which, &folder, out).await?;
-        work.source.spool().finish().await?;
+        count += attachments::save(source, &ids, &which, &folder, out).await?;
     }
+    finish(&mut sources).await?;
     if count == 0 && !context.quiet {
         report::note("no attachments");
     }
@@ -177,8 +246,8 @@ async fn save_attachments(
 
 /// Lists a source, and says which of its messages are wanted.
 async fn looked_at(
-    mut source: Opened,
-    errand: Errand,
+    source: &mut Opened,
+    errand: &Errand,
     args: &Args,
     ways: &Ways,
     memory: &mut Option<Memory>,
@@ -224,7 +293,7 @@ async fn looked_at(
         unwanted = delete;
         context.debug(|| format!("{}: {} to fetch", place.source, keep.len()));
     }
-    Ok(Work { source, errand, place, listed, wanted, unwanted })
+    Ok(Work { place, listed, wanted, unwanted })
 }
 
 /// The time so long ago, in seconds since 1970.
