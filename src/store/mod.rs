@@ -11,6 +11,7 @@
 
 use async_trait::async_trait;
 
+pub mod cutter;
 pub mod durable;
 pub mod eml;
 pub mod held;
