@@ -13,9 +13,9 @@
 //! 6  verbs  nouns        the work itself, and the order of it; none imports another
 //! 5  open                a Location becomes a connected Store, Spool or Transport
 //! 4  route  config       the way to a domain; accounts and credentials
-//! 3  {smtp,imap,pop}     clients, servers, stores and spools; no other protocol
+//! 3  {smtp,imap,pop,nntp}  clients, servers, stores and spools; no other protocol
 //! 2  net  store  state  ui
-//! 1  message  query (may read message)  sasl  {smtp,imap,pop}::syntax
+//! 1  message  query (may read message)  sasl  {smtp,imap,pop,nntp}::syntax
 //! 0  base
 //! ```
 
@@ -25,6 +25,7 @@ pub mod config;
 pub mod imap;
 pub mod message;
 pub mod net;
+pub mod nntp;
 pub mod nouns;
 pub mod open;
 pub mod pop;

@@ -17,7 +17,7 @@ const NEIGHBOURS: [(&str, &str, &str); 4] = [
 ];
 
 /// Protocols have rooms on two floors: `syntax` below, the rest above.
-const PROTOCOLS: [&str; 3] = ["smtp", "imap", "pop"];
+const PROTOCOLS: [&str; 4] = ["smtp", "imap", "pop", "nntp"];
 
 /// Rooms whose parts are rooms of their own: a verb never imports another verb, nor a noun.
 const CORRIDORS: [&str; 2] = ["verbs", "nouns"];
