@@ -93,6 +93,7 @@ struct Told<'a> {
     imap: Option<String>,
     pop: Option<String>,
     smtp: Option<String>,
+    nntp: Option<String>,
 }
 
 fn list(context: &Context, out: &mut Output) -> Result<Exit> {
@@ -115,6 +116,7 @@ fn list(context: &Context, out: &mut Output) -> Result<Exit> {
                 imap: account.imap.as_ref().map(ToString::to_string),
                 pop: account.pop.as_ref().map(ToString::to_string),
                 smtp: account.smtp.as_ref().map(ToString::to_string),
+                nntp: account.nntp.as_ref().map(ToString::to_string),
             })?,
         }
     }
@@ -147,6 +149,12 @@ fn services(account: &config::Account) -> Vec<Service> {
     }
     if let Some(url) = &account.smtp {
         services.push(Service { name: "smtp", url: url.to_string(), location: None });
+    }
+    if let Some(url) = &account.nntp {
+        let mut of_user = url.clone();
+        of_user.server.user = url.server.user.clone().or_else(|| account.user.clone());
+        let location = Some(Location::Nntp(of_user));
+        services.push(Service { name: "nntp", url: url.to_string(), location });
     }
     services
 }
@@ -262,6 +270,10 @@ async fn enter(account: &config::Account, service: &Service, context: &Context) 
         }
         Mail::Pop(maildrop, _) => {
             let client = maildrop.client();
+            Entered::new(client.wire(), client.login_method().map(|method| method.to_string()))
+        }
+        Mail::News(newsgroup, _) => {
+            let client = newsgroup.client();
             Entered::new(client.wire(), client.login_method().map(|method| method.to_string()))
         }
         Mail::Maildir(_) | Mail::Mbox(..) | Mail::Eml(..) => Entered { tls: None, login: None },

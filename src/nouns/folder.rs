@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::base::location::Location;
 use crate::config::Account;
-use crate::open::{self, Common, Context, Create, Endpoint, EndpointOptions, Opened, Own};
+use crate::open::{self, Common, Context, Create, Endpoint, EndpointOptions, Mail, Opened, Own};
 use crate::store::{self, Folder, Status};
 use crate::ui::{Exit, Failure, Format, Output};
 
@@ -204,8 +204,16 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
     };
     let mut opened = open::open_mail(&location, &args.server.options, Create::No, context).await?;
     let below = opened.folder_of(&location, context).await?;
-    let store = opened.store().ok_or_else(|| no_folders(&location))?;
-    let mut folders = store.folders(&[]).await?;
+    let mut folders = match &mut opened.mail {
+        Mail::News(newsgroup, place) => {
+            let wanted = place.wanted().map_err(|name| store::Error::NoFolder(name.to_owned()))?;
+            newsgroup.groups(wanted.as_ref()).await?
+        }
+        _ => {
+            let store = opened.store().ok_or_else(|| no_folders(&location))?;
+            store.folders(&[]).await?
+        }
+    };
     if let Some(below) = &below {
         folders.retain(|folder| is_at_or_below(&folder.name, below));
         if folders.is_empty() {
@@ -280,7 +288,7 @@ fn default_account(context: &Context) -> Result<Location> {
 
 fn no_folders(location: &Location) -> Failure {
     Failure::usage(format!("{location}: there are no folders in it"))
-        .hint("folders are in an account with `imap`, at an IMAP URL, and in a Maildir")
+        .hint("folders are in an account with `imap`, at an IMAP or NNTP URL, and in a Maildir")
 }
 
 /// The INBOX first, then level by level.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::again::patiently;
 use super::args::EndpointOptions;
 use super::context::Context;
+use super::news::{NewsPlace, open_news};
 use super::peer::Peer;
 use crate::base::location::{
     ImapReference, ImapUrl, Location, MaildirFile, MboxReference, PopReference, PopUrl, Reference,
@@ -16,6 +17,7 @@ use crate::config::Account;
 use crate::imap::store::Account as ImapAccount;
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
+use crate::nntp::spool::Newsgroup;
 use crate::pop;
 use crate::store::eml::Eml;
 use crate::store::line_ends::LineEnds;
@@ -47,6 +49,8 @@ pub enum Mail {
     Imap(Box<ImapAccount>, ImapUrl),
     /// A POP3 maildrop, and the URL that its references are made of.
     Pop(Box<pop::spool::Maildrop>, PopUrl),
+    /// A news server or one of its groups, and what its references are made of.
+    News(Box<Newsgroup>, NewsPlace),
 }
 
 impl Opened {
@@ -58,6 +62,7 @@ impl Opened {
             Mail::Eml(eml, _) => eml,
             Mail::Imap(account, _) => account.as_mut(),
             Mail::Pop(maildrop, _) => maildrop.as_mut(),
+            Mail::News(newsgroup, _) => newsgroup.as_mut(),
         }
     }
 
@@ -67,7 +72,7 @@ impl Opened {
             Mail::Maildir(maildir) => Some(maildir.as_mut()),
             Mail::Mbox(mbox, _) => Some(mbox.as_mut()),
             Mail::Imap(account, _) => Some(account.as_mut()),
-            Mail::Eml(..) | Mail::Pop(..) => None,
+            Mail::Eml(..) | Mail::Pop(..) | Mail::News(..) => None,
         }
     }
 
@@ -77,7 +82,7 @@ impl Opened {
             Mail::Maildir(maildir) => Some(maildir),
             Mail::Mbox(mbox, _) => Some(mbox),
             Mail::Imap(account, _) => Some(account),
-            Mail::Eml(..) | Mail::Pop(..) => None,
+            Mail::Eml(..) | Mail::Pop(..) | Mail::News(..) => None,
         }
     }
 
@@ -172,6 +177,7 @@ impl Opened {
                 server: url.server.clone(),
                 uidl: id.0.clone(),
             })),
+            Mail::News(_, place) => place.reference(id),
         }
     }
 }
@@ -212,9 +218,7 @@ pub async fn open_mail(
         Location::Smtp(_) => {
             Err(Failure::usage(format!("{location}: mail is sent there, not kept")).into())
         }
-        Location::Nntp(_) | Location::News(_) => {
-            Err(Failure::usage(format!("{location}: news cannot be read yet")).into())
-        }
+        Location::Nntp(_) | Location::News(_) => news(location, options, context).await,
         Location::Stdio => Err(Failure::usage("standard input is no mailbox here").into()),
         _ => Err(Failure::usage(format!("{location}: cannot be opened")).into()),
     }
@@ -238,6 +242,11 @@ async fn of_account(
             Ok(opened)
         }
         (None, Some(url), None) => pop(url, Some(account), options, context).await,
+        (None, None, folder) if account.nntp.is_some() => {
+            let (account, folder) = (account.name.clone(), folder.map(str::to_owned));
+            let location = Location::Account { account, whole: folder.is_none(), folder };
+            news(&location, options, context).await
+        }
         _ => Err(Failure::new(Exit::Config, format!("the account {} has no `imap`", account.name))
             .into()),
     }
@@ -378,8 +387,16 @@ async fn pop(
     Ok(Opened { mail: Mail::Pop(Box::new(maildrop), url), folder: None, selected: None })
 }
 
+async fn news(location: &Location, options: &EndpointOptions, context: &Context) -> Result<Opened> {
+    let mut place = NewsPlace::of(location, context)?;
+    let client = open_news(&place, options, context).await?;
+    let newsgroup = Newsgroup::new(client, place.url.group.clone());
+    place.url.server.password = None;
+    Ok(Opened { mail: Mail::News(Box::new(newsgroup), place), folder: None, selected: None })
+}
+
 /// TLS that begins within the session.
-fn in_session(peer: &Peer) -> Result<Option<Connector>> {
+pub(super) fn in_session(peer: &Peer) -> Result<Option<Connector>> {
     match peer.mode {
         Mode::Starttls | Mode::Opportunistic => Ok(Some(peer.connector()?)),
         Mode::Implicit | Mode::None => Ok(None),

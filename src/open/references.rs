@@ -29,7 +29,7 @@ impl Place {
     /// The place that a reference names.
     ///
     /// # Errors
-    /// [`Failure`] (64) for news.
+    /// None at present; a reference of a new kind may have no place.
     pub fn of(reference: &Reference) -> Result<Self> {
         let (id, uid_validity) = match reference {
             Reference::Imap(imap) => (imap.message.uid.to_string(), imap.uid_validity),
@@ -43,9 +43,8 @@ impl Place {
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 (name, None)
             }
-            Reference::Nntp(_) | Reference::News(_) => {
-                return Err(Failure::usage(format!("{reference}: news cannot be read yet")).into());
-            }
+            Reference::Nntp(article) => (article.article.to_string(), None),
+            Reference::News(article) => (format!("<{}>", article.message_id), None),
         };
         let location = match reference {
             // Messages of one folder belong together.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::then::Then;
 use crate::open::{Common, Endpoint, Own, To};
 
-/// Fetch messages, headers or parts by IMAP, by POP3 or from local mail
+/// Fetch messages, headers or parts by IMAP, by POP3, from newsgroups or from local mail
 ///
 /// A source is a location (an account, a URL, a Maildir, an mbox), a reference as `search`
 /// prints it, or - for references on standard input, one a line. The server's \Seen flags stay
@@ -114,6 +114,8 @@ Examples:
     pillarbox search 'has:attachment' alice | pillarbox fetch - --attachments -o files
   One part of one message, as search named it:
     pillarbox search 'subject:report' alice | head -n 1 | pillarbox fetch - --section 1
+  The last articles of a newsgroup:
+    pillarbox fetch news:local.test --last 20 --to maildir:news
   Collect what is new by POP3 into an mbox:
     pillarbox fetch --new \"pop3s://alice@$POP3S_HOST:$POP3S_PORT\" --to mbox:alice.mbox
   Hand each new message to a program, and mark what it took:

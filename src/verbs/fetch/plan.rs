@@ -6,7 +6,7 @@ use std::io::Read;
 use anyhow::Result;
 
 use super::args::Args;
-use crate::base::location::{ImapSelect, Location, Partial, Reference};
+use crate::base::location::{ImapSelect, Location, NewsWhat, Partial, Reference};
 use crate::open::references::{self, Place};
 use crate::store::{Id, What};
 use crate::ui::Failure;
@@ -76,6 +76,8 @@ fn add(errands: &mut Vec<Errand>, word: &str, what: &What) -> Result<()> {
     let is_message = match &location {
         Location::Imap(url) => url.message().is_some(),
         Location::Pop(url) => url.uidl.is_some(),
+        Location::Nntp(url) => url.article.is_some(),
+        Location::News(url) => matches!(url.what, NewsWhat::Article(_)),
         Location::MboxMessage(_) => true,
         Location::Path(path) => is_maildir_file(path),
         _ => false,

@@ -263,7 +263,14 @@ async fn looked_at(
     };
     let listed: Vec<Id> = match &errand.wanted {
         Wanted::These(ids) => ids.clone(),
-        Wanted::All => source.spool().list().await?.into_iter().map(|it| it.id).collect(),
+        Wanted::All => {
+            let listed = match (&mut source.mail, args.last, memory.is_none()) {
+                // A group may hold more articles than any maildrop holds messages.
+                (Mail::News(newsgroup, _), Some(last), true) => newsgroup.list_last(last).await?,
+                _ => source.spool().list().await?,
+            };
+            listed.into_iter().map(|it| it.id).collect()
+        }
     };
     let is_whole = errand.wanted == Wanted::All;
     let mut wanted = match memory {

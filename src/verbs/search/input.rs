@@ -106,9 +106,12 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
             }
             Reference::MaildirFile(file) => add_file(&mut targets, file.path()),
             Reference::Eml(path) => add_file(&mut targets, &open::local_path(path)),
-            Reference::Nntp(_) | Reference::News(_) => {
-                let message = format!("{reference}: news cannot be searched");
-                return Err(Failure::usage(message).into());
+            Reference::Nntp(article) => {
+                add_id(&mut targets, reference.container(), Id(article.article.to_string()));
+            }
+            Reference::News(article) => {
+                let id = Id(format!("<{}>", article.message_id));
+                add_id(&mut targets, reference.container(), id);
             }
         }
     }

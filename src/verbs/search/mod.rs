@@ -7,6 +7,7 @@
 
 mod args;
 mod explain;
+mod fields;
 mod files;
 mod found;
 mod input;

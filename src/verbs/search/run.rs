@@ -117,7 +117,11 @@ async fn in_place(
     }
     let narrowed = plan::narrowed(expr, None, account);
     opened.select(None, true).await?;
-    let listed = opened.spool().list().await?;
+    let listed = match (&opened.mail, only) {
+        // Articles are found by their names; what else is in their group is not asked.
+        (Mail::News(..), Some(_)) => Vec::new(),
+        _ => opened.spool().list().await?,
+    };
     let wanted: Vec<Id> = match only {
         Some(ids) => ids.to_vec(),
         None => listed.iter().map(|listed| listed.id.clone()).collect(),

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
+use super::fields;
 use super::found::{Found, Results};
 use crate::message::facts::Header;
 use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval};
@@ -136,7 +137,7 @@ async fn evaluate(
     };
     let ids: Vec<Id> = ids_of(messages, wants_header);
     let mut headers = Collected::default();
-    spool.read(&ids, &What::Headers, &mut headers).await?;
+    spool.read(&ids, &fields::asked(expr, with_details), &mut headers).await?;
     for message in messages.iter_mut().filter(|message| wants_header(message)) {
         let Some((meta, octets)) = headers.messages.remove(&message.id) else {
             // It is gone.

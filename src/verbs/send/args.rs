@@ -130,5 +130,8 @@ Examples:
   Hand over a whole message, and see who got it:
     pillarbox send --via alice --json bob@example.test nobody@example.test < examples/hello.eml | \\
       jq -r 'select(.state != \"delivered\").recipient'
+  Post to a newsgroup:
+    pillarbox send --via nntp://$NNTP_HOST:$NNTP_PORT/local.test --from alice@example.test \\
+      --subject 'a test' --body 'please ignore'
   See what would leave:
     pillarbox send --via alice --to bob@example.test --subject hi --body 'hello' --dry-run";

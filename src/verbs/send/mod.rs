@@ -5,6 +5,7 @@
 
 mod args;
 mod compose;
+mod news;
 mod outcome;
 mod plan;
 mod run;

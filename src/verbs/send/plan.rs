@@ -115,7 +115,7 @@ fn source(header: &[u8]) -> Source {
     if resent { Source::Resent } else { Source::Original }
 }
 
-fn refuse_compose_options(args: &Composing) -> Result<(), Failure> {
+pub fn refuse_compose_options(args: &Composing) -> Result<(), Failure> {
     let given = [
         (!args.to.is_empty(), "--to"),
         (!args.cc.is_empty(), "--cc"),
@@ -132,7 +132,7 @@ fn refuse_compose_options(args: &Composing) -> Result<(), Failure> {
     }
 }
 
-fn check(message: &Spooled) -> Result<(), Failure> {
+pub fn check(message: &Spooled) -> Result<(), Failure> {
     if !headers::begins_with_header(&message.header) {
         return Err(Failure::new(
             Exit::Data,
@@ -151,7 +151,7 @@ fn check(message: &Spooled) -> Result<(), Failure> {
 }
 
 /// Date, Message-ID, From and MIME-Version where they are missing (RFC 5322 section 3.6).
-fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<()> {
+pub fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<()> {
     // What mbox files begin with is no header field.
     if message.header.starts_with(b"From ") {
         let end = memchr::memchr(b'\n', &message.header).map_or(message.header.len(), |at| at + 1);

@@ -5,8 +5,8 @@ use std::io::Read;
 use anyhow::Result;
 
 use super::args::Args;
-use super::outcome;
 use super::plan::{Author, Plan};
+use super::{news, outcome};
 use crate::config::aliases::Aliases;
 use crate::open::{self, Context};
 use crate::smtp::client::Submission;
@@ -22,6 +22,9 @@ const BLOCK_OCTETS: usize = 64 * 1024;
 /// Whatever kept the message from being handed over at all; a recipient's own fate is no
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    if let Some(location) = news::server(args.via.as_deref())? {
+        return news::post(&args, &location, context, out).await;
+    }
     let route = open::Outgoing::new(args.via.as_deref(), args.composing.from.as_deref(), context)?;
     let aliases = match &context.config.aliases {
         Some(path) => Some(
@@ -97,7 +100,7 @@ async fn hand_over(
 
 /// Adds a line per recipient to the configured logfile. The message has left by now: a log
 /// that cannot be written is told, and changes nothing.
-fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<String>)]) {
+pub fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<String>)]) {
     use std::io::Write as _;
     let Some(path) = &context.config.logfile else { return };
     let date = open::now().message();
@@ -115,7 +118,7 @@ fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<String>)]
 }
 
 /// Every recipient's fate when the session did not come as far as the message.
-fn not_handed_over(plan: &Plan, error: &anyhow::Error) -> Vec<(Delivery, Option<String>)> {
+pub fn not_handed_over(plan: &Plan, error: &anyhow::Error) -> Vec<(Delivery, Option<String>)> {
     let verdict = open::verdict(error);
     let state = match verdict.exit {
         Exit::TempFail | Exit::Protocol => Fate::Temporary,

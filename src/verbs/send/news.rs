@@ -1,0 +1,249 @@
+//! Posting: one article to the newsgroups that it names, by a news server.
+//!
+//! RFC 5537 section 3.4 (what a posting agent does), RFC 5536 section 3.1. Who injects the
+//! article adds what is its own; moderation is the server's business.
+
+use std::io::Read;
+
+use anyhow::Result;
+
+use super::args::Args;
+use super::plan::{self, Plan};
+use super::spooled::Spooled;
+use super::{compose, outcome, run};
+use crate::base::location::Location;
+use crate::message::address::{self, Mailbox};
+use crate::message::headers::{self, Place};
+use crate::nntp::client::Error;
+use crate::nntp::syntax::is_newsgroup;
+use crate::nntp::syntax::reply::Reply;
+use crate::open::{self, Context, NewsPlace};
+use crate::store::{self, Body as _, Delivery, Envelope, Fate, PeerError as _};
+use crate::ui::{Exit, Failure, Format, Output};
+
+/// Octets shown of an article at a time by a dry run.
+const BLOCK_OCTETS: usize = 64 * 1024;
+
+/// The path of an article that has not travelled yet (RFC 5537 section 3.2.1, tail-entry).
+const PATH: &str = "not-for-mail";
+
+/// Posts one article; `location` is a news server or one of its groups.
+///
+/// # Errors
+/// Whatever kept the article from being handed over at all; what a server says of it is no
+/// error, but in the exit code.
+pub async fn post(
+    args: &Args,
+    location: &Location,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Exit> {
+    if let Some(recipient) = args.recipients.first() {
+        let message = format!("{recipient}: an article goes to newsgroups, not to recipients");
+        return Err(Failure::usage(message).hint("name the groups in a Newsgroups field").into());
+    }
+    let place = NewsPlace::of(location, context)?;
+    let account = place.account(context).or_else(|| context.config.default_account());
+    let author = account.and_then(|account| {
+        let addr = account.emails.first()?.clone();
+        Some(Mailbox { name: account.full_name.clone(), addr })
+    });
+    let message = proto_article(args, author, place.url.group.as_deref())?;
+    let recipients = newsgroups(&message.header)?;
+    let envelope = Envelope { sender: String::new(), recipients };
+    let mut plan = Plan { envelope, message };
+    if args.diagnosis.dry_run {
+        return show(&mut plan, out).await;
+    }
+    let deliveries = match hand_over(args, &place, &mut plan, context).await {
+        Ok(told) => all(&plan.envelope, &told),
+        Err(error) => {
+            let deliveries = run::not_handed_over(&plan, &error);
+            run::log(context, &plan, &deliveries);
+            if out.format() == Format::Json {
+                outcome::print(&deliveries, out)?;
+                out.flush()?;
+            }
+            return Err(error);
+        }
+    };
+    run::log(context, &plan, &deliveries);
+    if !context.quiet || out.format() == Format::Json {
+        outcome::print(&deliveries, out)?;
+    } else {
+        outcome::tell_failures(&deliveries);
+    }
+    let deliveries: Vec<Delivery> = deliveries.into_iter().map(|(delivery, _)| delivery).collect();
+    Ok(outcome::exit(&deliveries))
+}
+
+async fn hand_over(
+    args: &Args,
+    place: &NewsPlace,
+    plan: &mut Plan,
+    context: &Context,
+) -> Result<Told> {
+    let mut client = open::open_news(place, &args.server.options, context).await?;
+    let told = fate(client.post(&mut plan.message).await)?;
+    client.quit().await;
+    Ok(told)
+}
+
+/// The exact octets, as they would leave.
+async fn show(plan: &mut Plan, out: &mut Output) -> Result<Exit> {
+    if out.format() == Format::Json {
+        out.json(&serde_json::json!({
+            "newsgroups": plan.envelope.recipients,
+            "octets": plan.message.len(),
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    out.content(b"POST\n")?;
+    let mut block = vec![0; BLOCK_OCTETS];
+    loop {
+        match plan.message.read(&mut block).await? {
+            0 => return Ok(Exit::Ok),
+            count => out.content(&block[..count])?,
+        }
+    }
+}
+
+/// The article that the command line and standard input make, with all that a posting agent has
+/// to add.
+fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> Result<Spooled> {
+    let mut input = std::io::stdin().lock();
+    let input: &mut dyn Read = &mut input;
+    let from = match &args.composing.from {
+        Some(from) => Some(
+            address::mailbox(from.as_bytes())
+                .map_err(|error| Failure::usage(format!("--from {from:?}: {error}")))?,
+        ),
+        None => author,
+    };
+    let mut article = if args.composing.composes() {
+        let from = from.clone().ok_or_else(|| {
+            Failure::usage("a composed article needs an author")
+                .hint("give --from, or `email` in the account's table")
+        })?;
+        Spooled::of(compose::message(&args.composing, from, &[], input)?)
+    } else {
+        plan::refuse_compose_options(&args.composing)?;
+        Spooled::take(input)?
+    };
+    plan::check(&article)?;
+    plan::complete(&mut article, from.as_ref())?;
+    (article.header, _) = headers::remove(&article.header, &["Bcc", "Resent-Bcc"]);
+    let data = |error: headers::Error| Failure::new(Exit::Data, error.to_string());
+    for (name, value) in [("Newsgroups", group), ("Path", Some(PATH))] {
+        if let Some(value) = value
+            && headers::find(&article.header, name).is_none()
+        {
+            article.header =
+                headers::insert(&article.header, Place::Last, name, value).map_err(data)?;
+        }
+    }
+    Ok(article)
+}
+
+/// The groups that the Newsgroups field names (RFC 5536 section 3.1.4).
+fn newsgroups(header: &[u8]) -> Result<Vec<String>> {
+    let bad = |message: String| Failure::new(Exit::Data, message);
+    let field = headers::find(header, "Newsgroups").ok_or_else(|| {
+        bad("the article names no newsgroup".into()).hint(
+            "add a Newsgroups field (--header 'Newsgroups: a.b'), or give --via nntp://HOST/GROUP",
+        )
+    })?;
+    let value = field.unfolded();
+    let text =
+        std::str::from_utf8(&value).map_err(|_| bad("the Newsgroups field is not UTF-8".into()))?;
+    let mut groups: Vec<String> = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        if !is_newsgroup(name) {
+            return Err(bad(format!("{name:?} in Newsgroups is no newsgroup")).into());
+        }
+        if !groups.iter().any(|known| known == name) {
+            groups.push(name.to_owned());
+        }
+    }
+    Ok(groups)
+}
+
+/// What became of the article, for every group the same.
+struct Told {
+    state: Fate,
+    stage: &'static str,
+    code: Option<u16>,
+    text: String,
+}
+
+/// What a server's answer means.
+///
+/// # Errors
+/// What says nothing of the article: a body that cannot be read, a connection that ended before
+/// it was whole.
+fn fate(answer: Result<Reply, Error>) -> Result<Told, store::Error> {
+    let (reply, state) = match answer {
+        Ok(reply) => (reply, Fate::Delivered),
+        Err(Error::Unknown) => {
+            let text = Error::Unknown.to_string();
+            return Ok(Told { state: Fate::Unknown, stage: "body", code: None, text });
+        }
+        Err(Error::Refused { reply, stage }) => {
+            let is_later = Error::Refused { reply: reply.clone(), stage }.is_transient();
+            (reply, if is_later { Fate::Temporary } else { Fate::Permanent })
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // 441 and 240 answer the article, all else the command.
+    let stage = if matches!(reply.code, 240 | 441) { "body" } else { "post" };
+    Ok(Told { state, stage, code: Some(reply.code), text: reply.text.to_string() })
+}
+
+fn all(envelope: &Envelope, told: &Told) -> Vec<(Delivery, Option<String>)> {
+    let of = |group: &String| Delivery {
+        recipient: group.clone(),
+        state: told.state,
+        stage: told.stage,
+        code: told.code,
+        enhanced: None,
+        text: told.text.clone(),
+    };
+    envelope.recipients.iter().map(|group| (of(group), None)).collect()
+}
+
+/// Whether `--via` names a news server; then what it names.
+pub fn server(via: Option<&str>) -> Result<Option<Location>> {
+    let location = via.map(Location::parse).transpose()?;
+    Ok(location.filter(|it| matches!(it, Location::Nntp(_) | Location::News(_))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nntp::client::Stage;
+
+    #[test]
+    fn newsgroups_are_read_out_of_their_field() {
+        let header = b"Newsgroups: a.b,\r\n c.d ,a.b\r\n\r\n";
+        assert_eq!(newsgroups(header).expect("groups"), ["a.b", "c.d"]);
+        for wrong in [&b"Subject: x\r\n\r\n"[..], b"Newsgroups: \r\n\r\n", b"Newsgroups: a b\r\n"] {
+            assert!(newsgroups(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn answers_become_fates() {
+        let refused =
+            |code| Err(Error::Refused { stage: Stage::Post, reply: Reply::new(code, "") });
+        for (answer, state, stage) in [
+            (Ok(Reply::new(240, "ok")), Fate::Delivered, "body"),
+            (refused(441), Fate::Permanent, "body"),
+            (refused(440), Fate::Permanent, "post"),
+            (refused(400), Fate::Temporary, "post"),
+            (Err(Error::Unknown), Fate::Unknown, "body"),
+        ] {
+            let told = fate(answer).expect("an answer");
+            assert_eq!((told.state, told.stage), (state, stage));
+        }
+    }
+}
