@@ -2370,7 +2370,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__serve__subcmd__test)
-            opts="-v -h --user --any-user --catch-all --domain --seed-mail --port --listen --tls --hide --like --limit --fault --seed --expect --emit --webhook --exec --record --proxy --ca-file --allow-cleartext --ready-fd --verbose --trace --help wait list clear release replay stop"
+            opts="-v -h --user --any-user --catch-all --domain --seed-mail --seed-news --port --listen --tls --hide --like --limit --fault --seed --expect --emit --webhook --exec --record --proxy --ca-file --allow-cleartext --ready-fd --verbose --trace --help wait list clear release replay stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2389,6 +2389,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --seed-mail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed-news)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -27,11 +27,11 @@ end
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -s V -l version -d 'Print version'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "send" -d 'Send a message and tell the fate of every recipient'
-complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "fetch" -d 'Fetch messages, headers or parts by IMAP, by POP3 or from local mail'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "fetch" -d 'Fetch messages, headers or parts by IMAP, by POP3, from newsgroups or from local mail'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "search" -d 'Find messages on servers and in local mail, and print their references'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "sync" -d 'Make the mail of two places equal'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "probe" -d 'Examine a mail server or a domain: phases, TLS, capabilities, policy records'
-complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "serve-test" -d 'Run SMTP, submission, LMTP, IMAP and POP3 servers for tests'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "serve-test" -d 'Run SMTP, submission, LMTP, IMAP, POP3 and NNTP servers for tests'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "folder" -d 'List, make, rename and delete folders, and see how they stand'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "message" -d 'Add, copy, move, mark and delete single messages'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Show the configured accounts, and test whether their servers let them in'
@@ -357,6 +357,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l seed-mail -d 'Put the messages of this mbox, Maildir or file into the first user\'s INBOX; repeatable' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l seed-news -d 'Make newsgroups of the articles in this mbox, Maildir or file, as their Newsgroups fields say; repeatable (there is always `local.test`)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l port -d 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l listen -d 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l tls -d 'How good the certificate is' -r -f -a "valid\t'From the throwaway authority, for localhost, in its time'
@@ -373,7 +374,7 @@ tls1.3-only\t'TLS 1.2 is not spoken'
 ssl3\t'SSL 3.0 is what a ServerHello agrees to, and nothing follows it'
 no-starttls\t'STARTTLS and STLS are not offered'
 starttls-garbage\t'STARTTLS and STLS are offered, and what follows is no TLS'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l hide -d 'Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l hide -d 'Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA, NNTP CAPABILITIES); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l like -d 'Be like another server: its capabilities, its folders, and what it gets wrong' -r -f -a "gmail\t'Labels as folders (every message is in [Gmail]/All Mail too), no QRESYNC'
 exchange\t'Backoff texts, `* [COPYUID ...]`, an ESEARCH without its tag when nothing matches, sizes that are estimates, command lines of at most 10,000 octets'
 icloud\t'`FETCH RFC822` is empty, ESEARCH ignores RETURN, LARGER matches all'

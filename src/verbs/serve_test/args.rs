@@ -14,7 +14,7 @@ use super::personalities::Like;
 use super::pipes::Emit;
 use crate::net::http::Url;
 
-/// Run SMTP, submission, LMTP, IMAP and POP3 servers for tests
+/// Run SMTP, submission, LMTP, IMAP, POP3 and NNTP servers for tests
 ///
 /// With `-- CMD`, the servers live as long as CMD, which finds them in its environment
 /// (SMTP_URL, IMAPS_URL, ... and accounts for pillarbox itself), and whose exit code is
@@ -51,6 +51,11 @@ pub struct Args {
     #[arg(long, value_name = "PATH")]
     pub seed_mail: Vec<PathBuf>,
 
+    /// Make newsgroups of the articles in this mbox, Maildir or file, as their Newsgroups fields
+    /// say; repeatable (there is always `local.test`)
+    #[arg(long, value_name = "PATH")]
+    pub seed_news: Vec<PathBuf>,
+
     /// Listen on a port of choice, as imap=1143; repeatable (default: any free port)
     #[arg(long = "port", value_name = "PROTOCOL=PORT")]
     pub ports: Vec<Port>,
@@ -63,10 +68,10 @@ pub struct Args {
     #[arg(long, value_name = "PRESET", default_value = "valid")]
     pub tls: Preset,
 
-    /// Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA); repeatable
+    /// Capabilities that are not listed (IMAP CAPABILITY, SMTP EHLO, POP3 CAPA, NNTP CAPABILITIES); repeatable
     ///
     /// In any case, as CONDSTORE,IDLE,PIPELINING,UIDL; AUTH=PLAIN is one mechanism, AUTH all of
-    /// them. SMTP and POP3 refuse what they do not list, IMAP does it all the same.
+    /// them. SMTP, POP3 and NNTP refuse what they do not list, IMAP does it all the same.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub hide: Vec<String>,
 
@@ -84,7 +89,7 @@ pub struct Args {
 
     /// Disturb what matches, as 'rcpt to:/full/ => 452 4.2.2 full'; repeatable
     ///
-    /// `[smtp|submission|lmtp|imap|pop3] COMMAND [ARGUMENT] [WHICH] => EFFECT[, EFFECT...]`
+    /// `[smtp|submission|lmtp|imap|pop3|nntp] COMMAND [ARGUMENT] [WHICH] => EFFECT[, EFFECT...]`
     ///
     /// COMMAND is a verb, `*` for any, `.` for the end of message data, or `greeting`. ARGUMENT
     /// is a part of what follows it, in any case, or a /regular expression/, or one behind the

@@ -127,13 +127,15 @@ impl Facts<'_> {
         }
         // Each user has two accounts: the second speaks TLS from the first octet. A URL on
         // any of these ports finds its password by them.
-        let schemes =
-            [("", ["imap", "pop3", "submission"]), ("-tls", ["imaps", "pop3s", "submissions"])];
+        let schemes = [
+            ("", ["imap", "pop3", "submission", "nntp"]),
+            ("-tls", ["imaps", "pop3s", "submissions", "nntps"]),
+        ];
         for (name, password) in self.users {
             let email =
                 if name.contains('@') { name.clone() } else { format!("{name}@{}", self.domain) };
             let shell = format!("printf '%s\\n' '{}'", password.replace('\'', "'\\''"));
-            for (suffix, [imap, pop, smtp]) in schemes {
+            for (suffix, [imap, pop, smtp, nntp]) in schemes {
                 text.push_str(&format!(
                     "\n[account.{}]\nemail = {}\nuser = {}\npassword-command = {}\nca-file = {}\n",
                     quoted(&format!("{name}{suffix}")),
@@ -142,7 +144,8 @@ impl Facts<'_> {
                     quoted(&shell),
                     quoted(&self.authority.display().to_string())
                 ));
-                for (key, scheme) in [("imap", imap), ("pop", pop), ("smtp", smtp)] {
+                for (key, scheme) in [("imap", imap), ("pop", pop), ("smtp", smtp), ("nntp", nntp)]
+                {
                     let port = port(scheme);
                     text.push_str(&format!("{key} = \"{scheme}://{host}:{port}\"\n"));
                 }
@@ -205,6 +208,8 @@ mod tests {
                 ("imaps", 1993),
                 ("pop3s", 1995),
                 ("submissions", 1465),
+                ("nntp", 1119),
+                ("nntps", 1563),
             ],
             address: [127, 0, 0, 1].into(),
             users: &users,

@@ -245,7 +245,7 @@ impl Disturbing {
                     return Some(Vec::new());
                 }
                 Effect::Reply(reply) => {
-                    self.closes |= reply.is_goodbye();
+                    self.closes |= reply.is_goodbye(self.protocol);
                     let line = match reply {
                         Reply::Tagged(text) => format!("{} {text}\r\n", self.tag),
                         Reply::Smtp(line)

@@ -1,6 +1,8 @@
 //! Capabilities that the servers have and do not tell (`--hide`).
 
 use crate::imap::server::capability;
+use crate::nntp;
+use crate::nntp::syntax::capability::AuthInfo;
 use crate::pop;
 use crate::pop::syntax::capability::LoginDelay;
 use crate::sasl::{Channel, Mechanism};
@@ -61,6 +63,33 @@ pub fn pop(settings: &mut pop::server::Settings, hidden: &[String]) {
     }
 }
 
+/// Takes labels out of what CAPABILITIES tells; `LIST=COUNTS` is one list, `SASL=PLAIN` and
+/// `AUTH=PLAIN` are one mechanism.
+pub fn nntp(settings: &mut nntp::server::Settings, hidden: &[String]) {
+    let offer = &mut settings.offer;
+    for name in hidden {
+        match name.to_ascii_uppercase().as_str() {
+            "POST" => offer.post = false,
+            "NEWNEWS" => offer.newnews = false,
+            "HDR" => offer.hdr = false,
+            "OVER" => offer.over = None,
+            "STARTTLS" => offer.starttls = false,
+            "AUTHINFO" => offer.authinfo = None,
+            "USER" => {
+                offer.authinfo = offer.authinfo.map(|offered| AuthInfo { user: false, ..offered });
+            }
+            "SASL" | "AUTH" => offer.sasl.clear(),
+            other => match other.strip_prefix("LIST=") {
+                Some(list) => offer.list.retain(|offered| offered != list),
+                None => {
+                    let name = other.strip_prefix("AUTH=").or_else(|| other.strip_prefix("SASL="));
+                    hide_mechanism(&mut offer.sasl, name);
+                }
+            },
+        }
+    }
+}
+
 fn hide_mechanism(offered: &mut Vec<String>, hidden: Option<&str>) {
     if let Some(hidden) = hidden {
         offered.retain(|name| !name.eq_ignore_ascii_case(hidden));
@@ -85,6 +114,12 @@ fn is_known(name: &str, mechanisms: &[&str]) -> bool {
     let mut left = all.clone();
     pop(&mut left, &hidden);
     if left.offer != all.offer || left.apop != all.apop {
+        return true;
+    }
+    let all = nntp::server::Settings::new("", mechanisms);
+    let mut left = all.clone();
+    nntp(&mut left, &hidden);
+    if left.offer != all.offer {
         return true;
     }
     imap_names(&[]) != imap_names(&hidden)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::faults::{Rate, span};
 use crate::imap;
+use crate::nntp;
 use crate::pop;
 use crate::pop::syntax::capability::LoginDelay;
 use crate::smtp;
@@ -158,6 +159,23 @@ impl Limits<'_> {
                 | Limit::Recipients(_)
                 | Limit::Connections(_)
                 | Limit::Commands(_) => {}
+            }
+        }
+    }
+
+    /// Has NNTP keep them.
+    pub fn nntp(self, settings: &mut nntp::server::Settings) {
+        for limit in self.0 {
+            match *limit {
+                Limit::Message(octets) => {
+                    settings.article_octets = usize::try_from(octets).unwrap_or(usize::MAX);
+                }
+                Limit::Line(octets) => settings.line_octets = octets,
+                Limit::Idle(span) => settings.idle = span,
+                Limit::Recipients(_)
+                | Limit::Connections(_)
+                | Limit::Commands(_)
+                | Limit::LoginDelay(_) => {}
             }
         }
     }

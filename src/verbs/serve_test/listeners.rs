@@ -24,6 +24,8 @@ pub enum Protocol {
     Imap,
     /// POP3.
     Pop,
+    /// NNTP.
+    Nntp,
 }
 
 /// One listener's name, protocol, and whether TLS begins at once.
@@ -42,7 +44,7 @@ const fn kind(name: &'static str, protocol: Protocol, implicit_tls: bool) -> Kin
 }
 
 /// All TCP listeners.
-pub const KINDS: [Kind; 9] = [
+pub const KINDS: [Kind; 11] = [
     kind("smtp", Protocol::Smtp, false),
     kind("smtps", Protocol::Smtp, true),
     kind("submission", Protocol::Submission, false),
@@ -52,6 +54,8 @@ pub const KINDS: [Kind; 9] = [
     kind("imaps", Protocol::Imap, true),
     kind("pop3", Protocol::Pop, false),
     kind("pop3s", Protocol::Pop, true),
+    kind("nntp", Protocol::Nntp, false),
+    kind("nntps", Protocol::Nntp, true),
 ];
 
 /// `--port imap=1143`.

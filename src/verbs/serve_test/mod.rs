@@ -1,4 +1,4 @@
-//! `serve-test`: SMTP, submission, LMTP, IMAP and POP3 in one process, for tests.
+//! `serve-test`: SMTP, submission, LMTP, IMAP, POP3 and NNTP in one process, for tests.
 //!
 //! The protocols are their own modules'; here are the sockets, the users, the throwaway
 //! certificates, and the command that all of it is wrapped around.
@@ -15,6 +15,7 @@ mod faults;
 mod hidden;
 mod limits;
 mod listeners;
+mod news;
 mod personalities;
 mod pipes;
 mod post;

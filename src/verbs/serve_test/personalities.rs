@@ -268,6 +268,7 @@ impl Like {
     ) -> (String, bool) {
         let milliseconds = rest.as_millis().max(1);
         match (like, protocol) {
+            (_, Protocol::Nntp) => ("400 too many commands\r\n".to_owned(), true),
             (Some(Self::Exchange), Protocol::Imap) => (
                 format!(
                     "{tag} NO [UNAVAILABLE] Request is throttled. Suggested Backoff Time: \

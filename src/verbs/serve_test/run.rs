@@ -20,6 +20,7 @@ use super::faults::{Faults, Rule, random_seed};
 use super::hidden;
 use super::limits::Limits;
 use super::listeners::{Listeners, Serve};
+use super::news::News;
 use super::pipes::Pipes;
 use super::proxy::Upstream;
 use super::record::Recorder;
@@ -169,6 +170,10 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         seed::mail(&users, path, context).await?;
     }
     let log = Log::new();
+    let news = News::new("localhost", users.clone(), log.clone());
+    for path in &args.seed_news {
+        news.seed(path, context).await?;
+    }
     let stop = Rc::new(Notify::new());
     let control = scratch.path().join("control.sock");
     Control { log: log.clone(), users: users.clone(), stop: stop.clone() }.listen(&control)?;
@@ -180,6 +185,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let services: Rc<dyn Serve> = Services::new(Parts {
         host: "localhost".into(),
         users,
+        news,
         implicit: certificates.implicit.clone(),
         starttls: certificates.starttls.clone(),
         allow_cleartext: args.allow_cleartext,

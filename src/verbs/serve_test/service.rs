@@ -12,6 +12,7 @@ use super::faults::Faults;
 use super::hidden;
 use super::limits::Limits;
 use super::listeners::{Kind, Protocol, Serve};
+use super::news::News;
 use super::personalities::Like;
 use super::post::{Office, Post};
 use super::proxy::Upstream;
@@ -21,6 +22,7 @@ use crate::net::tls::Acceptor;
 use crate::net::transcript::{Event, Redactor, Transcript};
 use crate::net::wire::Tap;
 use crate::net::{Error, Wire};
+use crate::nntp;
 use crate::pop;
 use crate::sasl::Mechanism;
 use crate::smtp;
@@ -32,6 +34,7 @@ pub struct Services {
     submission: smtp::server::Service,
     lmtp: smtp::server::Service,
     pop: pop::server::Service,
+    nntp: nntp::server::Service,
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
     implicit: Acceptor,
@@ -70,6 +73,8 @@ pub struct Parts<'a> {
     pub host: String,
     /// Who has mail here.
     pub users: Rc<Users>,
+    /// The newsgroups.
+    pub news: Rc<News>,
     /// TLS from the first octet.
     pub implicit: Acceptor,
     /// TLS behind STARTTLS and STLS; `None`: they are not offered.
@@ -152,6 +157,18 @@ impl Services {
                     acceptor: parts.starttls.clone(),
                 }
             },
+            nntp: {
+                let mut settings = nntp::server::Settings::new(&parts.host, &mechanisms);
+                settings.allow_cleartext = parts.allow_cleartext;
+                parts.limits.nntp(&mut settings);
+                settings.offer.starttls &= parts.starttls.is_some();
+                hidden::nntp(&mut settings, &parts.hidden);
+                nntp::server::Service {
+                    settings: Rc::new(settings),
+                    newsroom: parts.news,
+                    acceptor: parts.starttls.clone(),
+                }
+            },
             implicit: parts.implicit.clone(),
             upstream: parts.upstream,
             faults: parts.faults,
@@ -215,6 +232,7 @@ impl Serve for Services {
             Protocol::Submission => smtp::server::serve(wire, &self.submission, peer, hook).await,
             Protocol::Lmtp => smtp::server::serve(wire, &self.lmtp, peer, hook).await,
             Protocol::Pop => pop::server::serve(wire, &self.pop, hook).await,
+            Protocol::Nntp => nntp::server::serve(wire, &self.nntp, hook).await,
             Protocol::Imap => {
                 let secrets = |subject: Option<&str>| logins(&self.users, subject);
                 imap::server::serve(wire, self.imap.clone(), &secrets, hook).await
@@ -231,5 +249,6 @@ fn too_many(protocol: Protocol) -> &'static [u8] {
         }
         Protocol::Pop => b"-ERR [SYS/TEMP] too many connections\r\n",
         Protocol::Imap => b"* BYE [UNAVAILABLE] too many connections\r\n",
+        Protocol::Nntp => b"400 too many connections\r\n",
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! rule     = [protocol] verb [argument] [when] "=>" effect *("," effect)
-//! protocol = "smtp" / "submission" / "lmtp" / "imap" / "pop3"
+//! protocol = "smtp" / "submission" / "lmtp" / "imap" / "pop3" / "nntp"
 //! verb     = 1*(ALPHA / DIGIT) / "greeting" / "." / "*"
 //! argument = text / [text] "/" regex "/"
 //! when     = "#" number ["+"] / "%" percent / ">" number "/" ("s" / "min" / "h")
@@ -82,7 +82,7 @@ pub enum Effect {
 /// An answer in place of the server's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// A whole line of SMTP, submission or LMTP.
+    /// A whole line of SMTP, submission, LMTP or NNTP.
     Smtp(String),
     /// A whole line of POP3.
     Pop(String),
@@ -97,16 +97,18 @@ pub enum Reply {
 impl Reply {
     fn fits(&self, protocol: Protocol) -> bool {
         match self {
-            Reply::Smtp(_) => is_smtp(protocol),
+            Reply::Smtp(_) => is_smtp(protocol) || protocol == Protocol::Nntp,
             Reply::Pop(_) => protocol == Protocol::Pop,
             Reply::Tagged(_) | Reply::Untagged(_) => protocol == Protocol::Imap,
             Reply::Verbatim(_) => true,
         }
     }
 
-    /// Whether the connection ends behind it (RFC 5321 section 3.8, RFC 9051 section 7.1.5).
-    pub fn is_goodbye(&self) -> bool {
+    /// Whether the connection ends behind it (RFC 5321 section 3.8, RFC 9051 section 7.1.5, RFC
+    /// 3977 section 3.2.1).
+    pub fn is_goodbye(&self, protocol: Protocol) -> bool {
         match self {
+            Reply::Smtp(line) if protocol == Protocol::Nntp => line.starts_with("400"),
             Reply::Smtp(line) => line.starts_with("421"),
             Reply::Untagged(line) => {
                 line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("* BYE"))
@@ -489,6 +491,7 @@ fn protocol(word: &str) -> Option<Protocol> {
         "lmtp" => Protocol::Lmtp,
         "imap" => Protocol::Imap,
         "pop3" => Protocol::Pop,
+        "nntp" => Protocol::Nntp,
         _ => return None,
     })
 }
@@ -568,7 +571,7 @@ mod tests {
         assert_eq!(rule("login#2+ => no").when, When::From(2));
         let bye = rule("greeting => BYE gone").effects;
         assert_eq!(bye, [Effect::Reply(Reply::Untagged("* BYE gone".into()))]);
-        assert!(matches!(&bye[0], Effect::Reply(reply) if reply.is_goodbye()));
+        assert!(matches!(&bye[0], Effect::Reply(reply) if reply.is_goodbye(Protocol::Imap)));
         assert!(rule(". => close").matches(Protocol::Submission, &command(".", "")));
         let any = rule("* => stall");
         assert!(any.matches(Protocol::Pop, &command("STAT", "")));

@@ -1,0 +1,367 @@
+//! Newsgroups: what stands behind NNTP.
+//!
+//! An article that is posted is injected as RFC 5537 section 3.5 says, and goes nowhere else.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+
+use super::accepted::{Arrival, Log};
+use super::users::{Users, logins};
+use crate::base::date::Zoned;
+use crate::base::dot::{Encoder, LineEnds};
+use crate::base::location::Location;
+use crate::message::compose::message_id;
+use crate::message::facts::message_ids;
+use crate::message::headers::{self, Place};
+use crate::nntp::server::{Group, Newsroom, Stored};
+use crate::nntp::syntax::listing::{Active, Status};
+use crate::nntp::syntax::{is_message_id, is_newsgroup};
+use crate::open::{self, Create};
+use crate::sasl::{Secrets, system_random};
+use crate::store::{self, Id, Meta, Sink, What};
+use crate::ui::{Exit, Failure};
+
+/// The group that is always there.
+const LOCAL: (&str, &str) = ("local.test", "Articles that stay on this server");
+
+/// All groups and their articles.
+pub struct News {
+    host: String,
+    users: Rc<Users>,
+    log: Rc<Log>,
+    shelf: RefCell<Shelf>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    groups: BTreeMap<String, Shelved>,
+    by_id: HashMap<String, Rc<Entry>>,
+    /// Oldest first.
+    arrived: Vec<Rc<Entry>>,
+}
+
+struct Shelved {
+    description: &'static str,
+    created: i64,
+    high: u64,
+    articles: BTreeMap<u64, Rc<Entry>>,
+}
+
+struct Entry {
+    stored: Stored,
+    groups: Vec<String>,
+    seconds: i64,
+}
+
+impl News {
+    /// The one group, and nothing in it.
+    pub fn new(host: &str, users: Rc<Users>, log: Rc<Log>) -> Rc<Self> {
+        let news = Self { host: host.to_owned(), users, log, shelf: RefCell::default() };
+        let (name, description) = LOCAL;
+        news.make(name, description);
+        Rc::new(news)
+    }
+
+    fn make(&self, name: &str, description: &'static str) {
+        let mut shelf = self.shelf.borrow_mut();
+        if shelf.groups.contains_key(name) {
+            return;
+        }
+        let (created, articles) = (open::now().seconds, BTreeMap::new());
+        shelf.groups.insert(name.to_owned(), Shelved { description, created, high: 0, articles });
+    }
+
+    /// Puts the articles at `path` (an mbox, a Maildir, a folder of .eml files or one article)
+    /// into the groups that they name, which are made for it.
+    ///
+    /// # Errors
+    /// A path that cannot be read; [`Failure`] (65) for a message that names no group.
+    pub async fn seed(&self, path: &Path, context: &open::Context) -> Result<()> {
+        let location = Location::Path(path.to_owned());
+        let mut opened =
+            open::open_mail(&location, &Default::default(), Create::No, context).await?;
+        opened.select(None, true).await?;
+        let listed = opened.spool().list().await?;
+        let ids: Vec<Id> = listed.into_iter().map(|listed| listed.id).collect();
+        let mut articles = Articles::default();
+        opened.spool().read(&ids, &What::Whole, &mut articles).await?;
+        for (number, article) in (1..).zip(articles.all) {
+            let refused = |reason: String| Failure::new(Exit::Data, reason);
+            for group in newsgroups(&article)
+                .map_err(refused)
+                .with_context(|| format!("{}, message {number}", path.display()))?
+            {
+                self.make(&group, "");
+            }
+            self.shelve(article, None)
+                .map_err(refused)
+                .with_context(|| format!("{}, message {number}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes an article, and gives its message-id. `path`: what it came by, where it was posted.
+    fn shelve(&self, article: Vec<u8>, path: Option<&str>) -> Result<String, String> {
+        if !headers::begins_with_header(&article) || article.is_empty() {
+            return Err("the article has no header".into());
+        }
+        let groups = newsgroups(&article)?;
+        let known: Vec<String> = {
+            let shelf = self.shelf.borrow();
+            groups.iter().filter(|group| shelf.groups.contains_key(*group)).cloned().collect()
+        };
+        if known.is_empty() {
+            return Err(format!("no such newsgroup: {}", groups.join(",")));
+        }
+        let now = open::now();
+        let (article, id) = self.injected(article, path, now)?;
+        if self.shelf.borrow().by_id.contains_key(&id) {
+            return Err(format!("the article {id} is here already"));
+        }
+        let mut shelf = self.shelf.borrow_mut();
+        let numbers: Vec<(String, u64)> = known
+            .iter()
+            .filter_map(|name| Some((name.clone(), shelf.groups.get(name)?.high + 1)))
+            .collect();
+        let places: Vec<String> =
+            numbers.iter().map(|(name, number)| format!("{name}:{number}")).collect();
+        // RFC 5536 section 3.2.14; another server's means nothing here.
+        let (article, _) = headers::remove(&article, &["Xref"]);
+        let xref = format!("{} {}", self.host, places.join(" "));
+        let octets: Arc<[u8]> = headers::insert(&article, Place::Last, "Xref", &xref)
+            .map_err(|error| error.to_string())?
+            .into();
+        let entry = Rc::new(Entry {
+            stored: Stored { id: id.clone(), octets: octets.clone() },
+            groups: known,
+            seconds: now.seconds,
+        });
+        for (name, number) in numbers {
+            if let Some(group) = shelf.groups.get_mut(&name) {
+                group.high = number;
+                group.articles.insert(number, entry.clone());
+            }
+        }
+        shelf.by_id.insert(id.clone(), entry.clone());
+        shelf.arrived.push(entry);
+        Ok(id)
+    }
+
+    /// The article with what an injecting agent adds where it is missing, and its message-id.
+    fn injected(
+        &self,
+        mut article: Vec<u8>,
+        path: Option<&str>,
+        now: Zoned,
+    ) -> Result<(Vec<u8>, String), String> {
+        let error = |error: headers::Error| error.to_string();
+        let text = |article: &[u8], name: &str| {
+            headers::find(article, name)
+                .map(|field| String::from_utf8_lossy(&field.unfolded()).into_owned())
+        };
+        if let Some(by) = path {
+            for name in ["From", "Subject"] {
+                if text(&article, name).is_none_or(|value| value.trim().is_empty()) {
+                    return Err(format!("the article has no {name}"));
+                }
+            }
+            let before = text(&article, "Path").unwrap_or_else(|| "not-for-mail".into());
+            let (rest, _) = headers::remove(&article, &["Path"]);
+            let value = format!("{by}!.POSTED!{}", before.trim());
+            article = headers::insert(&rest, Place::First, "Path", &value).map_err(error)?;
+            let date = now.message();
+            let is_dated = text(&article, "Date").is_some();
+            for (name, is_there) in
+                [("Date", is_dated), ("Injection-Date", text(&article, "Injection-Date").is_some())]
+            {
+                if !is_there {
+                    article = headers::insert(&article, Place::Last, name, &date).map_err(error)?;
+                }
+            }
+        }
+        let id = match text(&article, "Message-ID") {
+            Some(value) => {
+                let ids = message_ids(&value);
+                let id = ids.first().map(|id| format!("<{id}>"));
+                id.filter(|id| is_message_id(id.as_bytes()))
+                    .ok_or_else(|| format!("{value:?} is no message-id"))?
+            }
+            None => {
+                let mut random = [0u8; 20];
+                system_random(&mut random);
+                let id = format!("<{}>", message_id(&random, Some(&self.host)));
+                article =
+                    headers::insert(&article, Place::Last, "Message-ID", &id).map_err(error)?;
+                id
+            }
+        };
+        Ok((article, id))
+    }
+}
+
+/// The groups that an article names, each once.
+fn newsgroups(article: &[u8]) -> Result<Vec<String>, String> {
+    let field = headers::find(article, "Newsgroups").ok_or("the article names no newsgroup")?;
+    let value = String::from_utf8_lossy(&field.unfolded()).into_owned();
+    let mut groups: Vec<String> = Vec::new();
+    for name in value.split(',').map(str::trim) {
+        if !is_newsgroup(name) {
+            return Err(format!("{name:?} is no newsgroup"));
+        }
+        if !groups.iter().any(|known| known == name) {
+            groups.push(name.to_owned());
+        }
+    }
+    Ok(groups)
+}
+
+#[async_trait(?Send)]
+impl Newsroom for News {
+    fn groups(&self) -> Vec<Group> {
+        self.shelf.borrow().groups.iter().map(|(name, group)| told(name, group)).collect()
+    }
+
+    fn group(&self, name: &str) -> Option<Group> {
+        self.shelf.borrow().groups.get(name).map(|group| told(name, group))
+    }
+
+    fn numbers(&self, group: &str) -> Vec<u64> {
+        let shelf = self.shelf.borrow();
+        shelf.groups.get(group).map(|it| it.articles.keys().copied().collect()).unwrap_or_default()
+    }
+
+    fn article(&self, group: &str, number: u64) -> Option<Stored> {
+        let shelf = self.shelf.borrow();
+        shelf.groups.get(group)?.articles.get(&number).map(|entry| entry.stored.clone())
+    }
+
+    fn by_id(&self, id: &str) -> Option<Stored> {
+        self.shelf.borrow().by_id.get(id).map(|entry| entry.stored.clone())
+    }
+
+    fn since(&self, seconds: i64) -> Vec<(Vec<String>, String)> {
+        let shelf = self.shelf.borrow();
+        let new = shelf.arrived.iter().filter(|entry| entry.seconds >= seconds);
+        new.map(|entry| (entry.groups.clone(), entry.stored.id.clone())).collect()
+    }
+
+    async fn post(&self, article: Vec<u8>, user: Option<&str>) -> Result<String, String> {
+        let id = self.shelve(article, Some(&self.host))?;
+        let entry = self.shelf.borrow().by_id.get(&id).cloned();
+        if let Some(entry) = entry {
+            self.log.add(Arrival {
+                protocol: "nntp",
+                user: user.map(str::to_owned),
+                from: String::new(),
+                recipients: entry.groups.clone(),
+                octets: entry.stored.octets.clone(),
+            });
+        }
+        Ok(id)
+    }
+
+    fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
+        Some(logins(&self.users, subject))
+    }
+}
+
+fn told(name: &str, group: &Shelved) -> Group {
+    let low = group.articles.keys().next().copied().unwrap_or(group.high + 1);
+    Group {
+        active: Active {
+            name: name.to_owned(),
+            count: Some(group.articles.len() as u64),
+            high: group.high,
+            low,
+            status: Status::Open,
+        },
+        description: group.description.to_owned(),
+        created: group.created,
+    }
+}
+
+/// Whole messages, with the line ends of the wire.
+#[derive(Default)]
+struct Articles {
+    all: Vec<Vec<u8>>,
+    encoder: Option<Encoder>,
+}
+
+#[async_trait(?Send)]
+impl Sink for Articles {
+    async fn begin(&mut self, _: &Meta) -> store::Result<()> {
+        self.all.push(Vec::new());
+        self.encoder = Some(Encoder::counted(LineEnds::Canonical));
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        if let (Some(encoder), Some(article)) = (&mut self.encoder, self.all.last_mut()) {
+            // Canonical encoding refuses nothing.
+            let _ = encoder.push(octets, article);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self, _: &Meta) -> store::Result<()> {
+        if let (Some(encoder), Some(article)) = (self.encoder.take(), self.all.last_mut()) {
+            let _ = encoder.finish(article);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn news() -> Rc<News> {
+        let users =
+            Users::new(&[("alice".into(), "secret".into())], false, None, None, Default::default());
+        News::new("news.test", users, Log::new())
+    }
+
+    fn article(groups: &str, id: &str) -> Vec<u8> {
+        format!("From: a@b\r\nSubject: s\r\nNewsgroups: {groups}\r\n{id}\r\nbody\r\n").into_bytes()
+    }
+
+    #[test]
+    fn an_article_has_a_number_in_each_group() {
+        let news = news();
+        news.make("a.b", "");
+        let first = news.shelve(article("local.test", "Message-ID: <1@x>\r\n"), Some("h"));
+        assert_eq!(first.as_deref(), Ok("<1@x>"));
+        news.shelve(article("a.b, local.test,no.such", ""), Some("h")).expect("taken");
+        assert_eq!(news.numbers("local.test"), [1, 2]);
+        assert_eq!(news.numbers("a.b"), [1]);
+        let text = news.article("a.b", 1).expect("there").octets;
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.starts_with("Path: h!.POSTED!not-for-mail\r\n"), "{text}");
+        assert!(text.contains("\r\nXref: news.test a.b:1 local.test:2\r\n"), "{text}");
+        assert!(text.contains("\r\nInjection-Date: ") && text.contains("\r\nMessage-ID: <"));
+        let again = news.shelve(article("local.test", "Message-ID: <1@x>\r\n"), Some("h"));
+        assert!(again.is_err_and(|reason| reason.contains("already")));
+    }
+
+    #[test]
+    fn what_cannot_be_posted_is_refused() {
+        let news = news();
+        for wrong in [
+            article("no.such", ""),
+            article("", ""),
+            b"Subject: x\r\n\r\n".to_vec(),
+            b"From: a@b\r\nNewsgroups: local.test\r\n\r\n".to_vec(),
+            article("local.test", "Message-ID: nothing\r\n"),
+            Vec::new(),
+        ] {
+            assert!(news.shelve(wrong, Some("h")).is_err());
+        }
+        assert_eq!(news.group("local.test").map(|group| group.active.low), Some(1));
+    }
+}
