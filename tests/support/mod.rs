@@ -26,6 +26,7 @@ pub mod dns;
 pub mod dovecot;
 pub mod guarded;
 pub mod https;
+pub mod inn;
 pub mod mail;
 pub mod other_client;
 pub mod postfix;
@@ -39,6 +40,7 @@ pub use certificates::{Authority, Identity, Leaf, TlsServer};
 pub use dns::{Dns, Signing, Zone};
 pub use dovecot::{Dovecot, Stored};
 pub use https::WebServer;
+pub use inn::Inn;
 pub use other_client::OtherClient;
 pub use postfix::{Postfix, SmtpSink};
 pub use proxy::Proxy;
@@ -91,6 +93,11 @@ pub fn flag(name: &str) -> bool {
 /// Whether the long form of storms and samples is asked for (`tests/run --full`).
 pub fn full() -> bool {
     flag("PILLARBOX_FULL")
+}
+
+/// The folder where `tests/run` puts peers that no package can install (`tests/peers/install`).
+pub fn peers() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap_or(Path::new("target")).join("peers")
 }
 
 /// Whether all of `programs` are on the path (or in the sbin folders); if not, the skip of
