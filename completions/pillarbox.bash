@@ -2204,13 +2204,21 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__send)
-            opts="-s -a -f -n -0 -q -v -h --via --from --to --cc --bcc --reply-to --subject --body --html --attach --header --envelope-from --all-or-none --ehlo --dry-run --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-s -a -n -f -0 -q -v -h --via --pipe --sent --from --to --cc --bcc --reply-to --subject --body --html --charset --attach --inline --header --reply --forward --resend --merge --template --explain --strict --raw --raw-unsafe --dry-run --envelope-from --all-or-none --notify --return --envid --orcpt --require-tls --hold-for --hold-until --priority --deliver-by --prdr --ehlo --xclient --proxy-protocol --proxy-client --quit-after --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --via)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pipe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sent)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2250,6 +2258,10 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --charset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --attach)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2258,7 +2270,27 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --inline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reply)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --merge)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --template)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2270,8 +2302,56 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --notify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --return)
+                    COMPREPLY=($(compgen -W "full headers" -- "${cur}"))
+                    return 0
+                    ;;
+                --envid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --orcpt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hold-until)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --priority)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deliver-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ehlo)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --xclient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-protocol)
+                    COMPREPLY=($(compgen -W "v1 v2" -- "${cur}"))
+                    return 0
+                    ;;
+                --proxy-client)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quit-after)
+                    COMPREPLY=($(compgen -W "greeting ehlo starttls auth mail rcpt" -- "${cur}"))
                     return 0
                     ;;
                 --user)

@@ -38,6 +38,8 @@ complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Sh
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l via -d 'Where to hand the message over: an account, or a URL such as submission://mail.example.org' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l pipe -d 'Hand the message to COMMAND, run by the shell with the recipients as its arguments, instead of a server; its exit code decides: 0 delivered, 75 temporary, any other permanent' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l sent -d 'Put a copy into LOCATION, such as work:Sent, once the message was taken' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l from -d 'Author of the composed message; of a whole message only where it has no From' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l to -d 'To' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l cc -d 'Cc' -r
@@ -46,10 +48,35 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l reply-to -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s s -l subject -d 'Subject' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l body -d 'The text, instead of standard input' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l html -d 'An HTML alternative from FILE' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l charset -d 'The charset of standard input and of --html (default: UTF-8, UTF-16 with its mark, else windows-1252); the message has UTF-8 always' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s a -l attach -d 'Attach FILE; repeatable' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l inline -d 'Bring FILE along for the HTML, which calls it cid:NAME by its file name; repeatable' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l header -d 'One more header field; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l reply -d 'Answer the message that REF names, as `search` prints it: to its author, its text quoted' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l forward -d 'Pass the message that REF names on, attached whole' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l merge -d 'Send a message to each person in FILE, CSV with a line of names or JSON Lines (.jsonl)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l template -d 'The message of --merge, in which {{NAME}} stands for what the person has under NAME' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s f -l envelope-from -d 'The envelope\'s sender (default: Sender or From of the message); `<>` for none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l notify -d 'When the sender wants a report: never, or success, failure, delay with commas (DSN)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l return -d 'What a report of failure returns of the message (DSN)' -r -f -a "full\t'The whole message'
+headers\t'Its header only'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l envid -d 'A name for the transaction that reports repeat (DSN)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l orcpt -d 'The recipient that the sender meant, for reports: ADDRESS for the only recipient, or RCPT=ADDRESS; repeatable (DSN)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-for -d 'Have the server hold the message back for that long (FUTURERELEASE)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-until -d 'Have the server hold the message back until then, a time by RFC 3339 (FUTURERELEASE)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l priority -d 'Priority from -9 to 9 (MT-PRIORITY)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deliver-by -d 'Deliver within that time, or report: SECONDS with ;N to tell and go on, ;R to give it back, and T behind it to have each relay tell (DELIVERBY)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ehlo -d 'The name to say in EHLO' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l xclient -d 'Speak for another client, where the server lets us: NAME, ADDR, PORT, PROTO, HELO, LOGIN and the like; repeatable (Postfix\'s XCLIENT)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l proxy-protocol -d 'Send a PROXY header before anything else (HAProxy)' -r -f -a "v1\t'One line of text'
+v2\t'Binary'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l proxy-client -d 'The client that the PROXY header names (default: our own address)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l quit-after -d 'Go no further than STAGE and print the answers; no message is read or sent' -r -f -a "greeting\t'Behind the server\'s greeting'
+ehlo\t'Behind the answer to EHLO'
+starttls\t'Once TLS is there'
+auth\t'Once logged in'
+mail\t'Behind the answer to MAIL'
+rcpt\t'Behind the answers to RCPT'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l authorize-as -d 'Act for this user after logging in as --user' -r
@@ -81,8 +108,15 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resolver -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l all-or-none -d 'Give the message to every recipient or to none'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resend -d 'Send the whole message on as it is, with Resent- fields for the new recipients'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l explain -d 'Say on stderr each change that was made to the message'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l strict -d 'Send nothing when the message would have to be changed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l raw -d 'Send the message as it is, Bcc and all; a bare CR or LF is refused'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l raw-unsafe -d 'With --raw: let bare CR and LF pass, which some servers take for line ends'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s n -l dry-run -d 'Print the message and its envelope as they would leave, and send nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l all-or-none -d 'Give the message to every recipient or to none'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l require-tls -d 'Every hop has to use TLS, verified (REQUIRETLS)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l prdr -d 'Have an answer for each recipient once the server has seen the message (PRDR)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l json -d 'Print JSON Lines, one object a line'

@@ -232,19 +232,7 @@ fn a_sink_of_few_words() {
         [(&[], "smtp"), (&["-p"], "smtp"), (&["-e"], "smtp"), (&["-L"], "lmtp")];
     for (options, scheme) in cases {
         let Some(sink) = SmtpSink::start(test, options) else { return };
-        let mut sent = awkward(7);
-        if options.contains(&"-e") {
-            // RFC 6152 section 3: without 8BITMIME, octets above 127 must not leave.
-            let run = Home::new()
-                .pillarbox(args!["send", "--via", format!("{scheme}://localhost:{}", sink.port)])
-                .arg("--tls")
-                .arg("none")
-                .arg("bob@example.test")
-                .stdin(sent.clone())
-                .run();
-            run.expect(69).says(&["8BITMIME"]);
-            sent.iter_mut().filter(|octet| !octet.is_ascii()).for_each(|octet| *octet = b'x');
-        }
+        let sent = awkward(7);
         Home::new()
             .pillarbox(args!["send", "--via", format!("{scheme}://localhost:{}", sink.port)])
             .arg("--tls")
@@ -267,7 +255,14 @@ fn a_sink_of_few_words() {
         }
         let lf = mail::to_lf(&sent);
         let text = String::from_utf8_lossy(&lf);
-        assert!(dump.contains(&*text), "{options:?}: not what was sent:\n{dump}");
+        if options.contains(&"-e") {
+            // RFC 6152 section 3: without 8BITMIME, octets above 127 must not leave.
+            assert!(dump.is_ascii(), "{dump}");
+            assert!(dump.contains("Content-Transfer-Encoding: quoted-printable"), "{dump}");
+            assert!(dump.contains("\nGr=C3=BC=C3=9Fe =E7=81=BF=E5=8F=B0\n"), "{dump}");
+        } else {
+            assert!(dump.contains(&*text), "{options:?}: not what was sent:\n{dump}");
+        }
     }
 }
 

@@ -54,6 +54,10 @@ enum Verb {
 
 /// Runs the program on these arguments (the first is its own name).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.peek().is_some_and(|name| verbs::send::persona::is_called(name)) {
+        return sendmail(arguments.skip(1));
+    }
     let matches = match Cli::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage(&error),
@@ -67,6 +71,28 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => failed(&name, &error),
     }
+}
+
+/// Runs the program as `sendmail`, on arguments without its name.
+fn sendmail(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let sent = verbs::send::persona::translate(arguments).map_err(anyhow::Error::from).and_then(
+        |(arguments, persona)| {
+            // The words are this program's own, but for the recipients.
+            let cli = Cli::try_parse_from(arguments).map_err(|error| {
+                let text = error.render().to_string();
+                let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                anyhow::Error::from(Failure::usage(text))
+            })?;
+            match cli.verb {
+                Verb::Send(mut args) => {
+                    args.persona = Some(persona);
+                    dispatch(Verb::Send(args))
+                }
+                other => dispatch(other),
+            }
+        },
+    );
+    sent.unwrap_or_else(|error| failed("send", &error))
 }
 
 fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {

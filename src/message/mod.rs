@@ -10,6 +10,7 @@ pub mod charset;
 pub mod compose;
 pub mod digest;
 pub mod dkim;
+pub mod downgrade;
 pub mod envelope;
 pub mod facts;
 pub mod headers;

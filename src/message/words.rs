@@ -1,7 +1,8 @@
 //! Header values as people read them: folds undone, encoded words decoded (RFC 2047),
 //! raw 8-bit text taken as UTF-8 or windows-1252.
 //!
-//! It never refuses; an encoded word that is none stays as it is written.
+//! Reading never refuses; an encoded word that is none stays as it is written. Text of our own is
+//! written as encoded words where it has to be.
 
 use super::{charset, transfer};
 
@@ -121,6 +122,32 @@ fn q_decode(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Octets of text in one encoded word: with charset and marks it has 72 characters, and may have
+/// 75 (RFC 2047 section 2).
+const WORD_OCTETS: usize = 45;
+
+/// Text as encoded words in UTF-8 and base64, with a space between them; ASCII without anything
+/// that looks like an encoded word stays as it is. Line ends are the caller's to refuse.
+pub fn encode(text: &str) -> String {
+    use base64::Engine as _;
+    if text.is_ascii() && !text.contains("=?") {
+        return text.to_owned();
+    }
+    let mut words = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut end = rest.len().min(WORD_OCTETS);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (word, behind) = rest.split_at(end);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(word);
+        words.push(format!("=?utf-8?B?{encoded}?="));
+        rest = behind;
+    }
+    words.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +195,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_encoded_is_read_again(text in "(\\PC|=|\\?){1,60}") {
+            let encoded = encode(text.trim());
+            prop_assert!(encoded.is_ascii());
+            prop_assert_eq!(decode(encoded.as_bytes()), text.trim());
+        }
+
         #[test]
         fn any_octets_decode(octets in prop::collection::vec(prop_oneof![
             Just(b'='), Just(b'?'), Just(b'Q'), Just(b'\n'), any::<u8>()], 0..200)) {

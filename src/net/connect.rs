@@ -195,6 +195,8 @@ pub struct Connected {
     pub wire: Wire,
     /// The address that won; `None` for a Unix socket, and where only a proxy knows it.
     pub address: Option<SocketAddr>,
+    /// Our own address; `None` where `address` is.
+    pub own_address: Option<SocketAddr>,
     /// How long it took.
     pub timings: Timings,
 }
@@ -224,6 +226,7 @@ pub async fn connect_at(
 ) -> Result<Connected, Error> {
     let mut timings = Timings::default();
     let mut by = String::new();
+    let mut own_address = None;
     let (mut wire, address) = match endpoint {
         Endpoint::Unix(path) => {
             let begun = Instant::now();
@@ -245,6 +248,7 @@ pub async fn connect_at(
                 None => {
                     let (stream, address) =
                         dial(&target, port, known, options, &mut timings).await?;
+                    own_address = stream.local_addr().ok();
                     (Wire::new(Box::new(stream)), Some(address))
                 }
             }
@@ -266,7 +270,7 @@ pub async fn connect_at(
         tap.transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
         wire.set_tap(tap);
     }
-    Ok(Connected { wire, address, timings })
+    Ok(Connected { wire, address, own_address, timings })
 }
 
 /// Connects without a proxy, to the known addresses or to those that are looked up.

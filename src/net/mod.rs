@@ -11,6 +11,7 @@ pub mod error;
 pub mod hook;
 pub mod http;
 pub mod proxy;
+pub mod proxy_header;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

@@ -5,14 +5,14 @@ use anyhow::{Context as _, Result};
 use super::again::patiently;
 use super::args::EndpointOptions;
 use super::context::Context;
-use super::peer::Peer;
+use super::peer::{Peer, ProxyHeader};
 use crate::base::location::{Location, SmtpEndpoint, SmtpScheme, SmtpUrl};
 use crate::config::Account;
 use crate::config::msmtprc::Msmtprc;
 use crate::message::address::{self, Mailbox};
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
-use crate::smtp::client::{self, Client, Login, Options, StartTls};
+use crate::smtp::client::{self, Client, Login, Options, Stage, StartTls};
 use crate::store;
 use crate::ui::{Exit, Failure};
 
@@ -20,6 +20,19 @@ use crate::ui::{Exit, Failure};
 pub struct Outgoing {
     url: SmtpUrl,
     account: Option<Account>,
+}
+
+/// How the dialogue with a server goes, where it is not as usual.
+#[derive(Debug, Clone, Default)]
+pub struct Dialogue {
+    /// The name to say in EHLO; `None`: this machine's.
+    pub name: Option<String>,
+    /// What XCLIENT says: attribute, upper case, and value; empty: nothing.
+    pub xclient: Vec<(String, String)>,
+    /// What comes before everything else.
+    pub proxy: Option<ProxyHeader>,
+    /// The session is led this far only; `None`: until it takes mail.
+    pub last: Option<Stage>,
 }
 
 /// An SMTP client's error, as every store's error is told.
@@ -102,6 +115,20 @@ impl Outgoing {
         ehlo: Option<&str>,
         context: &Context,
     ) -> Result<Client> {
+        let dialogue = Dialogue { name: ehlo.map(str::to_owned), ..Dialogue::default() };
+        self.open_by(options, &dialogue, context).await
+    }
+
+    /// As [`Outgoing::open`], with a dialogue of its own kind.
+    ///
+    /// # Errors
+    /// As [`Outgoing::open`].
+    pub async fn open_by(
+        &self,
+        options: &EndpointOptions,
+        dialogue: &Dialogue,
+        context: &Context,
+    ) -> Result<Client> {
         let is_lmtp = self.url.scheme == SmtpScheme::Lmtp;
         let endpoint = match &self.url.endpoint {
             SmtpEndpoint::Tcp(server) => {
@@ -129,7 +156,9 @@ impl Outgoing {
             (None, _) => StartTls::Never,
         };
         let client_options = Options {
-            name: ehlo.map_or_else(own_name, str::to_owned),
+            name: dialogue.name.clone().unwrap_or_else(own_name),
+            xclient: dialogue.xclient.clone(),
+            last: dialogue.last,
             is_lmtp,
             starttls,
             login: credential.as_ref().map(|credential| Login {
@@ -143,7 +172,9 @@ impl Outgoing {
             ..Options::default()
         };
         let client = patiently(&peer.endpoint, context, async || {
-            let opened = Client::open(peer.connect(context).await?, &client_options).await;
+            let opened =
+                Client::open(peer.connect_behind(dialogue.proxy, context).await?, &client_options)
+                    .await;
             opened.map_err(smtp_error).with_context(|| peer.endpoint.to_string())
         })
         .await?;

@@ -11,9 +11,18 @@ use crate::config::credentials::{
 };
 use crate::net::proxy::Choice;
 use crate::net::tls::{self, Connector, Mode, Verify};
-use crate::net::{self, Endpoint};
+use crate::net::{self, Endpoint, proxy_header};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
 use crate::ui::{Exit, Failure, report};
+
+/// A PROXY header: for whom the connection is made.
+#[derive(Debug, Clone, Copy)]
+pub struct ProxyHeader {
+    /// Its form.
+    pub version: proxy_header::Version,
+    /// The client; `None`: ourselves.
+    pub client: Option<std::net::SocketAddr>,
+}
 
 /// A server, and all that is needed to open a session with it.
 pub struct Peer {
@@ -148,6 +157,18 @@ impl Peer {
     /// # Errors
     /// Network and TLS errors.
     pub async fn connect(&self, context: &Context) -> Result<net::Wire> {
+        self.connect_behind(None, context).await
+    }
+
+    /// As [`Peer::connect`], with a PROXY header before anything else.
+    ///
+    /// # Errors
+    /// Network and TLS errors; [`Failure`] (64) on a Unix socket, which has no addresses.
+    pub async fn connect_behind(
+        &self,
+        proxy: Option<ProxyHeader>,
+        context: &Context,
+    ) -> Result<net::Wire> {
         let mut connected = net::connect(&self.endpoint, &self.network(&context.net)).await?;
         context.debug(|| {
             format!(
@@ -157,6 +178,16 @@ impl Peer {
                 connected.timings.connect.as_secs_f64() * 1e3
             )
         });
+        if let Some(proxy) = proxy {
+            let (Some(destination), Some(own)) = (connected.address, connected.own_address) else {
+                return Err(
+                    Failure::usage("a PROXY header needs TCP, and no --proxy before it").into()
+                );
+            };
+            let source = proxy.client.unwrap_or(own);
+            connected.wire.queue(&proxy_header::encode(proxy.version, source, destination));
+            connected.wire.flush().await?;
+        }
         if self.mode == Mode::Implicit {
             connected.wire.start_tls(&self.connector()?).await?;
         }

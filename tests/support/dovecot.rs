@@ -162,6 +162,11 @@ impl Dovecot {
         self.scratch.path().join("home")
     }
 
+    /// The Unix socket at which it speaks LMTP.
+    pub fn lmtp_socket(&self) -> PathBuf {
+        self.scratch.path().join("run/lmtp")
+    }
+
     /// The socket at which Postfix asks for authentication.
     pub fn sasl_socket(&self) -> PathBuf {
         self.scratch.path().join("run/sasl")

@@ -122,6 +122,8 @@ pub struct Options<'a> {
     pub without_chunking: bool,
     /// No pipelining, even where it is offered.
     pub without_pipelining: bool,
+    /// The session is led this far, and no further; `None`: until it takes mail.
+    pub last: Option<Stage>,
     /// Cap on every deadline of the table.
     pub timeout: Option<Duration>,
 }

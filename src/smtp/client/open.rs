@@ -24,9 +24,19 @@ impl Client {
     /// # Errors
     /// [`Error`], with the stage; the connection is closed then.
     pub async fn open(wire: Wire, options: &Options<'_>) -> Result<Self, Error> {
+        let is_over = |stage: Stage| options.last.is_some_and(|last| last <= stage);
         let mut client = Self::greet(wire, options).await?;
+        if is_over(Stage::Greeting) {
+            return Ok(client);
+        }
         client.ehlo(&options.name).await?;
+        if is_over(Stage::Ehlo) {
+            return Ok(client);
+        }
         client.secure(options).await?;
+        if is_over(Stage::StartTls) {
+            return Ok(client);
+        }
         if let Some(login) = &options.login {
             client.mechanism = Some(client.login(login).await?);
         }

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use crate::open::{Common, Endpoint, Own};
 
+use super::persona::Persona;
+
 /// Send a message and tell the fate of every recipient
 ///
-/// With --subject, --body, --html or --attach, standard input is the text of a message that
-/// is composed here (it is not read when --body is given); else it is one whole message.
-/// Recipients on the command line replace those of the message's To, Cc and Bcc.
+/// With --subject, --body, --html, --attach, --inline, --reply or --forward, standard input is
+/// the text of a message that is composed here (it is not read when --body is given); else it is
+/// one whole message. Recipients on the command line replace those of the message's To, Cc and
+/// Bcc.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -20,13 +23,30 @@ pub struct Args {
     #[arg(long, value_name = "LOCATION")]
     pub via: Option<String>,
 
+    /// Hand the message to COMMAND, run by the shell with the recipients as its arguments, instead
+    /// of a server; its exit code decides: 0 delivered, 75 temporary, any other permanent
+    #[arg(long, value_name = "COMMAND", conflicts_with = "via")]
+    pub pipe: Option<String>,
+
+    /// Put a copy into LOCATION, such as work:Sent, once the message was taken
+    #[arg(long, value_name = "LOCATION")]
+    pub sent: Option<String>,
+
     /// What the message is made of.
     #[command(flatten)]
     pub composing: Composing,
 
+    /// What may happen to it.
+    #[command(flatten)]
+    pub conversion: Conversion,
+
     /// Whom the message goes to, and from whom.
     #[command(flatten)]
     pub envelope: EnvelopeOptions,
+
+    /// What else is asked of the server.
+    #[command(flatten)]
+    pub extensions: Extensions,
 
     /// How the server is spoken to, and what is shown of it.
     #[command(flatten)]
@@ -39,6 +59,10 @@ pub struct Args {
     /// Options of every verb.
     #[command(flatten)]
     pub common: Common,
+
+    /// Set when called as `sendmail`.
+    #[arg(skip)]
+    pub persona: Option<Persona>,
 }
 
 /// What a message is composed of.
@@ -77,13 +101,72 @@ pub struct Composing {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
+    /// The charset of standard input and of --html (default: UTF-8, UTF-16 with its mark, else
+    /// windows-1252); the message has UTF-8 always
+    #[arg(long, value_name = "NAME")]
+    pub charset: Option<String>,
+
     /// Attach FILE; repeatable
     #[arg(short, long, value_name = "FILE")]
     pub attach: Vec<PathBuf>,
 
+    /// Bring FILE along for the HTML, which calls it cid:NAME by its file name; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub inline: Vec<PathBuf>,
+
     /// One more header field; repeatable
     #[arg(long, value_name = "NAME: VALUE")]
     pub header: Vec<String>,
+
+    /// Answer the message that REF names, as `search` prints it: to its author, its text quoted
+    #[arg(long, value_name = "REF", conflicts_with = "forward")]
+    pub reply: Option<String>,
+
+    /// Pass the message that REF names on, attached whole
+    #[arg(long, value_name = "REF")]
+    pub forward: Option<String>,
+
+    /// Send the whole message on as it is, with Resent- fields for the new recipients
+    #[arg(long, conflicts_with_all = ["reply", "forward"])]
+    pub resend: bool,
+
+    /// Send a message to each person in FILE, CSV with a line of names or JSON Lines (.jsonl)
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "template",
+        conflicts_with_all = ["reply", "forward", "resend"]
+    )]
+    pub merge: Option<PathBuf>,
+
+    /// The message of --merge, in which {{NAME}} stands for what the person has under NAME
+    #[arg(long, value_name = "FILE", requires = "merge")]
+    pub template: Option<PathBuf>,
+}
+
+/// What may happen to a message on its way out.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "Conversion")]
+pub struct Conversion {
+    /// Say on stderr each change that was made to the message
+    #[arg(long)]
+    pub explain: bool,
+
+    /// Send nothing when the message would have to be changed
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Send the message as it is, Bcc and all; a bare CR or LF is refused
+    #[arg(long, conflicts_with = "strict")]
+    pub raw: bool,
+
+    /// With --raw: let bare CR and LF pass, which some servers take for line ends
+    #[arg(long, requires = "raw")]
+    pub raw_unsafe: bool,
+
+    /// Print the message and its envelope as they would leave, and send nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 /// The envelope, where it is not as the message has it.
@@ -97,6 +180,63 @@ pub struct EnvelopeOptions {
     /// Give the message to every recipient or to none
     #[arg(long)]
     pub all_or_none: bool,
+
+    /// When the sender wants a report: never, or success, failure, delay with commas (DSN)
+    #[arg(long, value_name = "WHEN")]
+    pub notify: Option<String>,
+
+    /// What a report of failure returns of the message (DSN)
+    #[arg(long = "return", value_name = "WHAT")]
+    pub returned: Option<Returned>,
+
+    /// A name for the transaction that reports repeat (DSN)
+    #[arg(long, value_name = "ID")]
+    pub envid: Option<String>,
+
+    /// The recipient that the sender meant, for reports: ADDRESS for the only recipient, or
+    /// RCPT=ADDRESS; repeatable (DSN)
+    #[arg(long, value_name = "ADDRESS")]
+    pub orcpt: Vec<String>,
+}
+
+/// What a report returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Returned {
+    /// The whole message
+    Full,
+    /// Its header only
+    Headers,
+}
+
+/// Extensions that a message may need; a server without one is refused before anything leaves.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Extensions")]
+pub struct Extensions {
+    /// Every hop has to use TLS, verified (REQUIRETLS)
+    #[arg(long)]
+    pub require_tls: bool,
+
+    /// Have the server hold the message back for that long (FUTURERELEASE)
+    #[arg(long, value_name = "SECONDS", conflicts_with = "hold_until")]
+    pub hold_for: Option<u32>,
+
+    /// Have the server hold the message back until then, a time by RFC 3339 (FUTURERELEASE)
+    #[arg(long, value_name = "TIME")]
+    pub hold_until: Option<jiff::Timestamp>,
+
+    /// Priority from -9 to 9 (MT-PRIORITY)
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i8).range(-9..=9))]
+    pub priority: Option<i8>,
+
+    /// Deliver within that time, or report: SECONDS with ;N to tell and go on, ;R to give it
+    /// back, and T behind it to have each relay tell (DELIVERBY)
+    #[arg(long, value_name = "SECONDS;MODE", allow_hyphen_values = true)]
+    pub deliver_by: Option<String>,
+
+    /// Have an answer for each recipient once the server has seen the message (PRDR)
+    #[arg(long)]
+    pub prdr: bool,
 }
 
 /// How the server is spoken to, and what is shown of it.
@@ -107,9 +247,22 @@ pub struct Diagnosis {
     #[arg(long, value_name = "NAME")]
     pub ehlo: Option<String>,
 
-    /// Print the message and its envelope as they would leave, and send nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
+    /// Speak for another client, where the server lets us: NAME, ADDR, PORT, PROTO, HELO, LOGIN
+    /// and the like; repeatable (Postfix's XCLIENT)
+    #[arg(long, value_name = "ATTRIBUTE=VALUE")]
+    pub xclient: Vec<String>,
+
+    /// Send a PROXY header before anything else (HAProxy)
+    #[arg(long, value_name = "VERSION")]
+    pub proxy_protocol: Option<crate::net::proxy_header::Version>,
+
+    /// The client that the PROXY header names (default: our own address)
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "proxy_protocol")]
+    pub proxy_client: Option<std::net::SocketAddr>,
+
+    /// Go no further than STAGE and print the answers; no message is read or sent
+    #[arg(long, value_name = "STAGE")]
+    pub quit_after: Option<super::stages::QuitAfter>,
 }
 
 impl Composing {
@@ -118,7 +271,10 @@ impl Composing {
         self.subject.is_some()
             || self.body.is_some()
             || self.html.is_some()
+            || self.reply.is_some()
+            || self.forward.is_some()
             || !self.attach.is_empty()
+            || !self.inline.is_empty()
     }
 }
 
@@ -133,5 +289,7 @@ Examples:
   Post to a newsgroup:
     pillarbox send --via nntp://$NNTP_HOST:$NNTP_PORT/local.test --from alice@example.test \\
       --subject 'a test' --body 'please ignore'
-  See what would leave:
-    pillarbox send --via alice --to bob@example.test --subject hi --body 'hello' --dry-run";
+  See what would leave, and what was changed for it:
+    pillarbox send --via alice --to bob@example.test --subject hi --body 'hello' --dry-run --explain
+  See how a server answers, up to the recipient:
+    pillarbox send --via alice --quit-after rcpt nobody@example.test || true";

@@ -1,15 +1,26 @@
 //! `send`: hands one message to a server and tells the fate of every recipient.
 //!
-//! RFC 5321 and its extensions are `smtp::client`'s; here the message is taken in, completed
-//! (RFC 5322 section 3.6) and given an envelope. This module does not route to MX hosts.
+//! RFC 5321 and its extensions are `smtp::client`'s; here the message is taken in or composed,
+//! completed (RFC 5322 section 3.6), given an envelope, made fit for the server, and handed over.
+//! This module does not route to MX hosts.
 
 mod args;
 mod compose;
+mod deliver;
+mod esmtp;
+mod fit;
+mod merge;
 mod news;
 mod outcome;
+pub mod persona;
+mod pipe;
 mod plan;
+mod resend;
 mod run;
+mod sent;
 mod spooled;
+mod stages;
+mod stdio;
 
 pub use args::Args;
 pub use run::run;

@@ -10,7 +10,8 @@ use anyhow::Result;
 use super::args::Args;
 use super::plan::{self, Plan};
 use super::spooled::Spooled;
-use super::{compose, outcome, run};
+use super::{compose, deliver, outcome, run};
+use crate::base::dot::LineEnds;
 use crate::base::location::Location;
 use crate::message::address::{self, Mailbox};
 use crate::message::headers::{self, Place};
@@ -51,8 +52,14 @@ pub async fn post(
     let message = proto_article(args, author, place.url.group.as_deref())?;
     let recipients = newsgroups(&message.header)?;
     let envelope = Envelope { sender: String::new(), recipients };
-    let mut plan = Plan { envelope, message };
-    if args.diagnosis.dry_run {
+    let mut plan = Plan {
+        envelope,
+        message,
+        blind: Vec::new(),
+        changes: Vec::new(),
+        line_ends: LineEnds::Canonical,
+    };
+    if args.conversion.dry_run {
         return show(&mut plan, out).await;
     }
     let deliveries = match hand_over(args, &place, &mut plan, context).await {
@@ -73,8 +80,7 @@ pub async fn post(
     } else {
         outcome::tell_failures(&deliveries);
     }
-    let deliveries: Vec<Delivery> = deliveries.into_iter().map(|(delivery, _)| delivery).collect();
-    Ok(outcome::exit(&deliveries))
+    Ok(outcome::exit(deliveries.iter().map(|it| &it.delivery)))
 }
 
 async fn hand_over(
@@ -125,7 +131,7 @@ fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> R
             Failure::usage("a composed article needs an author")
                 .hint("give --from, or `email` in the account's table")
         })?;
-        Spooled::of(compose::message(&args.composing, from, &[], input)?)
+        Spooled::of(compose::message(&args.composing, from, &[], None, input)?)
     } else {
         plan::refuse_compose_options(&args.composing)?;
         Spooled::take(input)?
@@ -199,7 +205,7 @@ fn fate(answer: Result<Reply, Error>) -> Result<Told, store::Error> {
     Ok(Told { state, stage, code: Some(reply.code), text: reply.text.to_string() })
 }
 
-fn all(envelope: &Envelope, told: &Told) -> Vec<(Delivery, Option<String>)> {
+fn all(envelope: &Envelope, told: &Told) -> Vec<deliver::Told> {
     let of = |group: &String| Delivery {
         recipient: group.clone(),
         state: told.state,
@@ -208,7 +214,11 @@ fn all(envelope: &Envelope, told: &Told) -> Vec<(Delivery, Option<String>)> {
         enhanced: None,
         text: told.text.clone(),
     };
-    envelope.recipients.iter().map(|group| (of(group), None)).collect()
+    envelope
+        .recipients
+        .iter()
+        .map(|group| deliver::Told { delivery: of(group), queue_id: None, times: None })
+        .collect()
 }
 
 /// Whether `--via` names a news server; then what it names.

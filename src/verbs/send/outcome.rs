@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::deliver::{Times, Told};
 use crate::store::{Delivery, Fate};
 use crate::ui::{Exit, Format, Output, output, report};
 
@@ -18,6 +19,28 @@ struct Line<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<Seconds>,
+}
+
+/// How long the parts of a delivery took.
+#[derive(Debug, Serialize)]
+struct Seconds {
+    session: f64,
+    envelope: f64,
+    body: f64,
+    reply: f64,
+}
+
+impl From<Times> for Seconds {
+    fn from(times: Times) -> Self {
+        Self {
+            session: times.session.as_secs_f64(),
+            envelope: times.phases.envelope.as_secs_f64(),
+            body: times.phases.body.as_secs_f64(),
+            reply: times.phases.reply.as_secs_f64(),
+        }
+    }
 }
 
 /// The word for a fate.
@@ -26,11 +49,8 @@ pub fn state(fate: Fate) -> &'static str {
 }
 
 /// Prints one line per recipient.
-pub fn print(
-    deliveries: &[(Delivery, Option<String>)],
-    out: &mut Output,
-) -> Result<(), output::Error> {
-    for (delivery, queue_id) in deliveries {
+pub fn print(all: &[Told], out: &mut Output) -> Result<(), output::Error> {
+    for Told { delivery, queue_id, times } in all {
         let line = Line {
             recipient: &delivery.recipient,
             state: state(delivery.state),
@@ -39,6 +59,7 @@ pub fn print(
             enhanced: delivery.enhanced.as_deref(),
             text: &delivery.text,
             queue_id: queue_id.as_deref(),
+            seconds: times.map(Seconds::from),
         };
         match out.format() {
             Format::Json => out.json(&line)?,
@@ -64,8 +85,8 @@ pub fn print(
 }
 
 /// Tells of each recipient that did not get the message, on stderr.
-pub fn tell_failures(deliveries: &[(Delivery, Option<String>)]) {
-    for (delivery, _) in deliveries.iter().filter(|(it, _)| it.state != Fate::Delivered) {
+pub fn tell_failures(all: &[Told]) {
+    for Told { delivery, .. } in all.iter().filter(|it| it.delivery.state != Fate::Delivered) {
         let code = delivery.code.map(|code| format!("{code} ")).unwrap_or_default();
         let what = state(delivery.state);
         let text = one_line(&delivery.text);
@@ -86,12 +107,14 @@ pub fn log_line(date: &str, sender: &str, delivery: &Delivery) -> String {
     format!("{}\n", crate::ui::sanitize::line(&line))
 }
 
-fn one_line(text: &str) -> String {
+/// The words of a reply in one line.
+pub fn one_line(text: &str) -> String {
     text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ")
 }
 
 /// The exit code that follows from all fates together.
-pub fn exit(deliveries: &[Delivery]) -> Exit {
+pub fn exit<'a>(deliveries: impl Iterator<Item = &'a Delivery>) -> Exit {
+    let deliveries: Vec<&Delivery> = deliveries.collect();
     let any = |fate: Fate| deliveries.iter().any(|delivery| delivery.state == fate);
     if any(Fate::Unknown) {
         return Exit::Unknown;
@@ -99,7 +122,7 @@ pub fn exit(deliveries: &[Delivery]) -> Exit {
     match (any(Fate::Delivered), any(Fate::Permanent), any(Fate::Temporary)) {
         (true, false, false) => Exit::Ok,
         (true, _, _) => Exit::Mixed,
-        (false, true, _) => match deliveries {
+        (false, true, _) => match deliveries[..] {
             [only] if only.enhanced.as_deref().is_some_and(|code| code.ends_with(".1.1")) => {
                 Exit::NoUser
             }
@@ -128,7 +151,7 @@ mod tests {
     fn exit_codes_follow_the_table() {
         use Fate::{Delivered, Permanent, Temporary, Unknown};
         let of = |fates: &[Fate]| {
-            exit(&fates.iter().map(|&fate| delivery(fate, None)).collect::<Vec<_>>())
+            exit(fates.iter().map(|&fate| delivery(fate, None)).collect::<Vec<_>>().iter())
         };
         assert_eq!(of(&[Delivered, Delivered]), Exit::Ok);
         assert_eq!(of(&[Delivered, Permanent]), Exit::Mixed);
@@ -136,8 +159,8 @@ mod tests {
         assert_eq!(of(&[Delivered, Unknown, Permanent]), Exit::Unknown);
         assert_eq!(of(&[Permanent, Temporary]), Exit::Unavailable);
         assert_eq!(of(&[Temporary]), Exit::TempFail);
-        assert_eq!(exit(&[delivery(Permanent, Some("5.1.1"))]), Exit::NoUser);
+        assert_eq!(exit([delivery(Permanent, Some("5.1.1"))].iter()), Exit::NoUser);
         let two = [delivery(Permanent, Some("5.1.1")), delivery(Permanent, Some("5.1.1"))];
-        assert_eq!(exit(&two), Exit::Unavailable);
+        assert_eq!(exit(two.iter()), Exit::Unavailable);
     }
 }

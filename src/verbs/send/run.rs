@@ -4,19 +4,23 @@ use std::io::Read;
 
 use anyhow::Result;
 
-use super::args::Args;
-use super::plan::{Author, Plan};
-use super::{news, outcome};
+use super::args::{Args, Conversion};
+use super::deliver::{self, Sessions, Told};
+use super::esmtp::Wishes;
+use super::fit::{self, Route};
+use super::merge::Merge;
+use super::persona::Mode;
+use super::plan::{self, Author, Given, Plan};
+use super::{compose, news, outcome, persona, pipe, sent, stages, stdio};
+use crate::base::dot::{Encoder, LineEnds};
+use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
-use crate::open::{self, Context};
-use crate::smtp::client::Submission;
-use crate::store::{Delivery, Fate};
+use crate::open::references::Place;
+use crate::open::{self, Context, Create, Dialogue, EndpointOptions, ProxyHeader};
+use crate::store::{self, Delivery, Fate, Meta, Sink, What};
 use crate::ui::{Exit, Failure, Format, Output, report};
 
-/// Octets shown of a message at a time by a dry run.
-const BLOCK_OCTETS: usize = 64 * 1024;
-
-/// Sends one message.
+/// Sends one message, or one to each person of a table.
 ///
 /// # Errors
 /// Whatever kept the message from being handed over at all; a recipient's own fate is no
@@ -25,7 +29,63 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     if let Some(location) = news::server(args.via.as_deref())? {
         return news::post(&args, &location, context, out).await;
     }
-    let route = open::Outgoing::new(args.via.as_deref(), args.composing.from.as_deref(), context)?;
+    let exit = prepare(&args, context, out).await?;
+    Ok(if args.persona.is_some() { persona::exit(exit) } else { exit })
+}
+
+async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    match args.persona.as_ref().map(|persona| persona.mode) {
+        Some(Mode::Print) => {
+            out.line("Mail queue is empty")?;
+            return Ok(Exit::Ok);
+        }
+        // Nothing waits where nothing is kept.
+        Some(Mode::Flush) => return Ok(Exit::Ok),
+        Some(Mode::Smtp | Mode::Message) | None => {}
+    }
+    let wishes = Wishes::new(&args.envelope, &args.extensions)?;
+    let sent = args.sent.as_deref().map(Location::parse).transpose()?;
+    let way = Way::new(args, context)?;
+    let author = author(args, &way, context)?;
+    if args.persona.as_ref().is_some_and(|persona| persona.mode == Mode::Smtp) {
+        let Way::Server(route) = way else {
+            return Err(Failure::usage("-bs needs a server to send by").into());
+        };
+        return stdio::serve(*route, args.clone(), author, context).await;
+    }
+    if let (Some(last), Way::Server(route)) = (args.diagnosis.quit_after, &way) {
+        return stages::run(args, last, route, &author, &wishes, context, out).await;
+    }
+    let mut sender = Sender { args, way, wishes, sent, context };
+    if let (Some(table), Some(template)) = (&args.composing.merge, &args.composing.template) {
+        let given = Given {
+            recipients: plan::recipients(&args.recipients, &author)?,
+            sender: args.envelope.envelope_from.as_deref(),
+            from: plan::from(args.composing.from.as_deref(), &author)?,
+            also_named: false,
+        };
+        let plans = Merge::new(table, template, given, &author)?;
+        return sender.all(plans, out).await;
+    }
+    let named = args.composing.reply.as_deref().or(args.composing.forward.as_deref());
+    let original = match named {
+        Some(named) => Some(original(named, context).await?),
+        None => None,
+    };
+    let mut input = std::io::stdin().lock();
+    let input: &mut dyn Read = &mut input;
+    let plan = match &args.persona {
+        Some(persona) => {
+            Plan::make(args, &author, original.as_deref(), &mut *persona.input(input)?)?
+        }
+        None => Plan::make(args, &author, original.as_deref(), input)?,
+    };
+    sender.wishes.check(&plan.envelope.recipients)?;
+    sender.one(plan, out).await
+}
+
+/// Who writes, and what names stand for.
+fn author(args: &Args, way: &Way, context: &Context) -> Result<Author> {
     let aliases = match &context.config.aliases {
         Some(path) => Some(
             Aliases::load(path).map_err(|error| Failure::new(Exit::Config, error.to_string()))?,
@@ -33,80 +93,252 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         None => None,
     };
     let qualify_domain = context.config.qualify_domain.clone();
-    let author = Author { mailbox: route.author(), qualify_domain, aliases };
-    let mut input = std::io::stdin().lock();
-    let input: &mut dyn Read = &mut input;
-    let mut plan = Plan::make(&args, &author, input)?;
-    if args.diagnosis.dry_run {
-        return show(&mut plan, out).await;
-    }
-    match hand_over(&args, &route, &mut plan, context).await {
-        Ok(deliveries) => {
-            if !context.quiet || out.format() == Format::Json {
-                outcome::print(&deliveries, out)?;
-            } else {
-                outcome::tell_failures(&deliveries);
+    let mailbox = match way {
+        Way::Server(route) => route.author(),
+        Way::Pipe(_) => None,
+    };
+    let mailbox = match &args.persona {
+        Some(persona) => persona.author(mailbox, qualify_domain.as_deref()),
+        None => mailbox,
+    };
+    Ok(Author { mailbox, qualify_domain, aliases })
+}
+
+/// Where messages go.
+enum Way {
+    Server(Box<open::Outgoing>),
+    Pipe(String),
+}
+
+impl Way {
+    fn new(args: &Args, context: &Context) -> Result<Self> {
+        match &args.pipe {
+            Some(command) => Ok(Self::Pipe(command.clone())),
+            None => {
+                let from = args.composing.from.as_deref();
+                Ok(Self::Server(Box::new(open::Outgoing::new(args.via.as_deref(), from, context)?)))
             }
-            log(context, &plan, &deliveries);
-            let deliveries: Vec<Delivery> =
-                deliveries.into_iter().map(|(delivery, _)| delivery).collect();
-            Ok(outcome::exit(&deliveries))
-        }
-        Err(error) => {
-            log(context, &plan, &not_handed_over(&plan, &error));
-            if out.format() == Format::Json {
-                outcome::print(&not_handed_over(&plan, &error), out)?;
-                out.flush()?;
-            }
-            Err(error)
         }
     }
 }
 
-async fn hand_over(
-    args: &Args,
-    route: &open::Outgoing,
-    plan: &mut Plan,
-    context: &Context,
-) -> Result<Vec<(Delivery, Option<String>)>> {
-    let mut submission = Submission::plain(&plan.envelope).map_err(open::smtp_error)?;
-    submission.all_or_none = args.envelope.all_or_none;
-    if plan.message.scan.eight_bit {
-        submission.parameters.body = Some(crate::smtp::syntax::parameter::BodyType::EightBitMime);
+/// What the options say of the dialogue with the server.
+///
+/// # Errors
+/// [`Failure`] (64) for an attribute that is none.
+pub fn dialogue(args: &Args) -> Result<Dialogue, Failure> {
+    let options = &args.diagnosis;
+    let mut xclient = Vec::new();
+    for attribute in &options.xclient {
+        let (name, value) = attribute.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("--xclient {attribute:?}: want ATTRIBUTE=VALUE"))
+        })?;
+        xclient.push((name.to_ascii_uppercase(), value.to_owned()));
     }
-    if !plan.message.header.is_ascii() {
-        // RFC 6531 section 3.6: UTF-8 in the header travels under SMTPUTF8 only.
-        submission.parameters.smtputf8 |= std::str::from_utf8(&plan.message.header).is_ok();
+    Ok(Dialogue {
+        name: options.ehlo.clone(),
+        xclient,
+        proxy: options
+            .proxy_protocol
+            .map(|version| ProxyHeader { version, client: options.proxy_client }),
+        last: None,
+    })
+}
+
+/// The whole message that a reference names.
+async fn original(reference: &str, context: &Context) -> Result<Vec<u8>> {
+    let place = Place::of(&Reference::parse(reference)?)?;
+    let endpoint = EndpointOptions::default();
+    let mut opened = open::open_mail(&place.location, &endpoint, Create::No, context).await?;
+    opened.select(place.uid_validity, true).await?;
+    let mut whole = Whole::default();
+    opened.spool().read(std::slice::from_ref(&place.id), &What::Whole, &mut whole).await?;
+    opened.spool().finish().await?;
+    whole.octets.ok_or_else(|| {
+        Failure::new(Exit::NoInput, format!("{reference}: there is no such message")).into()
+    })
+}
+
+/// Keeps one message in memory.
+#[derive(Default)]
+struct Whole {
+    octets: Option<Vec<u8>>,
+}
+
+#[async_trait::async_trait(?Send)]
+impl Sink for Whole {
+    async fn begin(&mut self, _: &Meta) -> store::Result<()> {
+        self.octets = Some(Vec::new());
+        Ok(())
     }
-    let mut client =
-        route.open(&args.server.options, args.diagnosis.ehlo.as_deref(), context).await?;
-    // One message a session: QUIT leaves with its end, which saves a round trip.
-    client.quit_behind();
-    let outcome = client.submit(submission, &mut plan.message).await.map_err(open::smtp_error)?;
-    let deliveries = outcome
-        .recipients
-        .into_iter()
-        .map(|recipient| {
-            let queue_id = recipient.queue_id();
-            (recipient.into_delivery(), queue_id)
-        })
-        .collect();
-    if client.is_open() {
-        // The message is with the server: a goodbye that fails changes nothing.
-        let _ = client.quit().await;
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        let whole = self.octets.get_or_insert_default();
+        whole.extend_from_slice(octets);
+        if whole.len() as u64 > compose::ORIGINAL_OCTETS {
+            let message = format!("the message has more than {} octets", compose::ORIGINAL_OCTETS);
+            return Err(store::Error::Caller(Box::new(Failure::new(Exit::Data, message))));
+        }
+        Ok(())
     }
-    Ok(deliveries)
+
+    async fn end(&mut self, _: &Meta) -> store::Result<()> {
+        Ok(())
+    }
+}
+
+/// What every message of a run shares.
+struct Sender<'a> {
+    args: &'a Args,
+    way: Way,
+    wishes: Wishes,
+    sent: Option<Location>,
+    context: &'a Context,
+}
+
+impl Sender<'_> {
+    /// Sends one message.
+    async fn one(&mut self, mut plan: Plan, out: &mut Output) -> Result<Exit> {
+        if self.args.conversion.dry_run {
+            return show(&mut plan, &self.args.conversion, out);
+        }
+        let mut sessions = Sessions::new(async || self.open().await);
+        let handed = self.hand_over(&mut sessions, &mut plan, true).await;
+        match handed {
+            Ok(told) => {
+                self.tell(&told, out)?;
+                log(self.context, &plan, &told);
+                self.keep(&mut plan, &told).await;
+                Ok(outcome::exit(told.iter().map(|it| &it.delivery)))
+            }
+            Err(error) => {
+                let told = not_handed_over(&plan, &error);
+                log(self.context, &plan, &told);
+                if out.format() == Format::Json {
+                    outcome::print(&told, out)?;
+                    out.flush()?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends one message after the other. What keeps one from being sent is its recipients'
+    /// fate; a server that cannot be reached ends the run for all that follow.
+    async fn all(
+        &mut self,
+        plans: impl Iterator<Item = Result<Plan>>,
+        out: &mut Output,
+    ) -> Result<Exit> {
+        let mut sessions = Sessions::new(async || self.open().await);
+        let mut fates: Vec<Delivery> = Vec::new();
+        let mut down: Option<anyhow::Error> = None;
+        let mut plans = plans.peekable();
+        while let Some(plan) = plans.next() {
+            let mut plan = plan?;
+            if self.args.conversion.dry_run {
+                show(&mut plan, &self.args.conversion, out)?;
+                continue;
+            }
+            let is_last = plans.peek().is_none();
+            let told = match &down {
+                Some(error) => not_handed_over(&plan, error),
+                None => match self.hand_over(&mut sessions, &mut plan, is_last).await {
+                    Ok(told) => told,
+                    Err(error) => {
+                        let told = not_handed_over(&plan, &error);
+                        if sessions.is_down() {
+                            down = Some(error);
+                        }
+                        told
+                    }
+                },
+            };
+            self.tell(&told, out)?;
+            log(self.context, &plan, &told);
+            self.keep(&mut plan, &told).await;
+            fates.extend(told.into_iter().map(|it| it.delivery));
+        }
+        sessions.finish().await;
+        Ok(outcome::exit(fates.iter()))
+    }
+
+    async fn hand_over<F: AsyncFn() -> Result<crate::smtp::client::Client>>(
+        &self,
+        sessions: &mut Sessions<F>,
+        plan: &mut Plan,
+        is_last: bool,
+    ) -> Result<Vec<Told>> {
+        let conversion = &self.args.conversion;
+        let inspect = |plan: &Plan| inspect(plan, conversion);
+        match &self.way {
+            Way::Pipe(command) => pipe::hand_over(command, plan, inspect),
+            Way::Server(_) => sessions.hand_over(plan, &self.wishes, is_last, inspect).await,
+        }
+    }
+
+    async fn open(&self) -> Result<crate::smtp::client::Client> {
+        match &self.way {
+            Way::Server(route) => {
+                let dialogue = dialogue(self.args)?;
+                route.open_by(&self.args.server.options, &dialogue, self.context).await
+            }
+            Way::Pipe(_) => Err(Failure::new(Exit::Software, "a pipe has no session").into()),
+        }
+    }
+
+    /// Prints the fates. `sendmail` says only what went wrong.
+    fn tell(&self, told: &[Told], out: &mut Output) -> Result<()> {
+        let is_quiet = self.context.quiet || self.args.persona.is_some();
+        if !is_quiet || out.format() == Format::Json {
+            outcome::print(told, out)?;
+        } else {
+            outcome::tell_failures(told);
+        }
+        Ok(())
+    }
+
+    /// Puts the copy away, once somebody has the message. That it fails is told, and is no
+    /// reason to send anything again.
+    async fn keep(&self, plan: &mut Plan, told: &[Told]) {
+        let Some(location) = &self.sent else { return };
+        if !told.iter().any(|it| it.delivery.state == Fate::Delivered) {
+            return;
+        }
+        if let Err(error) = sent::keep(location, plan, self.context).await {
+            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            report::warning(&format!(
+                "the message was sent, and no copy is in {location}: {}",
+                report::joined(&causes)
+            ));
+        }
+    }
+}
+
+/// Tells what was changed, where that is asked for, and refuses it where it is not wanted.
+fn inspect(plan: &Plan, conversion: &Conversion) -> Result<()> {
+    if conversion.explain {
+        for change in &plan.changes {
+            report::note(change);
+        }
+    }
+    if conversion.strict && !plan.changes.is_empty() {
+        let message =
+            format!("--strict: the message would be changed: {}", plan.changes.join("; "));
+        return Err(Failure::new(Exit::Data, message).into());
+    }
+    Ok(())
 }
 
 /// Adds a line per recipient to the configured logfile. The message has left by now: a log
 /// that cannot be written is told, and changes nothing.
-pub fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<String>)]) {
+pub fn log(context: &Context, plan: &Plan, told: &[Told]) {
     use std::io::Write as _;
     let Some(path) = &context.config.logfile else { return };
     let date = open::now().message();
-    let lines: String = deliveries
+    let lines: String = told
         .iter()
-        .map(|(delivery, _)| outcome::log_line(&date, &plan.envelope.sender, delivery))
+        .map(|it| outcome::log_line(&date, &plan.envelope.sender, &it.delivery))
         .collect();
     let mut options = std::fs::File::options();
     options.append(true).create(true);
@@ -118,39 +350,33 @@ pub fn log(context: &Context, plan: &Plan, deliveries: &[(Delivery, Option<Strin
 }
 
 /// Every recipient's fate when the session did not come as far as the message.
-pub fn not_handed_over(plan: &Plan, error: &anyhow::Error) -> Vec<(Delivery, Option<String>)> {
-    let verdict = open::verdict(error);
-    let state = match verdict.exit {
-        Exit::TempFail | Exit::Protocol => Fate::Temporary,
-        _ => Fate::Permanent,
-    };
-    let text = error.chain().map(ToString::to_string).collect::<Vec<_>>();
-    let text = crate::ui::report::joined(&text);
-    plan.envelope
-        .recipients
-        .iter()
-        .map(|recipient| {
-            let delivery = Delivery {
-                recipient: recipient.clone(),
-                state,
-                stage: "connect",
-                code: None,
-                enhanced: None,
-                text: text.clone(),
-            };
-            (delivery, None)
-        })
-        .collect()
+pub fn not_handed_over(plan: &Plan, error: &anyhow::Error) -> Vec<Told> {
+    plan.envelope.recipients.iter().map(|recipient| deliver::failed(recipient, error)).collect()
 }
 
 /// The envelope and the exact octets, as they would leave.
-async fn show(plan: &mut Plan, out: &mut Output) -> Result<Exit> {
-    use crate::store::Body as _;
+fn show(plan: &mut Plan, conversion: &Conversion, out: &mut Output) -> Result<Exit> {
+    fit::fit(plan, Route::OPEN)?;
+    inspect(plan, conversion)?;
+    let mut encoder = Encoder::counted(match plan.line_ends {
+        LineEnds::Canonical => LineEnds::Canonical,
+        LineEnds::Verbatim | LineEnds::VerbatimUnsafe => LineEnds::VerbatimUnsafe,
+    });
+    let mut encoded = Vec::new();
     if out.format() == Format::Json {
+        let mut octets = 0;
+        plan.message.each(|piece| {
+            encoder.push(piece, &mut encoded).expect("nothing is refused here");
+            octets += encoded.len();
+            encoded.clear();
+            Ok(())
+        })?;
+        encoder.finish(&mut encoded).expect("nothing is refused here");
         out.json(&serde_json::json!({
             "sender": plan.envelope.sender,
             "recipients": plan.envelope.recipients,
-            "octets": plan.message.len(),
+            "octets": octets + encoded.len(),
+            "changes": plan.changes,
         }))?;
         return Ok(Exit::Ok);
     }
@@ -160,12 +386,17 @@ async fn show(plan: &mut Plan, out: &mut Output) -> Result<Exit> {
     }
     lines.push_str("DATA\n");
     out.content(lines.as_bytes())?;
-    let mut block = vec![0; BLOCK_OCTETS];
-    loop {
-        let count = plan.message.read(&mut block).await?;
-        if count == 0 {
-            return Ok(Exit::Ok);
+    let mut written = Ok(());
+    plan.message.each(|piece| {
+        encoder.push(piece, &mut encoded).expect("nothing is refused here");
+        if written.is_ok() {
+            written = out.content(&encoded);
         }
-        out.content(&block[..count])?;
-    }
+        encoded.clear();
+        Ok(())
+    })?;
+    written?;
+    encoder.finish(&mut encoded).expect("nothing is refused here");
+    out.content(&encoded)?;
+    Ok(Exit::Ok)
 }

@@ -25,6 +25,10 @@ pub struct Scan {
     pub longest_line: u64,
     /// Where the first NUL is.
     pub nul: Option<u64>,
+    has_crlf: bool,
+    has_lf: bool,
+    has_cr: bool,
+    after_cr: bool,
     line: u64,
     at: u64,
 }
@@ -38,13 +42,27 @@ impl Scan {
         }
         let mut rest = octets;
         while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+            let is_lf = rest[end] == b'\n';
+            let is_crlf = self.after_cr && is_lf && end == 0;
+            self.has_crlf |= is_crlf;
+            self.has_cr |= self.after_cr && !is_crlf;
+            self.has_lf |= is_lf && !is_crlf;
+            self.after_cr = !is_lf;
             self.longest_line = self.longest_line.max(self.line + end as u64);
             self.line = 0;
             rest = &rest[end + 1..];
         }
+        if !rest.is_empty() {
+            self.has_cr |= std::mem::take(&mut self.after_cr);
+        }
         self.line += rest.len() as u64;
         self.longest_line = self.longest_line.max(self.line);
         self.at += octets.len() as u64;
+    }
+
+    /// Whether there are line ends of more than one kind, or a bare CR.
+    pub fn has_mixed_line_ends(&self) -> bool {
+        self.has_cr || self.after_cr || self.has_crlf && self.has_lf
     }
 }
 
@@ -73,60 +91,19 @@ impl Spooled {
     /// # Errors
     /// [`Failure`]: 66 for no message, 65 for a header block without end, 74 for I/O.
     pub fn take(input: &mut dyn Read) -> Result<Self, Failure> {
-        let mut scan = Scan::default();
-        let mut head = Vec::new();
+        let mut keeper = Keeper::default();
         let mut block = vec![0; 64 * 1024];
-        let mut ended = false;
-        while head.len() < MEMORY_OCTETS.max(HEADER_OCTETS) {
+        loop {
             match read(input, &mut block)? {
-                0 => {
-                    ended = true;
-                    break;
-                }
-                count => {
-                    scan.feed(&block[..count]);
-                    head.extend_from_slice(&block[..count]);
-                }
+                0 => break,
+                count => keeper.push(&block[..count])?,
             }
         }
-        if head.is_empty() {
+        if keeper.octets == 0 {
             return Err(Failure::new(Exit::NoInput, "no message on standard input")
                 .hint("give a whole message, or --body or --subject to have one composed"));
         }
-        let end = match headers::body_offset(&head) {
-            Some(end) => end,
-            None if ended => head.len(),
-            None => {
-                return Err(Failure::new(
-                    Exit::Data,
-                    format!("the header of the message does not end within {HEADER_OCTETS} octets"),
-                ));
-            }
-        };
-        let mut rest = head.split_off(end);
-        let mut rest_octets = rest.len() as u64;
-        let rest = if ended {
-            Rest::Memory(rest)
-        } else {
-            let spool = |error: std::io::Error| {
-                Failure::new(Exit::CantCreate, format!("cannot spool the message: {error}"))
-            };
-            let mut file = scratch::nameless().map_err(spool)?;
-            file.write_all(&rest).map_err(spool)?;
-            rest.clear();
-            loop {
-                let count = read(input, &mut block)?;
-                if count == 0 {
-                    break;
-                }
-                scan.feed(&block[..count]);
-                file.write_all(&block[..count]).map_err(spool)?;
-                rest_octets += count as u64;
-            }
-            file.seek(SeekFrom::Start(0)).map_err(spool)?;
-            Rest::File(file)
-        };
-        Ok(Self { header: head, scan, rest, rest_octets, read: 0 })
+        keeper.finish()
     }
 
     /// A message that is in memory already.
@@ -139,6 +116,97 @@ impl Spooled {
         let rest_octets = rest.len() as u64;
         Self { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 }
     }
+
+    /// Gives all octets in pieces, the header first, and goes back to the start.
+    ///
+    /// # Errors
+    /// Those of `take`; 74 when the octets cannot be read.
+    pub fn each(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        take(&self.header)?;
+        let unreadable =
+            |error| Failure::new(Exit::Io, format!("cannot read the spooled message: {error}"));
+        match &mut self.rest {
+            Rest::Memory(rest) => take(rest)?,
+            Rest::File(file) => {
+                file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+                let mut block = vec![0; 64 * 1024];
+                loop {
+                    match read(file, &mut block)? {
+                        0 => break,
+                        count => take(&block[..count])?,
+                    }
+                }
+                file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+            }
+        }
+        self.read = 0;
+        Ok(())
+    }
+}
+
+/// Takes in a message piece by piece: in memory while it is small, else in a file.
+#[derive(Debug, Default)]
+pub struct Keeper {
+    scan: Scan,
+    head: Vec<u8>,
+    file: Option<File>,
+    octets: u64,
+}
+
+impl Keeper {
+    /// Takes the next octets.
+    ///
+    /// # Errors
+    /// [`Failure`]: 65 for a header block without end, 73 for a file that cannot be made.
+    pub fn push(&mut self, octets: &[u8]) -> Result<(), Failure> {
+        self.scan.feed(octets);
+        self.octets += octets.len() as u64;
+        if let Some(file) = &mut self.file {
+            return file.write_all(octets).map_err(unspoolable);
+        }
+        self.head.extend_from_slice(octets);
+        if self.head.len() < HEADER_OCTETS.max(MEMORY_OCTETS) {
+            return Ok(());
+        }
+        let end = headers::body_offset(&self.head).ok_or_else(|| {
+            Failure::new(
+                Exit::Data,
+                format!("the header of the message does not end within {HEADER_OCTETS} octets"),
+            )
+        })?;
+        let rest = self.head.split_off(end);
+        let file = self.file.insert(scratch::nameless().map_err(unspoolable)?);
+        file.write_all(&rest).map_err(unspoolable)
+    }
+
+    /// The message.
+    ///
+    /// # Errors
+    /// [`Failure`] (73) for a file that fails.
+    pub fn finish(self) -> Result<Spooled, Failure> {
+        let Self { scan, head, file, octets } = self;
+        match file {
+            None => {
+                let mut header = head;
+                let end = headers::body_offset(&header).unwrap_or(header.len());
+                let rest = header.split_off(end);
+                let rest_octets = rest.len() as u64;
+                Ok(Spooled { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 })
+            }
+            Some(mut file) => {
+                file.seek(SeekFrom::Start(0)).map_err(unspoolable)?;
+                let rest_octets = octets - head.len() as u64;
+                Ok(Spooled { header: head, scan, rest: Rest::File(file), rest_octets, read: 0 })
+            }
+        }
+    }
+}
+
+fn unspoolable(error: std::io::Error) -> Failure {
+    Failure::new(Exit::CantCreate, format!("cannot spool the message: {error}"))
 }
 
 fn read(input: &mut dyn Read, block: &mut [u8]) -> Result<usize, Failure> {
@@ -239,6 +307,7 @@ mod tests {
         whole.feed(text);
         assert!(whole.eight_bit);
         assert_eq!((whole.longest_line, whole.nul), (7, Some(12)));
+        assert!(whole.has_mixed_line_ends());
         for at in 0..text.len() {
             let mut split = Scan::default();
             split.feed(&text[..at]);
