@@ -158,7 +158,7 @@ fn slow_loris_on_a_thousand_connections() {
         return;
     }
     against(
-        &["--limit", "idle=2s"],
+        &["--limit", "idle=4s"],
         r#"
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 count = 1000
@@ -168,7 +168,7 @@ start = time.monotonic()
 honest()
 # An octet now and then is no progress towards a line.
 left = list(all)
-while left and time.monotonic() - start < 20:
+while left and time.monotonic() - start < 30:
     for raw in list(left):
         try:
             raw.socket.send(b"N")
@@ -185,7 +185,7 @@ raw = Raw("smtp"); raw.ask(b"EHLO me"); raw.ask(b"MAIL FROM:<a@b.test>")
 raw.ask(b"RCPT TO:<bob@example.test>"); raw.ask(b"DATA")
 start = time.monotonic()
 try:
-    while time.monotonic() - start < 20:
+    while time.monotonic() - start < 30:
         raw.say(b"x"); time.sleep(0.1)
         raw.socket.settimeout(0.01)
         try:
@@ -193,7 +193,7 @@ try:
         except TimeoutError: pass
         raw.socket.settimeout(30)
 except OSError: pass
-assert time.monotonic() - start < 15, "a message may take for ever"
+assert time.monotonic() - start < 25, "a message may take for ever"
 "#,
     );
 }

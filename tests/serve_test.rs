@@ -314,6 +314,32 @@ server.logout()
 }
 
 #[test]
+fn a_real_sink_is_recorded_through_us() {
+    let test = "a_real_sink_is_recorded_through_us";
+    let Some(sink) = SmtpSink::start(test, &[]) else { return };
+    if !needs(test, &["python3"]) {
+        return;
+    }
+    // What looks like a command, a password or the end is content all the same.
+    let script = r#"
+import os, smtplib
+with smtplib.SMTP("localhost", int(os.environ["SMTP_PORT"])) as server:
+    for number in range(2):
+        server.sendmail("a@b.test", ["c@d.test"], "Subject: %d\n\nPASS x\n.\nAUTH PLAIN x\nDATA\n" % os.getpid())
+"#;
+    let home = Home::new();
+    let url = sink.url();
+    let through = ["serve-test", "--record", "s.jsonl", "--proxy", &url];
+    home.pillarbox(&[&through[..], &["--", "python3", "-c", script]].concat()).run().success();
+    assert_eq!(sink.dumps().len(), 2);
+    let recorded = std::fs::read_to_string(home.path().join("s.jsonl")).expect("a recording");
+    let contents = recorded.lines().filter(|line| line.contains("\"content\":true")).count();
+    assert!(contents >= 2 && !recorded.contains("\"secret\""), "{recorded}");
+    drop(sink);
+    home.run(args!["serve-test", "replay", "s.jsonl", "--", "python3", "-c", script]).success();
+}
+
+#[test]
 fn messages_go_to_an_mbox_and_a_web_server() {
     if !needs("messages_go_to_an_mbox_and_a_web_server", &["python3"]) {
         return;

@@ -25,8 +25,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin + ?Sized> Stream for T {}
 /// Room that is made for one read, in octets, once a peer has shown that it fills it.
 const READ_OCTETS: usize = 64 * 1024;
 
-/// Room that is made for the first read: thousands of connections may have nothing to say.
-const FIRST_READ_OCTETS: usize = 4 * 1024;
+/// Room that is made for the first read: thousands of connections may have nothing to say, and
+/// a small message comes in one piece.
+const FIRST_READ_OCTETS: usize = 8 * 1024;
 
 /// Octets that may be read ahead while we write. A peer that sends more without reading
 /// what we say is not spoken to any further until the caller has consumed some of it.

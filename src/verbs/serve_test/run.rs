@@ -216,6 +216,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let variables = facts.variables();
     let pipes = Pipes::start(&log, args.emit, args.exec.as_deref(), webhook, &variables);
     raise_descriptors();
+    tokio::task::spawn_local(keep_a_timer());
     listeners.serve(&services);
     let mut signals = Signals::new(stop)?;
     if args.command.is_empty() || args.ready_fd.is_some() {
@@ -281,6 +282,17 @@ fn trust(args: &Args) -> Result<tls::Settings> {
         .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))?;
     Ok(tls::Settings { verify: tls::Verify::Roots(roots), ..tls::Settings::default() })
 }
+
+/// Keeps the runtime's clock wound: when no timer is set, the first one of a new connection has
+/// to wake the clock by a system call, and the wake has to be heard by another.
+async fn keep_a_timer() {
+    loop {
+        tokio::time::sleep(TIMER).await;
+    }
+}
+
+/// Shorter than what connections wait for, which is minutes.
+const TIMER: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Lets the process have as many connections as the system allows: the usual 1,024 are for
 /// programs that wait with select(2).
