@@ -608,14 +608,4 @@ curl -sS --ssl-reqd --mail-from a@b.test --mail-rcpt bob@example.test -T rc "$SM
     for wanted in ["STLS not supported", "STARTTLS not supported", "curl: 64"] {
         assert!(run.text().contains(wanted), "{wanted}: {run}");
     }
-    let script = r#"
-swaks --silent 3 --server localhost --port $SMTP_PORT --to alice@example.test
-curl -sS -u alice:secret "$POP3S_URL/1" >out 2>err || echo "curl: $?"
-cat err
-"#;
-    let faults = ["--fault", "pop3 retr => drop after 200"];
-    if needs("curl_and_msmtp_report_what_they_meet", &["swaks"]) {
-        let run = shell(&faults, script).success();
-        assert!(run.text().contains("curl: 18") || run.text().contains("curl: 56"), "{run}");
-    }
 }
