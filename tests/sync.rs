@@ -668,3 +668,37 @@ fn the_configuration_of_mbsync_is_taken_over() {
     pair.home.pillarbox(args!["sync", "--from-mbsyncrc", wrong]).run().expect(65);
     pair.home.pillarbox(args!["sync", "--from-mbsyncrc", "gone"]).run().expect(66);
 }
+
+#[test]
+fn verify_finds_what_differs() {
+    let Some(pair) = Pair::start("verify_finds_what_differs") else { return };
+    put(&pair.dovecot, "INBOX", &messages(400, 6));
+    put(&pair.dovecot, "Archive", &messages(401, 3));
+    pair.sync().run().success();
+    let verify = || {
+        let url = pair.dovecot.url("imaps", "alice");
+        let run = pair.home.pillarbox(args!["sync", "verify", url, "maildir:near", "--json"]);
+        run.arg("--ca-file").arg(pair.dovecot.ca()).password("secret").run()
+    };
+    let run = verify().success();
+    let last = run.json_lines().pop().expect("a result");
+    assert_eq!((&last["messages"], &last["differences"]), (&json!(9), &json!(0)), "{run}");
+    // One flag, one message gone, one changed in place.
+    let all = messages(400, 6);
+    let mut other = pair.other();
+    other.select("INBOX");
+    other.command("UID STORE 1 FLAGS.SILENT (\\Draft)");
+    std::fs::remove_file(file_of(&pair.near("Archive"), &messages(401, 3)[1])).expect("a file");
+    let changed = file_of(&pair.near("INBOX"), &all[4]);
+    let mut octets = std::fs::read(&changed).expect("a file");
+    octets.extend_from_slice(b"tampered\n");
+    std::fs::write(&changed, octets).expect("written");
+    let run = verify().expect(81);
+    let of = |kind: &str, side: &str| {
+        let lines = run.json_lines();
+        lines.iter().filter(|line| line["type"] == kind && line["side"] == side).count()
+    };
+    assert_eq!((of("only", "far"), of("only", "near")), (2, 1), "{run}");
+    let flags = run.json_lines().iter().filter(|line| line["type"] == "flags").count();
+    assert_eq!(flags, 1, "{run}");
+}

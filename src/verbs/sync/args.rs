@@ -17,9 +17,10 @@ use crate::open::{Common, Endpoint, Far, Near, Own};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Two places, FAR and NEAR; or the names of pairs of the configuration
+    /// Two places, FAR and NEAR; the names of pairs of the configuration; or the word verify and
+    /// two places, which are then only compared, message by message
     #[arg(
-        value_name = "FAR NEAR | NAME",
+        value_name = "FAR NEAR | NAME | verify FAR NEAR",
         required_unless_present_any = ["all", "from_mbsyncrc"],
         conflicts_with_all = ["all", "from_mbsyncrc"]
     )]
@@ -181,6 +182,9 @@ an object with `type` (plan, create, copy, flag, delete, conflict, folder-gone,
 folder-refused, unplaced), `side`, `folder` and `message`; a run ends with one of type
 `result` with `far`, `near` (created, copied, flagged, deleted) and `conflicts`. Before the
 lines of a pair of the configuration comes one of type `pair` with `name`, `far` and `near`.
+verify prints a line for each message that only one side has, or whose flags differ, as JSON with
+`type` (only, flags), `side`, `folder` and `message`, and at the end one of type `verified` with
+`folders`, `messages` and `differences`; exit code 81 means that there were any.
 A pair that fails does not keep those behind it from being synced; the exit code is then that
 of the first that failed.
 
@@ -191,8 +195,9 @@ Examples:
     pillarbox sync alice: maildir:alice-mail --dry-run
   Only fetch what is new, from the INBOX alone:
     pillarbox sync alice:INBOX maildir:alice-mail --pull
-  Move an account to another server, leaving out the spam:
-    pillarbox sync alice: bob: --copy --exclude 'Junk*'";
+  Move an account to another server, leaving out the spam, and see whether all has come:
+    pillarbox sync alice: bob: --copy --exclude 'Junk*' && \\
+      pillarbox sync verify alice: bob: --exclude 'Junk*'";
 
 #[cfg(test)]
 mod tests {

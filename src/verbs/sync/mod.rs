@@ -25,6 +25,7 @@ mod spool;
 mod state;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use args::Args;
 pub use run::run;

@@ -144,20 +144,7 @@ pub async fn plan(
     writable: bool,
 ) -> anyhow::Result<Plan> {
     let known = state.folders()?;
-    let mut listed: Both<BTreeMap<String, Folder>> = Both::default();
-    for side in Side::BOTH {
-        let patterns: Vec<String> = scope.only.of(side).iter().cloned().collect();
-        let folders = pair
-            .store(side)
-            .folders(&patterns)
-            .await
-            .with_context(|| format!("cannot list the folders of the {side} side"))?;
-        *listed.of_mut(side) = folders
-            .into_iter()
-            .filter(|folder| folder.selectable)
-            .map(|folder| (canonical(&folder.name), folder))
-            .collect();
-    }
+    let listed = list(pair, scope).await?;
     let wanted = choose(&listed, &known, scope);
     refuse_missing_root(&listed, &known, &wanted, scope, state)?;
     let mut plan = Plan::new(scope.mode);
@@ -186,8 +173,33 @@ pub async fn plan(
     Ok(plan)
 }
 
+/// The folders of both sides by their names.
+///
+/// # Errors
+/// The stores'.
+pub async fn list(
+    pair: &mut Pair,
+    scope: &Scope,
+) -> anyhow::Result<Both<BTreeMap<String, Folder>>> {
+    let mut listed: Both<BTreeMap<String, Folder>> = Both::default();
+    for side in Side::BOTH {
+        let patterns: Vec<String> = scope.only.of(side).iter().cloned().collect();
+        let folders = pair
+            .store(side)
+            .folders(&patterns)
+            .await
+            .with_context(|| format!("cannot list the folders of the {side} side"))?;
+        *listed.of_mut(side) = folders
+            .into_iter()
+            .filter(|folder| folder.selectable)
+            .map(|folder| (canonical(&folder.name), folder))
+            .collect();
+    }
+    Ok(listed)
+}
+
 /// The folders of either side, and those known, as far as they are wanted.
-fn choose(
+pub fn choose(
     listed: &Both<BTreeMap<String, Folder>>,
     known: &BTreeMap<String, KnownFolder>,
     scope: &Scope,

@@ -10,6 +10,7 @@ use super::mbsyncrc;
 use super::pass::{Job, pass};
 use super::plan::Scope;
 use super::state::State;
+use super::verify::verify;
 use crate::base::location::Location;
 use crate::config;
 use crate::open::{self, Context, Create, EndpointOptions};
@@ -30,6 +31,10 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     let pairs: Vec<&config::Pair> = match args.places.as_slice() {
         _ if args.all => context.config.pairs().collect(),
+        [verify, far, near] if verify == "verify" => {
+            let places = Both { far: Location::parse(far)?, near: Location::parse(near)? };
+            return compare(places, &args.what, context, out).await.map_err(throttled);
+        }
         [far, near] if !are_pairs(&args.places, &context.config)? => {
             let places = Both { far: Location::parse(far)?, near: Location::parse(near)? };
             return sync(places, &args.what, context, out).await.map_err(throttled);
@@ -130,6 +135,26 @@ fn throttled(error: anyhow::Error) -> anyhow::Error {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     let failure = Failure::new(Exit::Throttled, report::joined(&causes));
     failure.hint(open::patience(busy)).into()
+}
+
+/// Compares two places by what they hold.
+async fn compare(
+    places: Both<Location>,
+    what: &What,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Exit> {
+    let options = options(what, &places)?;
+    let opening = Opening::Existing;
+    let (far, far_folder) = open_side(&places.far, &options.far, opening, context).await?;
+    let (near, near_folder) = open_side(&places.near, &options.near, opening, context).await?;
+    let scope = Scope {
+        mode: what.way.mode(),
+        only: Both { far: far_folder, near: near_folder },
+        patterns: what.folder.clone(),
+        exclude: what.exclude.clone(),
+    };
+    verify(Both { far, near }, &scope, context.progress, out).await
 }
 
 /// Makes two places equal.
