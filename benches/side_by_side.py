@@ -166,6 +166,13 @@ class Bench:
         imap.uid("FETCH", "1:*", "(FLAGS INTERNALDATE RFC822.SIZE)")
         imap.logout()
 
+    def counting_sink(self):
+        """smtp-sink that throws away what it gets; its port."""
+        (port,) = free_ports(1)
+        account = ["-u", "nobody"] if os.getuid() == 0 else []
+        self.servers.append(Server([program("smtp-sink")] + account + ["127.0.0.1:%d" % port, "100"], port))
+        return port
+
     def sink(self, dump):
         """smtp-sink that dumps what it gets into the folder `dump`; its port."""
         shutil.rmtree(dump, ignore_errors=True)
@@ -467,8 +474,109 @@ class SendGiant(Job):
         os.unlink(self.message)
 
 
+class SendMany(Job):
+    """5,000 messages of 4 KiB, from files, over one connection to smtp-sink"""
+    runs = 7
+    peers = dict.fromkeys(("pillarbox", "smtp-source"))
+    needs = ("smtp-sink",)
+    count, octets, connections, latency = 5000, 4096, 1, 0
+
+    def prepare(self):
+        self.port = self.bench.counting_sink()
+        if self.latency:
+            self.port = delayed(self.port, self.latency)
+        # smtp-source makes its messages up; ours come from a Maildir.
+        self.folder = self.bench.path("many-%d-%d" % (self.count, self.octets))
+        for name in ("cur", "new", "tmp"):
+            os.makedirs(os.path.join(self.folder, name), exist_ok=True)
+        for number in range(self.count):
+            text = ("From: sender@example.test\nTo: rcpt@example.test\nSubject: number %d\nDate: Wed, 4 Mar 2026 10:00:00 +0000\n"
+                    "Message-ID: <%d.%s@example.test>\n\n" % (number, number, "bench"))
+            text += ("x" * 70 + "\n") * ((self.octets - len(text)) // 71)
+            with open(os.path.join(self.folder, "new", "%d.%d.bench" % (1700000000, number)), "w") as file:
+                file.write(text)
+
+    def command(self, peer, run):
+        if peer == "smtp-source":
+            return dict(command=[program("smtp-source"), "-d", "-s", str(self.connections), "-m", str(self.count), "-l", str(self.octets),
+                                 "-f", "sender@example.test", "-t", "rcpt@example.test", "127.0.0.1:%d" % self.port])
+        return dict(command=[PILLARBOX, "send", "--via", "smtp://127.0.0.1:%d" % self.port, "--tls", "none",
+                             "--connections", str(self.connections), "--input", "maildir:" + self.folder])
+
+    def check(self, peer, run, measured):
+        if peer == "smtp-source":
+            return ""
+        wanted = "%d messages, %d delivered" % (self.count, self.count)
+        return "" if wanted in measured.output else "not all were delivered"
+
+    def finish(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SendMany10(SendMany):
+    """the same over ten connections at once"""
+    connections = 10
+
+
+class SendManyFar(SendMany):
+    """300 messages of 4 KiB over one connection with a round trip of 40 ms"""
+    count, latency = 300, 0.02
+    runs = 3
+
+
+class SendMegabytes(SendMany):
+    """300 messages of 1 MiB, from files, over one connection"""
+    count, octets = 300, 1 << 20
+
+
+def delayed(port, seconds):
+    """A proxy before `port` that holds back what passes for so long, each way; its port."""
+    import queue
+    import socket
+    import threading
+
+    def pump(source, sink):
+        waiting = queue.Queue()
+
+        def write():
+            while True:
+                due, octets = waiting.get()
+                time.sleep(max(0, due - time.perf_counter()))
+                try:
+                    if not octets:
+                        return sink.shutdown(socket.SHUT_WR)
+                    sink.sendall(octets)
+                except OSError:
+                    return
+
+        threading.Thread(target=write, daemon=True).start()
+        while True:
+            try:
+                octets = source.recv(1 << 16)
+            except OSError:
+                octets = b""
+            waiting.put((time.perf_counter() + seconds, octets))
+            if not octets:
+                return
+
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        while True:
+            near, _ = listener.accept()
+            far = socket.create_connection(("127.0.0.1", port))
+            for end in (near, far):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.getsockname()[1]
+
+
 JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-1GiB": FetchGiant,
-        "send-1GiB": SendGiant}
+        "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
+        "send-1M": SendMegabytes}
 JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
 
 

@@ -2204,7 +2204,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__send)
-            opts="-s -a -n -f -0 -q -v -h --via --pipe --sent --from --to --cc --bcc --reply-to --subject --body --html --charset --attach --inline --header --reply --forward --resend --merge --template --explain --strict --raw --raw-unsafe --dry-run --envelope-from --all-or-none --notify --return --envid --orcpt --require-tls --hold-for --hold-until --priority --deliver-by --prdr --ehlo --xclient --proxy-protocol --proxy-client --quit-after --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-s -a -n -f -0 -q -v -h --via --pipe --direct --sent --from --to --cc --bcc --reply-to --subject --body --html --charset --attach --inline --header --reply --forward --resend --merge --template --explain --strict --raw --raw-unsafe --dry-run --envelope-from --all-or-none --notify --return --envid --orcpt --require-tls --hold-for --hold-until --priority --deliver-by --prdr --input --connections --messages-per-connection --rate --rate-per-domain --journal --spool --flush --dkim-key --dkim-selector --dkim-domain --ehlo --xclient --proxy-protocol --proxy-client --quit-after --user --auth --authorize-as --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2331,6 +2331,46 @@ _pillarbox() {
                     return 0
                     ;;
                 --deliver-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --input)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --messages-per-connection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate-per-domain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --spool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dkim-domain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

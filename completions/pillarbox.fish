@@ -66,6 +66,16 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-for -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-until -d 'Have the server hold the message back until then, a time by RFC 3339 (FUTURERELEASE)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l priority -d 'Priority from -9 to 9 (MT-PRIORITY)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deliver-by -d 'Deliver within that time, or report: SECONDS with ;N to tell and go on, ;R to give it back, and T behind it to have each relay tell (DELIVERBY)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l input -d 'Send every message of LOCATION, each to those whom it names or to the recipients given; `-` for references on standard input; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connections -d 'Speak over so many connections at once' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l messages-per-connection -d 'Open a new connection after so many messages' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l rate -d 'Send no faster than that in all: 10/s, 100/m or 1000/h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l rate-per-domain -d 'Send no faster than that to any one domain' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l journal -d 'Keep the fate of every recipient in FILE; a run with the same FILE goes on where the last one ended, and sends nothing again that was delivered, refused for good, or unknown' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l spool -d 'Store the message in the folder DIR and return; `send --flush` delivers it' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l dkim-key -d 'Sign with the private key in FILE (PEM, RSA or Ed25519), last of all; repeatable (DKIM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l dkim-selector -d 'The selector under which the key is published; once for each --dkim-key' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l dkim-domain -d 'The domain that signs; once for all keys, or once for each' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l ehlo -d 'The name to say in EHLO' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l xclient -d 'Speak for another client, where the server lets us: NAME, ADDR, PORT, PROTO, HELO, LOGIN and the like; repeatable (Postfix\'s XCLIENT)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l proxy-protocol -d 'Send a PROXY header before anything else (HAProxy)' -r -f -a "v1\t'One line of text'
@@ -108,6 +118,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resolver -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l direct -d 'Hand the message to the mail exchangers of each recipient\'s domain, with DANE, MTA-STS or opportunistic TLS; how each was reached is told on stderr'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resend -d 'Send the whole message on as it is, with Resent- fields for the new recipients'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l explain -d 'Say on stderr each change that was made to the message'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l strict -d 'Send nothing when the message would have to be changed'
@@ -117,6 +128,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -s n -l dry-ru
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l all-or-none -d 'Give the message to every recipient or to none'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l require-tls -d 'Every hop has to use TLS, verified (REQUIRETLS)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l prdr -d 'Have an answer for each recipient once the server has seen the message (PRDR)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l flush -d 'Deliver what is due in the --spool folder, or in the usual one'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l json -d 'Print JSON Lines, one object a line'

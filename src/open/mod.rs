@@ -19,6 +19,6 @@ pub use context::{Context, now};
 pub use direct::{Direct, Reached};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
 pub use news::{NewsPlace, open_news};
-pub use outgoing::{Dialogue, Outgoing, own_name, smtp_error};
+pub use outgoing::{Dialogue, Outgoing, author, own_name, smtp_error};
 pub use peer::{Peer, ProxyHeader};
 pub use verdict::{Verdict, verdict};

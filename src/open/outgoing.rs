@@ -100,9 +100,7 @@ impl Outgoing {
 
     /// Who writes by this way, where the configuration tells.
     pub fn author(&self) -> Option<Mailbox> {
-        let account = self.account.as_ref()?;
-        let addr = account.emails.first()?.clone();
-        Some(Mailbox { name: account.full_name.clone(), addr })
+        mailbox_of(self.account.as_ref()?)
     }
 
     /// Opens a session: TLS as the location asks, logged in where a user is known.
@@ -184,6 +182,24 @@ impl Outgoing {
         });
         Ok(client)
     }
+}
+
+/// Who writes where no server is involved: the owner of the account that writes from `from`, or
+/// of the default account; `None` where nobody is configured.
+pub fn author(from: Option<&str>, context: &Context) -> Option<Mailbox> {
+    mailbox_of(account_of_author(from, context)?)
+}
+
+fn account_of_author<'a>(from: Option<&str>, context: &'a Context) -> Option<&'a Account> {
+    let by_author = from
+        .and_then(|from| address::mailbox(from.as_bytes()).ok())
+        .and_then(|from| context.config.account_of_address(&from.addr));
+    by_author.or_else(|| context.config.default_account())
+}
+
+fn mailbox_of(account: &Account) -> Option<Mailbox> {
+    let addr = account.emails.first()?.clone();
+    Some(Mailbox { name: account.full_name.clone(), addr })
 }
 
 /// This machine's name where it is one that EHLO can say (RFC 5321 section 4.1.1.1).

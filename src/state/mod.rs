@@ -6,7 +6,7 @@
 //! as <https://www.sqlite.org/wal.html> section 2 wants.
 //!
 //! This room knows how to keep state, not what it means: [`seen`] is what `fetch` remembers;
-//! other rooms bring a [`Layout`] of their own.
+//! [`sent`] what `send` does; other rooms bring a [`Layout`] of their own.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
@@ -18,6 +18,7 @@ use etcetera::BaseStrategy;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 pub mod seen;
+pub mod sent;
 
 /// What can be wrong with state on disk.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,15 @@ impl Database {
         let mut database = Self { connection, path: shown };
         database.prepare(layout, "MEMORY")?;
         Ok(database)
+    }
+
+    /// From now on a write that is done survives the end of the process, and the end of the
+    /// machine only once it was synced.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn relax(&self) -> Result<()> {
+        self.read(|db| db.execute_batch("PRAGMA synchronous = NORMAL"))
     }
 
     /// Where it is, for messages.

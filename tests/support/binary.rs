@@ -43,6 +43,11 @@ impl Home {
         self.scratch.path().join("home")
     }
 
+    /// `$XDG_STATE_HOME`.
+    pub fn state(&self) -> PathBuf {
+        self.scratch.path().join("state")
+    }
+
     /// Writes a file below [`Home::path`].
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         self.scratch.write(&format!("work/{name}"), content)

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use crate::open::{Common, Endpoint, Own};
 
+use super::bulk::Bulk;
 use super::persona::Persona;
+use super::signing::Signing;
+use super::spool::Spooling;
 
 /// Send a message and tell the fate of every recipient
 ///
@@ -28,6 +31,11 @@ pub struct Args {
     #[arg(long, value_name = "COMMAND", conflicts_with = "via")]
     pub pipe: Option<String>,
 
+    /// Hand the message to the mail exchangers of each recipient's domain, with DANE, MTA-STS or
+    /// opportunistic TLS; how each was reached is told on stderr
+    #[arg(long, conflicts_with_all = ["via", "pipe"])]
+    pub direct: bool,
+
     /// Put a copy into LOCATION, such as work:Sent, once the message was taken
     #[arg(long, value_name = "LOCATION")]
     pub sent: Option<String>,
@@ -47,6 +55,18 @@ pub struct Args {
     /// What else is asked of the server.
     #[command(flatten)]
     pub extensions: Extensions,
+
+    /// Many messages.
+    #[command(flatten)]
+    pub bulk: Bulk,
+
+    /// What waits.
+    #[command(flatten)]
+    pub spooling: Spooling,
+
+    /// Who signs.
+    #[command(flatten)]
+    pub signing: Signing,
 
     /// How the server is spoken to, and what is shown of it.
     #[command(flatten)]
@@ -206,6 +226,16 @@ pub enum Returned {
     Full,
     /// Its header only
     Headers,
+}
+
+impl Returned {
+    /// As the option spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Headers => "headers",
+        }
+    }
 }
 
 /// Extensions that a message may need; a server without one is refused before anything leaves.

@@ -4,6 +4,7 @@
 //! RFC 9422 (LIMITS), RFC 5321 section 4.5.3.1.10 (452 for too many recipients).
 
 use std::collections::HashSet;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -11,7 +12,8 @@ use anyhow::Result;
 use super::esmtp::{self, Wishes};
 use super::fit::{self, Route};
 use super::plan::Plan;
-use crate::open;
+use super::signing;
+use crate::open::{self, Reached};
 use crate::smtp::client::outcome::Phases;
 use crate::smtp::client::{Client, Submission};
 use crate::smtp::syntax::ehlo::{Capabilities, Limits};
@@ -27,6 +29,8 @@ pub struct Told {
     pub queue_id: Option<String>,
     /// How long it took; `None` when it did not come so far.
     pub times: Option<Times>,
+    /// The exchanger that it was given to; `None`: a server that was named.
+    pub reached: Option<Rc<Reached>>,
 }
 
 /// How long the parts of a delivery took.
@@ -38,7 +42,7 @@ pub struct Times {
     pub phases: Phases,
 }
 
-/// Makes the message fit the server, and says what is asked for these recipients.
+/// Makes the message fit the server, signs it, and says what is asked for these recipients.
 ///
 /// # Errors
 /// [`Failure`]: 65 for a message that cannot be made fit, 69 for what the server's numbers rule
@@ -56,11 +60,13 @@ pub fn submission(
     }
     let needs_utf8 = esmtp::needs_smtputf8(&plan.envelope.sender, recipients);
     let route = Route::of(server);
+    signing::take_off(plan);
     let fitted = fit::fit(plan, Route { utf8_header: route.utf8_header || needs_utf8, ..route })?;
     let sender = &plan.envelope.sender;
     let mut submission =
         wishes.submission(sender, recipients, fitted.body, fitted.utf8_header, server)?;
     submission.line_ends = plan.line_ends;
+    signing::sign(plan, wishes.signers())?;
     Ok(submission)
 }
 
@@ -220,7 +226,7 @@ impl<F: AsyncFn() -> Result<Client>> Sessions<F> {
                     let queue_id = fate.queue_id();
                     // As it was given, not as it stood on the wire.
                     let delivery = Delivery { recipient: name, ..fate.into_delivery() };
-                    Told { delivery, queue_id, times: Some(times) }
+                    Told { delivery, queue_id, times: Some(times), reached: None }
                 })
                 .collect()
         });
@@ -234,7 +240,11 @@ impl<F: AsyncFn() -> Result<Client>> Sessions<F> {
 }
 
 /// The recipients of the next transaction, and those behind it.
-fn batch(waiting: &[usize], all: &[String], limits: &Limits) -> (Vec<usize>, Vec<usize>) {
+pub(super) fn batch(
+    waiting: &[usize],
+    all: &[String],
+    limits: &Limits,
+) -> (Vec<usize>, Vec<usize>) {
     let most = limits.rcpt_max.map_or(usize::MAX, |most| most.max(1) as usize);
     let most_domains = limits.rcpt_domain_max.map_or(usize::MAX, |most| most.max(1) as usize);
     let mut domains = HashSet::new();
@@ -277,7 +287,7 @@ pub fn failed(recipient: &str, error: &anyhow::Error) -> Told {
         enhanced: None,
         text: crate::ui::report::joined(&text),
     };
-    Told { delivery, queue_id: None, times: None }
+    Told { delivery, queue_id: None, times: None, reached: None }
 }
 
 #[cfg(test)]

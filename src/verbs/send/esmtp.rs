@@ -7,6 +7,8 @@
 use anyhow::Result;
 
 use super::args::{EnvelopeOptions, Extensions, Returned};
+use super::signing::Signers;
+use crate::message::dkim::Signer;
 use crate::smtp::client::Submission;
 use crate::smtp::syntax::ehlo::Capabilities;
 use crate::smtp::syntax::parameter::{
@@ -24,6 +26,7 @@ pub struct Wishes {
     /// The recipient (`None`: the only one), and what it was.
     orcpt: Vec<(Option<String>, OriginalRecipient)>,
     all_or_none: bool,
+    signers: Signers,
 }
 
 impl Wishes {
@@ -63,7 +66,19 @@ impl Wishes {
             notify: envelope.notify.as_deref().map(notify).transpose()?,
             orcpt: envelope.orcpt.iter().map(|text| original(text)).collect::<Result<_, _>>()?,
             all_or_none: envelope.all_or_none,
+            signers: Signers::default(),
         })
+    }
+
+    /// The same, signed by these.
+    #[must_use]
+    pub fn signed_by(self, signers: Signers) -> Self {
+        Self { signers, ..self }
+    }
+
+    /// Who signs.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
     }
 
     /// Whether the message goes to all recipients or to none.

@@ -57,6 +57,7 @@ pub async fn post(
         message,
         blind: Vec::new(),
         changes: Vec::new(),
+        signatures: 0,
         line_ends: LineEnds::Canonical,
     };
     if args.conversion.dry_run {
@@ -217,7 +218,12 @@ fn all(envelope: &Envelope, told: &Told) -> Vec<deliver::Told> {
     envelope
         .recipients
         .iter()
-        .map(|group| deliver::Told { delivery: of(group), queue_id: None, times: None })
+        .map(|group| deliver::Told {
+            delivery: of(group),
+            queue_id: None,
+            times: None,
+            reached: None,
+        })
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::deliver::{Times, Told};
+use crate::open::Reached;
 use crate::store::{Delivery, Fate};
 use crate::ui::{Exit, Format, Output, output, report};
 
@@ -21,6 +22,32 @@ struct Line<'a> {
     queue_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanger: Option<Exchanger<'a>>,
+}
+
+/// How the exchanger was reached.
+#[derive(Debug, Serialize)]
+struct Exchanger<'a> {
+    host: &'a str,
+    address: Option<String>,
+    security: &'static str,
+    verified: bool,
+    tls: Option<&'a str>,
+    note: Option<&'a str>,
+}
+
+impl<'a> From<&'a Reached> for Exchanger<'a> {
+    fn from(reached: &'a Reached) -> Self {
+        Self {
+            host: &reached.host,
+            address: reached.address.map(|address| address.to_string()),
+            security: reached.security,
+            verified: reached.is_verified,
+            tls: reached.tls.as_deref(),
+            note: reached.note.as_deref(),
+        }
+    }
 }
 
 /// How long the parts of a delivery took.
@@ -50,7 +77,7 @@ pub fn state(fate: Fate) -> &'static str {
 
 /// Prints one line per recipient.
 pub fn print(all: &[Told], out: &mut Output) -> Result<(), output::Error> {
-    for Told { delivery, queue_id, times } in all {
+    for Told { delivery, queue_id, times, reached } in all {
         let line = Line {
             recipient: &delivery.recipient,
             state: state(delivery.state),
@@ -60,6 +87,7 @@ pub fn print(all: &[Told], out: &mut Output) -> Result<(), output::Error> {
             text: &delivery.text,
             queue_id: queue_id.as_deref(),
             seconds: times.map(Seconds::from),
+            exchanger: reached.as_deref().map(Exchanger::from),
         };
         match out.format() {
             Format::Json => out.json(&line)?,

@@ -86,6 +86,7 @@ pub fn hand_over(
             },
             queue_id: None,
             times: None,
+            reached: None,
         })
         .collect())
 }

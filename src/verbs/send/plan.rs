@@ -30,6 +30,8 @@ pub struct Plan {
     pub blind: Vec<u8>,
     /// What was changed, in words, for `--explain` and `--strict`.
     pub changes: Vec<String>,
+    /// Octets of our own signatures at the start of its header.
+    pub signatures: usize,
     /// What happens to its line ends; with anything but canonical ones it is not to be touched.
     pub line_ends: LineEnds,
 }
@@ -59,6 +61,18 @@ pub struct Given<'a> {
 }
 
 impl Plan {
+    /// No message at all, to hold a place.
+    pub fn empty() -> Self {
+        Self {
+            envelope: Envelope::default(),
+            message: Spooled::of(Vec::new()),
+            blind: Vec::new(),
+            changes: Vec::new(),
+            signatures: 0,
+            line_ends: LineEnds::Canonical,
+        }
+    }
+
     /// Makes the plan of a single message. `original`: the message that is answered or passed
     /// on.
     ///
@@ -135,7 +149,8 @@ impl Plan {
             changes.push("made all line ends CRLF".into());
         }
         let envelope = envelope_of(named, given, author)?;
-        Ok(Self { envelope, message, blind, changes, line_ends: LineEnds::Canonical })
+        let line_ends = LineEnds::Canonical;
+        Ok(Self { envelope, message, blind, changes, signatures: 0, line_ends })
     }
 
     /// A message that is sent as it is.
@@ -143,8 +158,14 @@ impl Plan {
         let named = envelope::from_header(&message.header, source(&message.header));
         let envelope = envelope_of(named, given, author)?;
         let line_ends = if unsafe_too { LineEnds::VerbatimUnsafe } else { LineEnds::Verbatim };
-        let mut plan =
-            Self { envelope, message, blind: Vec::new(), changes: Vec::new(), line_ends };
+        let mut plan = Self {
+            envelope,
+            message,
+            blind: Vec::new(),
+            changes: Vec::new(),
+            signatures: 0,
+            line_ends,
+        };
         // Before anybody is connected to: a line end that may not be changed.
         let mut encoder = crate::base::dot::Encoder::counted(line_ends);
         let mut out = Vec::new();

@@ -5,13 +5,15 @@ use std::io::Read;
 use anyhow::Result;
 
 use super::args::{Args, Conversion};
+use super::bulk::{self, Opener, Source};
 use super::deliver::{self, Sessions, Told};
 use super::esmtp::Wishes;
 use super::fit::{self, Route};
 use super::merge::Merge;
 use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
-use super::{compose, news, outcome, persona, pipe, sent, stages, stdio};
+use super::spool::{self, Courier, Item};
+use super::{compose, direct, news, outcome, persona, pipe, sent, stages, stdio};
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
@@ -36,16 +38,16 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
 async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
     match args.persona.as_ref().map(|persona| persona.mode) {
         Some(Mode::Print) => {
-            out.line("Mail queue is empty")?;
-            return Ok(Exit::Ok);
+            return spool::list(&args.spooling.folder()?, out);
         }
-        // Nothing waits where nothing is kept.
-        Some(Mode::Flush) => return Ok(Exit::Ok),
+        Some(Mode::Flush) => return flush(args, context, out).await,
+        None if args.spooling.flush => return flush(args, context, out).await,
         Some(Mode::Smtp | Mode::Message) | None => {}
     }
     let wishes = Wishes::new(&args.envelope, &args.extensions)?;
+    let wishes = wishes.signed_by(args.signing.signers()?);
     let sent = args.sent.as_deref().map(Location::parse).transpose()?;
-    let way = Way::new(args, context)?;
+    let way = Way::new(args, context).await?;
     let author = author(args, &way, context)?;
     if args.persona.as_ref().is_some_and(|persona| persona.mode == Mode::Smtp) {
         let Way::Server(route) = way else {
@@ -64,8 +66,29 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
             from: plan::from(args.composing.from.as_deref(), &author)?,
             also_named: false,
         };
-        let plans = Merge::new(table, template, given, &author)?;
+        let plans = Merge::new(table, template, given.clone(), &author)?;
+        if args.bulk.is_wanted() && !args.conversion.dry_run {
+            return sender.bulk(Source::Plans(Box::new(plans)), &given, &author, out).await;
+        }
         return sender.all(plans, out).await;
+    }
+    if args.bulk.is_wanted() {
+        if args.bulk.input.is_empty() {
+            return Err(Failure::usage("this is for many messages: give --input or --merge").into());
+        }
+        if args.composing.composes() || args.conversion.raw || args.conversion.dry_run {
+            let message = "--input sends whole messages: nothing is composed, raw, or only shown";
+            return Err(Failure::usage(message).into());
+        }
+        let given = Given {
+            recipients: plan::recipients(&args.recipients, &author)?,
+            sender: args.envelope.envelope_from.as_deref(),
+            from: plan::from(args.composing.from.as_deref(), &author)?,
+            also_named: false,
+        };
+        let nul = args.common.nul;
+        let source = Source::inputs(&args.bulk.input, &mut std::io::stdin().lock(), nul)?;
+        return sender.bulk(source, &given, &author, out).await;
     }
     let named = args.composing.reply.as_deref().or(args.composing.forward.as_deref());
     let original = match named {
@@ -95,7 +118,9 @@ fn author(args: &Args, way: &Way, context: &Context) -> Result<Author> {
     let qualify_domain = context.config.qualify_domain.clone();
     let mailbox = match way {
         Way::Server(route) => route.author(),
-        Way::Pipe(_) => None,
+        Way::Direct(_) | Way::Pipe(_) | Way::Spool(_) => {
+            open::author(args.composing.from.as_deref(), context)
+        }
     };
     let mailbox = match &args.persona {
         Some(persona) => persona.author(mailbox, qualify_domain.as_deref()),
@@ -107,11 +132,21 @@ fn author(args: &Args, way: &Way, context: &Context) -> Result<Author> {
 /// Where messages go.
 enum Way {
     Server(Box<open::Outgoing>),
+    Direct(Box<open::Direct>),
     Pipe(String),
+    /// Nowhere yet: to a folder.
+    Spool(std::path::PathBuf),
 }
 
 impl Way {
-    fn new(args: &Args, context: &Context) -> Result<Self> {
+    async fn new(args: &Args, context: &Context) -> Result<Self> {
+        if let Some(folder) = &args.spooling.spool {
+            return Ok(Self::Spool(folder.clone()));
+        }
+        if args.direct {
+            let direct = open::Direct::new(&args.server.options, context).await?;
+            return Ok(Self::Direct(Box::new(direct)));
+        }
         match &args.pipe {
             Some(command) => Ok(Self::Pipe(command.clone())),
             None => {
@@ -202,6 +237,10 @@ impl Sender<'_> {
         if self.args.conversion.dry_run {
             return show(&mut plan, &self.args.conversion, out);
         }
+        if let Way::Spool(folder) = &self.way {
+            self.store(folder, &mut plan, out)?;
+            return Ok(Exit::Ok);
+        }
         let mut sessions = Sessions::new(async || self.open().await);
         let handed = self.hand_over(&mut sessions, &mut plan, true).await;
         match handed {
@@ -240,6 +279,10 @@ impl Sender<'_> {
                 show(&mut plan, &self.args.conversion, out)?;
                 continue;
             }
+            if let Way::Spool(folder) = &self.way {
+                self.store(folder, &mut plan, out)?;
+                continue;
+            }
             let is_last = plans.peek().is_none();
             let told = match &down {
                 Some(error) => not_handed_over(&plan, error),
@@ -263,6 +306,32 @@ impl Sender<'_> {
         Ok(outcome::exit(fates.iter()))
     }
 
+    /// Sends many messages.
+    async fn bulk(
+        &self,
+        source: Source<'_>,
+        given: &Given<'_>,
+        author: &Author,
+        out: &mut Output,
+    ) -> Result<Exit> {
+        if self.sent.is_some() {
+            return Err(Failure::usage("--sent keeps copies of single messages only").into());
+        }
+        let way = match &self.way {
+            Way::Server(_) => bulk::Way::Server(self),
+            Way::Direct(direct) => bulk::Way::Direct(direct, self.args.diagnosis.ehlo.as_deref()),
+            Way::Pipe(_) | Way::Spool(_) => {
+                let message = "--pipe and --spool take one message at a time";
+                return Err(Failure::usage(message).into());
+            }
+        };
+        let inspect = |plan: &Plan| inspect(plan, &self.args.conversion);
+        let endpoint = &self.args.server.options;
+        let Self { args, wishes, context, .. } = self;
+        bulk::run(&args.bulk, source, given, author, way, wishes, &inspect, endpoint, context, out)
+            .await
+    }
+
     async fn hand_over<F: AsyncFn() -> Result<crate::smtp::client::Client>>(
         &self,
         sessions: &mut Sessions<F>,
@@ -273,7 +342,12 @@ impl Sender<'_> {
         let inspect = |plan: &Plan| inspect(plan, conversion);
         match &self.way {
             Way::Pipe(command) => pipe::hand_over(command, plan, inspect),
+            Way::Direct(way) => {
+                let ehlo = self.args.diagnosis.ehlo.as_deref();
+                direct::hand_over(way, plan, &self.wishes, ehlo, self.context, inspect).await
+            }
             Way::Server(_) => sessions.hand_over(plan, &self.wishes, is_last, inspect).await,
+            Way::Spool(_) => Err(Failure::new(Exit::Software, "a spool has no fates").into()),
         }
     }
 
@@ -283,8 +357,25 @@ impl Sender<'_> {
                 let dialogue = dialogue(self.args)?;
                 route.open_by(&self.args.server.options, &dialogue, self.context).await
             }
-            Way::Pipe(_) => Err(Failure::new(Exit::Software, "a pipe has no session").into()),
+            Way::Direct(_) | Way::Pipe(_) | Way::Spool(_) => {
+                Err(Failure::new(Exit::Software, "there is no server to open").into())
+            }
         }
+    }
+
+    /// Stores a message in the spool, and says under which name.
+    fn store(&self, folder: &std::path::Path, plan: &mut Plan, out: &mut Output) -> Result<()> {
+        inspect(plan, &self.args.conversion)?;
+        let args = self.args;
+        let options = spool::words(&args.envelope, &args.extensions);
+        let name = spool::store(folder, plan, args.via.as_deref(), args.direct, options)?;
+        if out.format() == Format::Json {
+            let recipients = &plan.envelope.recipients;
+            out.json(&serde_json::json!({ "spooled": name, "recipients": recipients }))?;
+        } else if !self.context.quiet && args.persona.is_none() {
+            out.line(&name)?;
+        }
+        Ok(())
     }
 
     /// Prints the fates. `sendmail` says only what went wrong.
@@ -312,6 +403,51 @@ impl Sender<'_> {
                 report::joined(&causes)
             ));
         }
+    }
+}
+
+#[async_trait::async_trait(?Send)]
+impl Opener for Sender<'_> {
+    async fn open(&self) -> Result<crate::smtp::client::Client> {
+        Sender::open(self).await
+    }
+}
+
+/// Delivers what is due in the spool.
+async fn flush(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    let folder = args.spooling.folder()?;
+    let mut carrier = Carrier { args, context };
+    spool::flush(&folder, &mut carrier, context.quiet, out).await
+}
+
+/// Delivers spooled messages, each by its own way; what the command line says goes before that.
+struct Carrier<'a> {
+    args: &'a Args,
+    context: &'a Context,
+}
+
+impl Courier for Carrier<'_> {
+    async fn carry(&mut self, item: &Item, plan: &mut Plan) -> Result<Vec<Told>> {
+        let kept = item.kept()?;
+        let mut args = self.args.clone();
+        args.spooling.spool = None;
+        args.direct = args.direct || item.direct && args.via.is_none();
+        if !args.direct {
+            args.via = args.via.or_else(|| item.via.clone());
+        }
+        if args.composing.from.is_none() && !item.sender.is_empty() {
+            // The account is chosen by who writes.
+            args.composing.from = Some(item.sender.clone());
+        }
+        let wishes = Wishes::new(&kept.envelope, &kept.extensions)?;
+        let wishes = wishes.signed_by(args.signing.signers()?);
+        wishes.check(&item.recipients)?;
+        let way = Way::new(&args, self.context).await?;
+        let sender = Sender { args: &args, way, wishes, sent: None, context: self.context };
+        let mut sessions = Sessions::new(async || sender.open().await);
+        let told = sender.hand_over(&mut sessions, plan, true).await?;
+        log(self.context, plan, &told);
+        Ok(told)
     }
 }
 

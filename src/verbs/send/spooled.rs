@@ -117,6 +117,30 @@ impl Spooled {
         Self { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 }
     }
 
+    /// The octets from `at` on into `buffer`; 0 is the end.
+    ///
+    /// # Errors
+    /// [`store::Error::File`].
+    pub fn read_at(&self, at: u64, buffer: &mut [u8]) -> store::Result<usize> {
+        use std::os::unix::fs::FileExt as _;
+        let header = self.header.len() as u64;
+        let (from, at) = match (at < header, &self.rest) {
+            (true, _) => (&self.header, at),
+            (false, Rest::Memory(rest)) => (rest, at - header),
+            (false, Rest::File(file)) => {
+                return file.read_at(buffer, at - header).map_err(|source| store::Error::File {
+                    path: "the spooled message".into(),
+                    source,
+                });
+            }
+        };
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        let from = from.get(at..).unwrap_or_default();
+        let count = from.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&from[..count]);
+        Ok(count)
+    }
+
     /// Gives all octets in pieces, the header first, and goes back to the start.
     ///
     /// # Errors
@@ -227,27 +251,7 @@ fn read(input: &mut dyn Read, block: &mut [u8]) -> Result<usize, Failure> {
 #[async_trait(?Send)]
 impl Body for Spooled {
     async fn read(&mut self, buffer: &mut [u8]) -> store::Result<usize> {
-        let header = self.header.len() as u64;
-        let count = if self.read < header {
-            let from = &self.header[usize::try_from(self.read).unwrap_or(usize::MAX)..];
-            let count = from.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&from[..count]);
-            count
-        } else {
-            match &mut self.rest {
-                Rest::Memory(rest) => {
-                    let at = usize::try_from(self.read - header).unwrap_or(usize::MAX);
-                    let from = rest.get(at..).unwrap_or_default();
-                    let count = from.len().min(buffer.len());
-                    buffer[..count].copy_from_slice(&from[..count]);
-                    count
-                }
-                Rest::File(file) => file.read(buffer).map_err(|error| store::Error::File {
-                    path: "the spooled message".into(),
-                    source: error,
-                })?,
-            }
-        };
+        let count = self.read_at(self.read, buffer)?;
         self.read += count as u64;
         Ok(count)
     }
@@ -258,12 +262,6 @@ impl Body for Spooled {
 
     fn rewind(&mut self) -> store::Result<()> {
         self.read = 0;
-        if let Rest::File(file) = &mut self.rest {
-            file.seek(SeekFrom::Start(0)).map_err(|error| store::Error::File {
-                path: "the spooled message".into(),
-                source: error,
-            })?;
-        }
         Ok(())
     }
 }

@@ -1,0 +1,208 @@
+//! Delivery to the exchangers of each recipient's domain, and what becomes of each recipient on
+//! the way from one exchanger to the next.
+//!
+//! RFC 5321 section 5.1: exchangers are tried by preference; what fails for now at one is tried
+//! at the next, what was delivered, refused for good or lost behind the final dot is not.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::Result;
+
+use super::deliver::{Sessions, Told, failed};
+use super::esmtp::{self, Wishes};
+use super::plan::Plan;
+use crate::open::{self, Context, Direct};
+use crate::route::{self, Destination};
+use crate::store::Fate;
+use crate::ui::{Exit, Failure, report};
+
+/// Recipients of one domain, and where they stand among all.
+struct Group {
+    domain: String,
+    places: Vec<usize>,
+}
+
+/// Delivers a message to all its recipients, domain by domain, and gives the fate of each in
+/// the order of the envelope. `inspect` sees the message as it will leave, before it does.
+///
+/// # Errors
+/// What is wrong with the message itself.
+pub async fn hand_over(
+    direct: &Direct,
+    plan: &mut Plan,
+    wishes: &Wishes,
+    ehlo: Option<&str>,
+    context: &Context,
+    inspect: impl Fn(&Plan) -> Result<()>,
+) -> Result<Vec<Told>> {
+    let all = plan.envelope.recipients.clone();
+    let mut run = Run { direct, wishes, ehlo, context, told: vec![None; all.len()], all };
+    let groups = groups(&run.all);
+    if wishes.all_or_none() && groups.len() > 1 {
+        return Err(Failure::usage("--all-or-none cannot hold for several domains").into());
+    }
+    for group in groups {
+        let done = run.group(&group, plan, &inspect).await;
+        plan.envelope.recipients.clone_from(&run.all);
+        done?;
+    }
+    Ok(run.told.into_iter().flatten().collect())
+}
+
+fn groups(recipients: &[String]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (place, recipient) in recipients.iter().enumerate() {
+        let domain = esmtp::domain(recipient);
+        match groups.iter_mut().find(|group| group.domain == domain) {
+            Some(group) => group.places.push(place),
+            None => groups.push(Group { domain, places: vec![place] }),
+        }
+    }
+    groups
+}
+
+struct Run<'a> {
+    direct: &'a Direct,
+    wishes: &'a Wishes,
+    ehlo: Option<&'a str>,
+    context: &'a Context,
+    all: Vec<String>,
+    told: Vec<Option<Told>>,
+}
+
+impl Run<'_> {
+    async fn group(
+        &mut self,
+        group: &Group,
+        plan: &mut Plan,
+        inspect: &impl Fn(&Plan) -> Result<()>,
+    ) -> Result<()> {
+        let destination = match self.direct.destination(&group.domain).await {
+            Ok(destination) => destination,
+            Err(error) => {
+                self.fail(&group.places, &error.into());
+                return Ok(());
+            }
+        };
+        for note in &destination.notes {
+            report::warning(note);
+        }
+        let mut open = group.places.clone();
+        for (_, host) in &destination.exchangers.hosts {
+            if open.is_empty() {
+                break;
+            }
+            plan.envelope.recipients = open.iter().map(|at| self.all[*at].clone()).collect();
+            match self.exchanger(&destination, host, plan, inspect).await {
+                Ok(told) => {
+                    for (place, told) in open.iter().zip(told) {
+                        self.told[*place] = Some(told);
+                    }
+                    open.retain(|place| self.is_open(*place));
+                }
+                Err(error) if is_about_message(&error) => return Err(error),
+                Err(error) => {
+                    self.context.debug(|| format!("{}: {host}: {error:#}", destination.domain));
+                    self.fail(&open, &error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the message to one exchanger.
+    async fn exchanger(
+        &self,
+        destination: &Destination,
+        host: &str,
+        plan: &mut Plan,
+        inspect: &impl Fn(&Plan) -> Result<()>,
+    ) -> Result<Vec<Told>> {
+        let reached = RefCell::new(None);
+        let mut sessions = Sessions::new(async || {
+            let opened = self.direct.open(destination, host, self.ehlo, self.context).await?;
+            let (client, by) = opened;
+            if !self.context.quiet && reached.borrow().is_none() {
+                report::note(&format!("{}: {by}", destination.domain));
+            }
+            reached.replace(Some(Rc::new(by)));
+            Ok(client)
+        });
+        let told = sessions.hand_over(plan, self.wishes, true, inspect).await;
+        drop(sessions);
+        let reached = reached.into_inner();
+        let told = told?;
+        Ok(told.into_iter().map(|told| Told { reached: reached.clone(), ..told }).collect())
+    }
+
+    /// Whether the recipient may still be tried elsewhere.
+    fn is_open(&self, place: usize) -> bool {
+        self.told[place].as_ref().is_none_or(|told| told.delivery.state == Fate::Temporary)
+    }
+
+    /// Tells that recipients could not be reached. What a server itself has said of one stays:
+    /// it says more than that another one is down. Only when no exchanger will ever do is there
+    /// no use in trying later.
+    fn fail(&mut self, places: &[usize], error: &anyhow::Error) {
+        let (state, enhanced) = fate(error);
+        for place in places {
+            if let Some(before) = &self.told[*place]
+                && (before.reached.is_some() || before.delivery.state == Fate::Temporary)
+            {
+                continue;
+            }
+            let mut told = failed(&self.all[*place], error);
+            told.delivery.state = state;
+            told.delivery.enhanced = enhanced.map(str::to_owned);
+            self.told[*place] = Some(told);
+        }
+    }
+}
+
+/// Whether an error would meet the message at every server.
+fn is_about_message(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Failure>().is_some_and(|failure| {
+        matches!(failure.exit, Exit::Data | Exit::Usage | Exit::Io | Exit::CantCreate)
+    })
+}
+
+/// What an error on the way to an exchanger means for the recipient.
+fn fate(error: &anyhow::Error) -> (Fate, Option<&'static str>) {
+    if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<route::Error>()) {
+        let state = if error.is_transient() { Fate::Temporary } else { Fate::Permanent };
+        return (state, Some(error.enhanced()));
+    }
+    match open::verdict(error).exit {
+        // TLS that is missing or wrong may be mended: RFC 7672 section 2.2, RFC 8461 section 5.
+        Exit::Tls => (Fate::Temporary, Some("4.7.5")),
+        Exit::TempFail | Exit::Protocol | Exit::NoHost | Exit::Io => (Fate::Temporary, None),
+        _ => (Fate::Permanent, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_are_grouped_by_domain_in_their_order() {
+        let recipients = ["a@x.test", "b@y.test", "c@X.TEST", "d"].map(str::to_owned);
+        let groups = groups(&recipients);
+        let found: Vec<(&str, &[usize])> =
+            groups.iter().map(|group| (group.domain.as_str(), &group.places[..])).collect();
+        assert_eq!(found, [("x.test", &[0, 2][..]), ("y.test", &[1]), ("", &[3])]);
+    }
+
+    #[test]
+    fn the_way_s_own_errors_decide() {
+        let of = |error: route::Error| fate(&error.into());
+        let domain = || "a.test".to_owned();
+        assert_eq!(
+            of(route::Error::NullMx { domain: domain() }),
+            (Fate::Permanent, Some("5.1.10"))
+        );
+        let lookup = route::Error::Lookup { name: domain(), detail: "SERVFAIL".into() };
+        assert_eq!(of(lookup), (Fate::Temporary, Some("4.4.3")));
+    }
+}

@@ -1,0 +1,111 @@
+"""A mail exchanger for tests of direct delivery, on a loopback port.
+
+    exchanger.py BEHAVIOUR [CERTIFICATE KEY]
+
+Prints its port, then a line for each message that it took: its recipients and whether it came
+by TLS. BEHAVIOUR is a list with commas: `greylist` answers 450 to every RCPT, `refuse` 550,
+`busy` greets with 421, `gone` greets with 554, `nocert` offers STARTTLS and ends the handshake
+without a certificate, `shutN` answers 421 to the MAIL behind the Nth message of a session, `lostN`
+ends the connection behind the final dot of the Nth message of all. With a certificate it offers STARTTLS (smtplib's and aiosmtpd's peer, on
+plain sockets, so that nothing needs to be installed).
+"""
+import socket
+import ssl
+import sys
+import threading
+
+behaviour = set(sys.argv[1].split(","))
+identity = sys.argv[2:]
+context = None
+if identity:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*identity)
+elif "nocert" in behaviour:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+
+def number(word):
+    found = [it[len(word):] for it in behaviour if it.startswith(word)]
+    return int(found[0]) if found else None
+
+
+messages = 0
+
+
+def serve(connection):
+    global messages
+    print("open", flush=True)
+    stream = connection.makefile("rb")
+
+    def say(text):
+        connection.sendall(text.encode() + b"\r\n")
+
+    if "busy" in behaviour:
+        return say("421 4.3.2 too busy")
+    if "gone" in behaviour:
+        return say("554 5.3.2 no mail here")
+    say("220 exchanger ESMTP")
+    recipients, is_tls, server_name, in_session = [], False, "-", 0
+    while True:
+        line = stream.readline()
+        if not line:
+            return
+        command = line.strip().upper()
+        if command.startswith(b"EHLO"):
+            offers = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"]
+            if context and not is_tls:
+                offers.append("STARTTLS")
+            say("\r\n".join(["250-exchanger"] + ["250-" + it for it in offers[:-1]] + ["250 " + offers[-1]]))
+        elif command == b"STARTTLS":
+            say("220 go")
+            names = []
+            context.sni_callback = lambda _, name, __: names.append(name)
+            connection = context.wrap_socket(connection, server_side=True)
+            server_name = (names or ["-"])[0] or "-"
+            stream, is_tls = connection.makefile("rb"), True
+        elif command.startswith(b"MAIL"):
+            if in_session == number("shut"):
+                return say("421 4.3.2 enough")
+            recipients = []
+            say("250 2.1.0 ok")
+        elif command.startswith(b"RCPT"):
+            if "greylist" in behaviour:
+                say("450 4.7.1 greylisted")
+            elif "refuse" in behaviour:
+                say("550 5.1.1 no such user")
+            else:
+                recipients.append(line.split(b"<")[1].split(b">")[0].decode())
+                say("250 2.1.5 ok")
+        elif command == b"DATA":
+            if not recipients:
+                say("554 5.5.1 no recipients")
+                continue
+            say("354 go on")
+            while stream.readline() not in (b".\r\n", b""):
+                pass
+            messages += 1
+            in_session += 1
+            print("took", ",".join(recipients), "tls" if is_tls else "clear", server_name, flush=True)
+            if messages == number("lost"):
+                return
+            say("250 2.0.0 ok")
+        elif command == b"QUIT":
+            return say("221 2.0.0 bye")
+        else:
+            say("250 2.0.0 ok")
+
+
+def handle(connection):
+    try:
+        serve(connection)
+    except (OSError, ssl.SSLError):
+        pass
+    finally:
+        connection.close()
+
+
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    accepted, _ = listener.accept()
+    threading.Thread(target=handle, args=(accepted,), daemon=True).start()
