@@ -71,9 +71,14 @@ pub struct Common {
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
 
-    /// Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none
-    // Not read by clap, whose error would print the password in it.
-    #[arg(long, value_name = "URL")]
+    /// The proxy to connect through, or `none`.
+    // Not read by clap, whose error would print the password in it. The help stands apart from
+    // the comment, where its brackets would be links.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none"
+    )]
     pub proxy: Option<String>,
 }
 
