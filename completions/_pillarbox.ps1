@@ -86,7 +86,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--proxy-client', '--proxy-client', [CompletionResultType]::ParameterName, 'The client that the PROXY header names (default: our own address)')
             [CompletionResult]::new('--quit-after', '--quit-after', [CompletionResultType]::ParameterName, 'Go no further than STAGE and print the answers; no message is read or sent')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -147,7 +147,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--then', '--then', [CompletionResultType]::ParameterName, 'What becomes of a message that every target has: delete, move:FOLDER, or mark:FLAG,-FLAG; implies --new')
             [CompletionResult]::new('--delete-after', '--delete-after', [CompletionResultType]::ParameterName, 'Delete at the source what every target got so long ago (14d, 12h, ...); implies --new')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -159,7 +159,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The key of --client-cert (PEM)')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable')
             [CompletionResult]::new('--to-user', '--to-user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--to-auth', '--to-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--to-auth', '--to-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--to-authorize-as', '--to-authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--to-password-command', '--to-password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--to-password-fd', '--to-password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -203,7 +203,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'In which order (default: as they lie in their folders)')
             [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system''s)')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -247,7 +247,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Remember what was done in FILE (default: a file of each pair''s own below $XDG_STATE_HOME/pillarbox/sync)')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -259,7 +259,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'The key of --client-cert (PEM)')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable')
             [CompletionResult]::new('--far-user', '--far-user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--far-auth', '--far-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--far-auth', '--far-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--far-authorize-as', '--far-authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--far-password-command', '--far-password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--far-password-fd', '--far-password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -271,7 +271,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--far-client-key', '--far-client-key', [CompletionResultType]::ParameterName, 'The key of --client-cert (PEM)')
             [CompletionResult]::new('--far-pin', '--far-pin', [CompletionResultType]::ParameterName, 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable')
             [CompletionResult]::new('--near-user', '--near-user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--near-auth', '--near-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--near-auth', '--near-auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--near-authorize-as', '--near-authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--near-password-command', '--near-password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--near-password-fd', '--near-password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -324,7 +324,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--budget', '--budget', [CompletionResultType]::ParameterName, 'Make no more than N connections in all; what is left over is unknown')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Explain a finding, such as TLS-004, and examine nothing')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -380,6 +380,8 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--record', '--record', [CompletionResultType]::ParameterName, 'Write every dialogue with its content to FILE, secrets left out, for `serve-test replay`')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Pass connections on to a real server, as imaps://imap.example.org, for `--record`')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'The authority (PEM) of the server behind --proxy and of --webhook, instead of the system''s')
+            [CompletionResult]::new('--client-ca', '--client-ca', [CompletionResultType]::ParameterName, 'Ask clients for a certificate from the authorities in FILE (PEM)')
+            [CompletionResult]::new('--keytab', '--keytab', [CompletionResultType]::ParameterName, 'Take Kerberos tickets for the services whose keys are in FILE, an MIT keytab (GSSAPI)')
             [CompletionResult]::new('--ready-fd', '--ready-fd', [CompletionResultType]::ParameterName, 'Write the line of JSON to this file descriptor instead of standard output')
             [CompletionResult]::new('--trace', '--trace', [CompletionResultType]::ParameterName, 'Write every dialogue to FILE as JSON Lines with microsecond times')
             [CompletionResult]::new('--any-user', '--any-user', [CompletionResultType]::ParameterName, 'Let anybody log in with any password, and give every recipient a mailbox')
@@ -426,7 +428,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'The server or account to give it to, as smtp://mx.example.org')
             [CompletionResult]::new('--control', '--control', [CompletionResultType]::ParameterName, 'The control socket of the running server')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -489,7 +491,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;list' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -525,7 +527,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;create' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -561,7 +563,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;delete' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -598,7 +600,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;rename' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -634,7 +636,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;subscribe' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -670,7 +672,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;unsubscribe' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -706,7 +708,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;status' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -742,7 +744,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;folder;quota' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -780,7 +782,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--grant', '--grant', [CompletionResultType]::ParameterName, 'Give WHO these RIGHTS, a letter each (RFC 4314: l lookup, r read, s seen, w write, i insert, p post, k create, x delete, t and e delete messages, a administer); +RIGHTS and -RIGHTS add and take away; repeatable')
             [CompletionResult]::new('--revoke', '--revoke', [CompletionResultType]::ParameterName, 'Take all rights of WHO away; repeatable')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -828,7 +830,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--flag', '--flag', [CompletionResultType]::ParameterName, 'Set this flag or keyword: seen, flagged, ...; repeatable')
             [CompletionResult]::new('--date', '--date', [CompletionResultType]::ParameterName, 'When it was received, as a Date field has it (default: now)')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -865,7 +867,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         'pillarbox;message;copy' {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The folder they go to')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -902,7 +904,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         'pillarbox;message;move' {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'The folder they go to')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -938,7 +940,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;message;mark' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')
@@ -974,7 +976,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         }
         'pillarbox;message;delete' {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
-            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')

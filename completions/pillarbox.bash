@@ -2490,7 +2490,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__serve__subcmd__test)
-            opts="-v -h --user --any-user --catch-all --domain --seed-mail --seed-news --port --listen --tls --hide --like --limit --fault --seed --expect --emit --webhook --exec --record --proxy --ca-file --allow-cleartext --ready-fd --verbose --trace --help wait list clear release replay stop"
+            opts="-v -h --user --any-user --catch-all --domain --seed-mail --seed-news --port --listen --tls --hide --like --limit --fault --seed --expect --emit --webhook --exec --record --proxy --ca-file --client-ca --keytab --allow-cleartext --ready-fd --verbose --trace --help wait list clear release replay stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2573,6 +2573,14 @@ _pillarbox() {
                     return 0
                     ;;
                 --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keytab)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

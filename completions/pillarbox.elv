@@ -82,7 +82,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --proxy-client 'The client that the PROXY header names (default: our own address)'
             cand --quit-after 'Go no further than STAGE and print the answers; no message is read or sent'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -142,7 +142,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --then 'What becomes of a message that every target has: delete, move:FOLDER, or mark:FLAG,-FLAG; implies --new'
             cand --delete-after 'Delete at the source what every target got so long ago (14d, 12h, ...); implies --new'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -154,7 +154,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --client-key 'The key of --client-cert (PEM)'
             cand --pin 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable'
             cand --to-user 'Log in as NAME'
-            cand --to-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --to-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --to-authorize-as 'Act for this user after logging in as --user'
             cand --to-password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --to-password-fd 'Read the password from this file descriptor'
@@ -197,7 +197,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --sort 'In which order (default: as they lie in their folders)'
             cand --timezone 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system''s)'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -240,7 +240,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --max-delete 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)'
             cand --state 'Remember what was done in FILE (default: a file of each pair''s own below $XDG_STATE_HOME/pillarbox/sync)'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -252,7 +252,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --client-key 'The key of --client-cert (PEM)'
             cand --pin 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable'
             cand --far-user 'Log in as NAME'
-            cand --far-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --far-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --far-authorize-as 'Act for this user after logging in as --user'
             cand --far-password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --far-password-fd 'Read the password from this file descriptor'
@@ -264,7 +264,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --far-client-key 'The key of --client-cert (PEM)'
             cand --far-pin 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable'
             cand --near-user 'Log in as NAME'
-            cand --near-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --near-auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --near-authorize-as 'Act for this user after logging in as --user'
             cand --near-password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --near-password-fd 'Read the password from this file descriptor'
@@ -316,7 +316,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --budget 'Make no more than N connections in all; what is left over is unknown'
             cand --explain 'Explain a finding, such as TLS-004, and examine nothing'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -371,6 +371,8 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --record 'Write every dialogue with its content to FILE, secrets left out, for `serve-test replay`'
             cand --proxy 'Pass connections on to a real server, as imaps://imap.example.org, for `--record`'
             cand --ca-file 'The authority (PEM) of the server behind --proxy and of --webhook, instead of the system''s'
+            cand --client-ca 'Ask clients for a certificate from the authorities in FILE (PEM)'
+            cand --keytab 'Take Kerberos tickets for the services whose keys are in FILE, an MIT keytab (GSSAPI)'
             cand --ready-fd 'Write the line of JSON to this file descriptor instead of standard output'
             cand --trace 'Write every dialogue to FILE as JSON Lines with microsecond times'
             cand --any-user 'Let anybody log in with any password, and give every recipient a mailbox'
@@ -413,7 +415,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --via 'The server or account to give it to, as smtp://mx.example.org'
             cand --control 'The control socket of the running server'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -472,7 +474,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;list'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -507,7 +509,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;create'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -542,7 +544,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;delete'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -578,7 +580,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;rename'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -613,7 +615,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;subscribe'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -648,7 +650,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;unsubscribe'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -683,7 +685,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;status'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -718,7 +720,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;folder;quota'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -755,7 +757,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --grant 'Give WHO these RIGHTS, a letter each (RFC 4314: l lookup, r read, s seen, w write, i insert, p post, k create, x delete, t and e delete messages, a administer); +RIGHTS and -RIGHTS add and take away; repeatable'
             cand --revoke 'Take all rights of WHO away; repeatable'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -801,7 +803,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --flag 'Set this flag or keyword: seen, flagged, ...; repeatable'
             cand --date 'When it was received, as a Date field has it (default: now)'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -837,7 +839,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         &'pillarbox;message;copy'= {
             cand --to 'The folder they go to'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -873,7 +875,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         &'pillarbox;message;move'= {
             cand --to 'The folder they go to'
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -908,7 +910,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;message;mark'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'
@@ -943,7 +945,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         }
         &'pillarbox;message;delete'= {
             cand --user 'Log in as NAME'
-            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)'
+            cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'

@@ -88,7 +88,7 @@ auth\t'Once logged in'
 mail\t'Behind the answer to MAIL'
 rcpt\t'Behind the answers to RCPT'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -149,7 +149,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l decide -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l then -d 'What becomes of a message that every target has: delete, move:FOLDER, or mark:FLAG,-FLAG; implies --new' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l delete-after -d 'Delete at the source what every target got so long ago (14d, 12h, ...); implies --new' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -168,7 +168,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-cer
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l client-key -d 'The key of --client-cert (PEM)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-fd -d 'Read the password from this file descriptor' -r
@@ -218,7 +218,7 @@ subject\t''
 size\t''"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -264,7 +264,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l exclude -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-delete -d 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l state -d 'Remember what was done in FILE (default: a file of each pair\'s own below $XDG_STATE_HOME/pillarbox/sync)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -283,7 +283,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-cert
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l client-key -d 'The key of --client-cert (PEM)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-fd -d 'Read the password from this file descriptor' -r
@@ -302,7 +302,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-client-key -d 'The key of --client-cert (PEM)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-fd -d 'Read the password from this file descriptor' -r
@@ -361,7 +361,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l repeat -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -437,6 +437,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l record -d 'Write every dialogue with its content to FILE, secrets left out, for `serve-test replay`' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l proxy -d 'Pass connections on to a real server, as imaps://imap.example.org, for `--record`' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l ca-file -d 'The authority (PEM) of the server behind --proxy and of --webhook, instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l client-ca -d 'Ask clients for a certificate from the authorities in FILE (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l keytab -d 'Take Kerberos tickets for the services whose keys are in FILE, an MIT keytab (GSSAPI)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l ready-fd -d 'Write the line of JSON to this file descriptor instead of standard output' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l trace -d 'Write every dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l any-user -d 'Let anybody log in with any password, and give every recipient a mailbox'
@@ -466,7 +468,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l via -d 'The server or account to give it to, as smtp://mx.example.org' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l control -d 'The control socket of the running server' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -519,7 +521,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "quota" -d 'Say how much folders hold and may hold'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fish_seen_subcommand_from list create delete rename subscribe unsubscribe status quota acl" -f -a "acl" -d 'Say who may do what with folders, and change that'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -557,7 +559,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -595,7 +597,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -634,7 +636,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -672,7 +674,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -710,7 +712,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -748,7 +750,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -786,7 +788,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -826,7 +828,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l grant -d 'Give WHO these RIGHTS, a letter each (RFC 4314: l lookup, r read, s seen, w write, i insert, p post, k create, x delete, t and e delete messages, a administer); +RIGHTS and -RIGHTS add and take away; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l revoke -d 'Take all rights of WHO away; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -872,7 +874,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __f
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l flag -d 'Set this flag or keyword: seen, flagged, ...; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l date -d 'When it was received, as a Date field has it (default: now)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -911,7 +913,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l to -d 'The folder they go to' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -950,7 +952,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l to -d 'The folder they go to' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -988,7 +990,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -1026,7 +1028,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r

@@ -21,7 +21,8 @@ use crate::base::secret::Secret;
 /// The environment variable that may hold the password.
 pub const PASSWORD_VARIABLE: &str = "PILLARBOX_PASSWORD";
 
-/// The environment variable that may hold the password of a PKCS#12 client certificate.
+/// The environment variable that may hold the password of a client certificate: of a PKCS#12
+/// container, or of a key in PEM form.
 pub const CONTAINER_VARIABLE: &str = "PILLARBOX_CLIENT_CERT_PASSWORD";
 
 /// Longest secret that is read from a descriptor, in octets: an OAuth token has some 2,000.
@@ -188,6 +189,13 @@ pub enum Error {
         /// Where.
         host: String,
     },
+}
+
+impl Error {
+    /// Whether nobody gave a secret: no source has one, or the answer on the terminal was empty.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Error::Missing { .. } | Error::Empty { origin: Origin::Prompt })
+    }
 }
 
 fn quoted(stderr: &str) -> String {

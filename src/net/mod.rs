@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod deflate;
 pub mod dns;
 pub mod error;
+pub mod exchange;
 pub mod hook;
 pub mod http;
 pub mod proxy;
@@ -18,4 +19,5 @@ pub mod wire;
 
 pub use connect::{Endpoint, Options, connect, connect_at};
 pub use error::Error;
+pub use exchange::{Exchange, channel};
 pub use wire::Wire;

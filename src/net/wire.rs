@@ -524,6 +524,9 @@ impl Wire {
 
 fn broken(error: std::io::Error) -> Error {
     use std::io::ErrorKind as Kind;
+    if let Some(late) = tls::late_alert(&error) {
+        return late.into();
+    }
     match error.kind() {
         Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::NotConnected => {
             Error::Closed

@@ -224,7 +224,7 @@ const TABLE: &[(&str, Kind, &str)] = &[
     (
         "auth",
         Kind::Text("MECHANISM"),
-        "Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, ...)",
+        "Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)",
     ),
     ("authorize-as", Kind::Text("NAME"), "Act for this user after logging in as --user"),
     (

@@ -318,6 +318,7 @@ async fn imap(
             names
         )
     });
+    peer.tell_weak(client.login_method().unwrap_or_default(), context);
     if !context.quiet {
         // RFC 9051 section 7.1: an alert has to reach the user.
         for alert in client.take_alerts() {
@@ -381,6 +382,7 @@ async fn pop(
         Some(method) => format!("{}: logged in by {method}", peer.endpoint),
         None => format!("{}: not logged in", peer.endpoint),
     });
+    peer.tell_weak(client.login_method().map_or("", pop::client::Method::name), context);
     let mut url = url.clone();
     (url.server.user, url.server.password) = (peer.user.clone(), None);
     let maildrop = pop::spool::Maildrop::new(client);

@@ -12,6 +12,7 @@ use crate::config::msmtprc::Msmtprc;
 use crate::message::address::{self, Mailbox};
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
+use crate::sasl::Mechanism;
 use crate::smtp::client::{self, Client, Login, Options, Stage, StartTls};
 use crate::store;
 use crate::ui::{Exit, Failure};
@@ -180,6 +181,7 @@ impl Outgoing {
             Some(mechanism) => format!("{}: logged in by {mechanism}", peer.endpoint),
             None => format!("{}: nobody logs in", peer.endpoint),
         });
+        peer.tell_weak(client.login_mechanism().map_or("", Mechanism::name), context);
         Ok(client)
     }
 }

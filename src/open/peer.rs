@@ -12,7 +12,7 @@ use crate::config::credentials::{
 use crate::net::proxy::Choice;
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint, proxy_header};
-use crate::sasl::{Credential, CredentialSecret, Mechanism};
+use crate::sasl::{self, Credential, CredentialSecret, Mechanism};
 use crate::ui::{Exit, Failure, report};
 
 /// A PROXY header: for whom the connection is made.
@@ -60,8 +60,12 @@ impl Peer {
         options: &EndpointOptions,
     ) -> Result<Self> {
         let tls_keys = account.map(|account| &account.tls);
-        let named = |name: &str| -> Result<Mechanism> {
-            Mechanism::from_name(name).ok_or_else(|| {
+        let named = |name: &str| -> Result<Option<Mechanism>> {
+            // No SASL mechanism, and asked for in the same places (POP3).
+            if name.eq_ignore_ascii_case("APOP") {
+                return Ok(None);
+            }
+            Mechanism::from_name(name).map(Some).ok_or_else(|| {
                 let known: Vec<&str> = Mechanism::ALL.iter().map(|known| known.name()).collect();
                 Failure::usage(format!("{name:?} is no SASL mechanism that pillarbox speaks"))
                     .hint(format!("it speaks {}", known.join(", ")))
@@ -72,16 +76,19 @@ impl Peer {
             Some(Auth::Mechanism(name)) => Some(name.as_str()),
             Some(Auth::Any | Auth::Extension(_)) | None => None,
         });
-        let apop = server.is_some_and(|server| {
+        let apop_in_url = server.is_some_and(|server| {
             matches!(&server.auth, Some(Auth::Extension(name)) if name.eq_ignore_ascii_case("APOP"))
         });
-        let mechanism = options
+        let chosen = options
             .auth
             .as_deref()
             .or(in_url)
+            .or(apop_in_url.then_some("APOP"))
             .or_else(|| account.and_then(|account| account.auth.as_deref()))
             .map(named)
             .transpose()?;
+        let apop = chosen == Some(None);
+        let mechanism = chosen.flatten();
         let user =
             options.user.clone().or_else(|| server.and_then(|server| server.user.clone())).or_else(
                 || match (account, server) {
@@ -200,8 +207,7 @@ impl Peer {
     /// # Errors
     /// A secret that cannot be had: 77 or what the source says.
     pub fn credential(&self, context: &Context) -> Result<Option<Credential>> {
-        let without_secret =
-            matches!(self.mechanism, Some(Mechanism::External | Mechanism::Anonymous));
+        let without_secret = self.mechanism.is_some_and(Mechanism::is_secretless);
         let Some(user) = &self.user else {
             return Ok(without_secret.then(|| Credential {
                 user: String::new(),
@@ -209,28 +215,45 @@ impl Peer {
                 secret: CredentialSecret::None,
             }));
         };
-        let secret = if without_secret {
-            CredentialSecret::None
-        } else {
-            let found = self.secrets.secret()?;
-            if found.origin == Origin::Url {
-                report::warning(
-                    "a password inside a URL can be seen by others: use --password-command",
-                );
-            }
-            context.debug(|| {
-                format!("{}: the password of {user} is from {}", self.endpoint, found.origin)
-            });
-            let secret = found.secret;
-            context.net.redactor.learn(&secret);
-            match self.mechanism {
-                Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => {
-                    CredentialSecret::Token(secret)
-                }
-                _ => CredentialSecret::Password(secret),
-            }
-        };
+        let secret = if without_secret { CredentialSecret::None } else { self.secret(context)? };
         Ok(Some(Credential { user: user.clone(), authorize_as: self.authorize_as.clone(), secret }))
+    }
+
+    fn secret(&self, context: &Context) -> Result<CredentialSecret> {
+        let found = match self.secrets.secret() {
+            // Nobody gave a password: a Kerberos ticket does without one.
+            Err(error) if error.is_missing() && self.mechanism.is_none() && sasl::has_ticket() => {
+                return Ok(CredentialSecret::None);
+            }
+            found => found?,
+        };
+        if found.origin == Origin::Url {
+            report::warning(
+                "a password inside a URL can be seen by others: use --password-command",
+            );
+        }
+        context.debug(|| {
+            let user = self.user.as_deref().unwrap_or_default();
+            format!("{}: the password of {user} is from {}", self.endpoint, found.origin)
+        });
+        let secret = found.secret;
+        context.net.redactor.learn(&secret);
+        Ok(match self.mechanism {
+            Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => CredentialSecret::Token(secret),
+            _ => CredentialSecret::Password(secret),
+        })
+    }
+
+    /// Tells of a login by a weak mechanism.
+    pub fn tell_weak(&self, mechanism: &str, context: &Context) {
+        let is_weak =
+            Mechanism::from_name(mechanism).map_or(mechanism == "APOP", Mechanism::is_weak);
+        if is_weak && !context.quiet {
+            report::warning(&format!(
+                "{}: logged in by {mechanism}, which lets an eavesdropper try passwords",
+                self.endpoint
+            ));
+        }
     }
 
     /// The error for a server that wants a login when nobody is known to log in.
@@ -267,15 +290,15 @@ pub(super) fn settings(
         None => None,
         Some(path) => {
             let certificate = read(path)?;
+            let password = std::env::var(CONTAINER_VARIABLE).unwrap_or_default();
             let is_pem = memchr::memmem::find(&certificate, b"-----BEGIN").is_some();
             Some(if is_pem {
                 let key = match options.client_key.as_ref().or(keys.client_key.as_ref()) {
                     Some(path) => read(path)?,
                     None => certificate.clone(),
                 };
-                tls::Identity::Pem { chain: certificate, key }
+                tls::Identity::Pem { chain: certificate, key, password }
             } else {
-                let password = std::env::var(CONTAINER_VARIABLE).unwrap_or_default();
                 tls::Identity::Pkcs12 { container: certificate, password }
             })
         }

@@ -5,7 +5,9 @@ use std::rc::Rc;
 
 use super::anonymous::{AnonymousClient, AnonymousServer};
 use super::cram_md5::{CramMd5Client, CramMd5Server};
+use super::digest_md5::{DigestMd5Client, DigestMd5Server};
 use super::external::{ExternalClient, ExternalServer};
+use super::gssapi::{GssapiClient, GssapiServer};
 use super::login::{LoginClient, LoginServer};
 use super::oauth::{TokenClient, TokenServer};
 use super::plain::{PlainClient, PlainServer};
@@ -22,10 +24,9 @@ const NONCE_OCTETS: usize = 18;
 /// The client side of the strongest mechanism that works, or of the forced one.
 ///
 /// `offered` are the mechanisms of the server that we speak. [`Mechanism::ALL`] is the order of
-/// preference: CRAM-MD5 comes last, EXTERNAL is chosen only without a secret of ours, and
-/// ANONYMOUS only when forced. A `-PLUS` mechanism uses the first of the channel's bindings; a
-/// caller that tries the next one ([`Error::is_unsupported_binding`]) forces the mechanism again,
-/// so that it is never exchanged for one without binding.
+/// preference: DIGEST-MD5 and CRAM-MD5 come last, GSSAPI and EXTERNAL are chosen only without a
+/// secret of ours, and ANONYMOUS only when forced. A `-PLUS` mechanism uses the first of the
+/// channel's bindings; [`super::Attempts`] tries the others.
 ///
 /// # Errors
 /// When nothing works, or the forced mechanism does not; [`Error::Cleartext`] when it would with
@@ -75,10 +76,16 @@ pub fn client_with(
             let password = secret(mechanism, credential)?;
             Box::new(CramMd5Client::new(credential, password)?)
         }
+        Mechanism::DigestMd5 => {
+            let password = secret(mechanism, credential)?;
+            Box::new(DigestMd5Client::new(credential, password, channel, nonce(random))?)
+        }
         Mechanism::ScramSha1
         | Mechanism::ScramSha1Plus
         | Mechanism::ScramSha256
-        | Mechanism::ScramSha256Plus => Box::new(ScramClient::new(
+        | Mechanism::ScramSha256Plus
+        | Mechanism::ScramSha512
+        | Mechanism::ScramSha512Plus => Box::new(ScramClient::new(
             mechanism,
             credential,
             secret(mechanism, credential)?,
@@ -92,6 +99,7 @@ pub fn client_with(
             &channel.host,
             channel.port,
         )?),
+        Mechanism::Gssapi => Box::new(GssapiClient::new(credential, channel)?),
         Mechanism::External => Box::new(ExternalClient::new(credential)?),
         Mechanism::Anonymous => Box::new(AnonymousClient::new(credential)?),
     };
@@ -114,10 +122,13 @@ pub fn server(
         Mechanism::CramMd5 => {
             Box::new(CramMd5Server::new(secrets, timestamp(&channel.host, random)))
         }
+        Mechanism::DigestMd5 => Box::new(DigestMd5Server::new(secrets, channel, nonce(random))),
         Mechanism::ScramSha1
         | Mechanism::ScramSha1Plus
         | Mechanism::ScramSha256
-        | Mechanism::ScramSha256Plus => {
+        | Mechanism::ScramSha256Plus
+        | Mechanism::ScramSha512
+        | Mechanism::ScramSha512Plus => {
             let fresh = Fresh {
                 nonce: nonce(random),
                 salt: octets(random),
@@ -129,6 +140,7 @@ pub fn server(
         Mechanism::XOauth2 | Mechanism::OAuthBearer => {
             Box::new(TokenServer::new(mechanism, secrets))
         }
+        Mechanism::Gssapi => Box::new(GssapiServer::new(secrets, channel)),
         Mechanism::External => Box::new(ExternalServer::new(secrets)),
         Mechanism::Anonymous => Box::new(AnonymousServer::new()),
     }
@@ -169,7 +181,7 @@ fn nearness(error: &Error) -> u8 {
 fn is_automatic(mechanism: Mechanism, secret: &CredentialSecret) -> bool {
     match mechanism {
         Mechanism::Anonymous => false,
-        Mechanism::External => matches!(secret, CredentialSecret::None),
+        Mechanism::External | Mechanism::Gssapi => matches!(secret, CredentialSecret::None),
         _ => true,
     }
 }
@@ -182,7 +194,7 @@ fn fits(
     channel: &Channel,
     allow_cleartext: bool,
 ) -> Result<(), Error> {
-    if !matches!(mechanism, Mechanism::External | Mechanism::Anonymous) {
+    if !mechanism.is_secretless() {
         secret(mechanism, credential)?;
     }
     if credential.other_identity().is_some() && !mechanism.carries_authorization_identity() {
@@ -263,13 +275,16 @@ mod tests {
     use super::super::tests::{binding, channel, password, token};
     use super::*;
 
-    const PASSWORD_MECHANISMS: [Mechanism; 7] = [
+    const PASSWORD_MECHANISMS: [Mechanism; 10] = [
+        Mechanism::ScramSha512Plus,
         Mechanism::ScramSha256Plus,
         Mechanism::ScramSha1Plus,
+        Mechanism::ScramSha512,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
         Mechanism::Plain,
         Mechanism::Login,
+        Mechanism::DigestMd5,
         Mechanism::CramMd5,
     ];
 
@@ -302,7 +317,7 @@ mod tests {
         // Without a channel binding, -PLUS is passed over.
         assert_eq!(
             chosen(&PASSWORD_MECHANISMS, &ann, &channel(true), false),
-            Ok(Mechanism::ScramSha256)
+            Ok(Mechanism::ScramSha512)
         );
     }
 
@@ -315,7 +330,9 @@ mod tests {
             chosen(&[Mechanism::Plain, Mechanism::XOauth2], &ann, &bound(), false),
             Ok(Mechanism::XOauth2)
         );
-        assert_eq!(chosen(&all, &secretless(), &bound(), false), Ok(Mechanism::External));
+        // Kerberos before the certificate, where there is a library for it.
+        let offered = [Mechanism::Plain, Mechanism::External];
+        assert_eq!(chosen(&offered, &secretless(), &bound(), false), Ok(Mechanism::External));
         let error = chosen(&[Mechanism::Plain], &ann, &bound(), false).expect_err("a token");
         assert_eq!(
             error.to_string(),
@@ -352,7 +369,7 @@ mod tests {
             assert!(client(&[mechanism], Some(mechanism), &credential, &open, true).is_ok());
         }
         // What hides the password goes through, CRAM-MD5 where there is nothing better.
-        assert_eq!(chosen(&PASSWORD_MECHANISMS, &ann, &open, false), Ok(Mechanism::ScramSha256));
+        assert_eq!(chosen(&PASSWORD_MECHANISMS, &ann, &open, false), Ok(Mechanism::ScramSha512));
         assert_eq!(
             chosen(&[Mechanism::Plain, Mechanism::CramMd5], &ann, &open, false),
             Ok(Mechanism::CramMd5)

@@ -110,12 +110,39 @@ pub enum Error {
         mechanism: Mechanism,
     },
     /// The server refused inside the exchange (SCRAM's `e=`).
-    #[error("the server refused {mechanism}: {reason}")]
+    #[error("{mechanism}: {}", refusal_words(.reason))]
     Refused {
         /// The mechanism.
         mechanism: Mechanism,
         /// The server-error-value (RFC 5802 section 7), as the server wrote it.
         reason: String,
+    },
+    /// The server refused without a word about the channel bindings that were tried.
+    #[error(
+        "the user or the password is wrong, or the server does not take the TLS channel binding \
+         {tried}"
+    )]
+    BindingsRefused {
+        /// The mechanism.
+        mechanism: Mechanism,
+        /// The kinds tried, best first.
+        tried: String,
+    },
+    /// Kerberos's library is not there.
+    #[error("GSSAPI needs a Kerberos library ({words})")]
+    NoKerberos {
+        /// The loader's words.
+        words: String,
+    },
+    /// Kerberos has no ticket for us.
+    #[error("GSSAPI: {}", .problem.about(.service, .words))]
+    Kerberos {
+        /// What it is about.
+        problem: Kerberos,
+        /// The service we wanted a ticket for, `imap/mail.example.org`.
+        service: String,
+        /// The library's words.
+        words: String,
     },
     /// The server refused the token.
     #[error("the server refused the {mechanism} token: {}", token_words(.status, .scope))]
@@ -132,10 +159,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether this is about who we are and what we may do: everything but a server that broke
-    /// the rules.
+    /// Whether this is about who we are, who the server is, and what we may do: the login cannot
+    /// succeed until one of these changes.
     pub fn is_auth(&self) -> bool {
-        !self.is_protocol()
+        match self {
+            Error::NoCommonMechanism { .. }
+            | Error::NotOffered { .. }
+            | Error::WrongCredential { .. }
+            | Error::NoAuthorizationIdentity { .. }
+            | Error::Cleartext { .. }
+            | Error::NoChannelBinding { .. }
+            | Error::BindingsRefused { .. }
+            | Error::Unprepared { .. }
+            | Error::Unencodable { .. }
+            | Error::ServerSignature { .. }
+            | Error::Unproven { .. }
+            | Error::Refused { .. }
+            | Error::NoKerberos { .. }
+            | Error::Kerberos { .. }
+            | Error::Token { .. } => true,
+            Error::Protocol { .. } | Error::TooManyIterations { .. } => false,
+        }
     }
 
     /// Whether the server broke the mechanism's rules.
@@ -164,6 +208,31 @@ impl Error {
             if reason == "unsupported-channel-binding-type")
     }
 
+    /// What the user can do about it, in one line.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::NoKerberos { .. } => {
+                "install MIT Kerberos: libgssapi-krb5-2 on Debian and Ubuntu, krb5-libs on Fedora, \
+                 krb5 on Arch and Homebrew"
+                    .to_owned()
+            }
+            Error::Kerberos { problem, .. } => problem.hint()?.to_owned(),
+            // It knows the binding that every server of TLS 1.2 knows.
+            Error::BindingsRefused { tried, .. } if tried.contains("tls-unique") => return None,
+            Error::BindingsRefused { mechanism, .. } | Error::NoChannelBinding { mechanism } => {
+                format!(
+                    "--tls-backend native has the binding tls-unique on TLS 1.2; --auth {} does \
+                     without a binding, at the risk that somebody is in between",
+                    mechanism.name().trim_end_matches("-PLUS")
+                )
+            }
+            error if error.is_impostor() => {
+                "somebody may be between you and the server; the password was not sent".to_owned()
+            }
+            _ => return None,
+        })
+    }
+
     /// Whether whoever answers may not be the server that we mean.
     pub fn is_impostor(&self) -> bool {
         match self {
@@ -177,9 +246,109 @@ impl Error {
     }
 }
 
+fn refusal_words(reason: &str) -> &str {
+    match reason {
+        "server-does-support-channel-binding" => {
+            "the server does offer channel binding, and its offer did not reach us"
+        }
+        "channel-bindings-dont-match" => "the server is at the end of another TLS connection",
+        "unsupported-channel-binding-type" => "the server lacks this kind of channel binding",
+        "invalid-proof" => "the password is wrong, or the user is unknown",
+        reason => reason,
+    }
+}
+
 fn token_words(status: &str, scope: &Option<String>) -> String {
     match scope {
         Some(scope) => format!("{status} (scope wanted: {scope})"),
         None => status.to_owned(),
+    }
+}
+
+/// What a failure of Kerberos is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kerberos {
+    /// No ticket cache, or nothing in it for this.
+    NoTicket,
+    /// The ticket's time is over.
+    Expired,
+    /// This machine's clock and the KDC's or server's are too far apart.
+    ClockSkew,
+    /// The KDC does not know the service.
+    UnknownService,
+    /// The ticket is not for the server that answered.
+    WrongService,
+    /// No KDC answers, or none is known.
+    Unreachable,
+    /// Anything else.
+    Other,
+}
+
+impl Kerberos {
+    fn about(self, service: &str, words: &str) -> String {
+        match self {
+            Self::NoTicket => format!("there is no Kerberos ticket to begin with ({words})"),
+            Self::Expired => format!("the Kerberos ticket has expired ({words})"),
+            Self::ClockSkew => format!("the clocks are too far apart for Kerberos ({words})"),
+            Self::UnknownService => format!("the KDC knows no service {service} ({words})"),
+            Self::WrongService => format!("the server is not {service} ({words})"),
+            Self::Unreachable => format!("no KDC can be reached for {service} ({words})"),
+            Self::Other => format!("Kerberos failed for {service}: {words}"),
+        }
+    }
+
+    fn hint(self) -> Option<&'static str> {
+        match self {
+            Self::NoTicket => Some(
+                "get a ticket with kinit, or name a keytab in KRB5_CLIENT_KTNAME; `klist` shows \
+                 what there is",
+            ),
+            Self::Expired => Some("get a new ticket with kinit"),
+            Self::ClockSkew => Some("set this machine's clock: five minutes are tolerated"),
+            Self::UnknownService => Some(
+                "connect by the name that the server has in Kerberos; --connect-to reaches \
+                 another address under it",
+            ),
+            Self::Unreachable => Some("see the realm's kdc in /etc/krb5.conf (or KRB5_CONFIG)"),
+            Self::WrongService | Self::Other => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every variant once, so that a new one is put somewhere on purpose.
+    #[test]
+    fn an_error_is_about_the_login_or_about_the_protocol() {
+        let mechanism = Mechanism::ScramSha256Plus;
+        let text = String::new;
+        let auth = [
+            Error::NoCommonMechanism { offered: text(), credential: "" },
+            Error::NotOffered { forced: mechanism, offered: text() },
+            Error::WrongCredential { mechanism, needs: "", credential: "" },
+            Error::NoAuthorizationIdentity { mechanism },
+            Error::Cleartext { mechanism },
+            Error::NoChannelBinding { mechanism },
+            Error::BindingsRefused { mechanism, tried: text() },
+            Error::Unprepared { mechanism, what: "" },
+            Error::Unencodable { mechanism, what: "", problem: "" },
+            Error::ServerSignature { mechanism },
+            Error::Unproven { mechanism },
+            Error::Refused { mechanism, reason: text() },
+            Error::NoKerberos { words: text() },
+            Error::Kerberos { problem: Kerberos::Other, service: text(), words: text() },
+            Error::Token { mechanism, status: text(), scope: None, configuration: None },
+        ];
+        for error in auth {
+            assert!(error.is_auth() && !error.is_protocol(), "{error}");
+        }
+        for error in [
+            Error::Protocol { mechanism, expected: "" },
+            Error::TooManyIterations { mechanism, asked: 1, limit: 0 },
+        ] {
+            assert!(error.is_protocol() && !error.is_auth(), "{error}");
+        }
     }
 }

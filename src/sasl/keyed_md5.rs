@@ -1,4 +1,4 @@
-//! MD5 in hexadecimal, bare for APOP and keyed (HMAC, RFC 2104) for CRAM-MD5.
+//! MD5, bare for APOP and DIGEST-MD5 and keyed (HMAC, RFC 2104) for CRAM-MD5.
 
 use md5::{Digest as _, Md5};
 use zeroize::Zeroizing;
@@ -21,6 +21,11 @@ fn hex(digest: [u8; 16]) -> String {
         .flat_map(|octet| [octet >> 4, octet & 0x0f])
         .map(|nibble| char::from(DIGITS[usize::from(nibble)]))
         .collect()
+}
+
+/// MD5 of a string of octets.
+pub(super) fn digest(octets: &[u8]) -> [u8; 16] {
+    md5([octets, b""])
 }
 
 /// MD5 of two strings of octets, one after the other, as 32 lower-case hexadecimal digits.

@@ -1,12 +1,14 @@
 //! SASL (RFC 4422): saying who we are to a server, and, for the test server, checking it.
 //!
 //! Each mechanism has a file with both of its sides: PLAIN (RFC 4616), LOGIN, CRAM-MD5
-//! (RFC 2195), SCRAM (RFC 5802, RFC 7677), OAUTHBEARER (RFC 7628) and XOAUTH2, EXTERNAL
-//! (RFC 4422 appendix A), ANONYMOUS (RFC 4505); and APOP (RFC 1939 section 7), which is no
-//! SASL mechanism but a secret's business all the same.
+//! (RFC 2195), DIGEST-MD5 (RFC 2831), SCRAM (RFC 5802, RFC 7677), GSSAPI (RFC 4752),
+//! OAUTHBEARER (RFC 7628) and XOAUTH2, EXTERNAL (RFC 4422 appendix A), ANONYMOUS (RFC 4505); and
+//! APOP (RFC 1939 section 7), which is no SASL mechanism but a secret's business all the same.
 //!
-//! This room does no I/O, knows no protocol's framing beyond the base64 of its lines, fetches
-//! no token, and negotiates no security layer: TLS is what protects a connection here.
+//! This room knows no protocol's framing beyond the base64 of its lines, fetches no token, and
+//! negotiates no security layer: TLS is what protects a connection here. It does no I/O but
+//! Kerberos's own: the library behind GSSAPI reads ticket caches and asks KDCs, which is what
+//! [`Client::may_block`] is about.
 //!
 //! # How a client walks through an exchange
 //!
@@ -16,14 +18,18 @@
 //! 2. Every further challenge goes through [`Client::step`]; an error there means: cancel
 //!    with `*` and report it.
 //! 3. The server says success: [`Client::finish`] must agree. It says failure:
-//!    [`Client::refusal`] may know more than the reply does.
+//!    [`Client::refusal`] may know more than the reply does, and [`Attempts`] whether to try
+//!    again with another channel binding or mechanism.
 
 mod anonymous;
 mod apop;
+mod attempts;
 mod choice;
 mod cram_md5;
+mod digest_md5;
 mod error;
 mod external;
+mod gssapi;
 mod keyed_md5;
 mod line;
 mod login;
@@ -34,12 +40,15 @@ mod scram;
 mod verify;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::base::secret::Secret;
 
 pub use apop::{apop, apop_matches};
+pub use attempts::Attempts;
 pub use choice::{client, client_with, server};
-pub use error::Error;
+pub use error::{Error, Kerberos};
+pub use gssapi::has_ticket;
 pub use line::{decode, decode_initial, encode, encode_initial};
 pub use scram::MAX_ITERATIONS;
 
@@ -52,6 +61,8 @@ pub enum Mechanism {
     Login,
     /// CRAM-MD5, RFC 2195.
     CramMd5,
+    /// DIGEST-MD5, RFC 2831.
+    DigestMd5,
     /// SCRAM-SHA-1, RFC 5802.
     ScramSha1,
     /// SCRAM-SHA-1-PLUS: bound to the TLS channel, RFC 5802.
@@ -60,6 +71,12 @@ pub enum Mechanism {
     ScramSha256,
     /// SCRAM-SHA-256-PLUS: bound to the TLS channel, RFC 7677.
     ScramSha256Plus,
+    /// SCRAM-SHA-512, draft-melnikov-scram-sha-512: RFC 7677 with another hash.
+    ScramSha512,
+    /// SCRAM-SHA-512-PLUS: bound to the TLS channel.
+    ScramSha512Plus,
+    /// GSSAPI, RFC 4752: Kerberos V5.
+    Gssapi,
     /// XOAUTH2, Google's and Microsoft's forerunner of OAUTHBEARER.
     XOauth2,
     /// OAUTHBEARER, RFC 7628.
@@ -72,16 +89,20 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// Every mechanism, in the order in which [`client`] prefers them.
-    pub const ALL: [Mechanism; 11] = [
+    pub const ALL: [Mechanism; 15] = [
+        Mechanism::ScramSha512Plus,
         Mechanism::ScramSha256Plus,
         Mechanism::ScramSha1Plus,
+        Mechanism::ScramSha512,
         Mechanism::ScramSha256,
         Mechanism::ScramSha1,
+        Mechanism::Gssapi,
         Mechanism::OAuthBearer,
         Mechanism::XOauth2,
         Mechanism::External,
         Mechanism::Plain,
         Mechanism::Login,
+        Mechanism::DigestMd5,
         Mechanism::CramMd5,
         Mechanism::Anonymous,
     ];
@@ -92,10 +113,14 @@ impl Mechanism {
             Mechanism::Plain => "PLAIN",
             Mechanism::Login => "LOGIN",
             Mechanism::CramMd5 => "CRAM-MD5",
+            Mechanism::DigestMd5 => "DIGEST-MD5",
             Mechanism::ScramSha1 => "SCRAM-SHA-1",
             Mechanism::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
             Mechanism::ScramSha256 => "SCRAM-SHA-256",
             Mechanism::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Mechanism::ScramSha512 => "SCRAM-SHA-512",
+            Mechanism::ScramSha512Plus => "SCRAM-SHA-512-PLUS",
+            Mechanism::Gssapi => "GSSAPI",
             Mechanism::XOauth2 => "XOAUTH2",
             Mechanism::OAuthBearer => "OAUTHBEARER",
             Mechanism::External => "EXTERNAL",
@@ -118,7 +143,22 @@ impl Mechanism {
 
     /// Whether it is a `-PLUS` mechanism, bound to the TLS channel beneath it (RFC 5056).
     pub fn is_channel_bound(self) -> bool {
-        matches!(self, Mechanism::ScramSha1Plus | Mechanism::ScramSha256Plus)
+        matches!(
+            self,
+            Mechanism::ScramSha1Plus | Mechanism::ScramSha256Plus | Mechanism::ScramSha512Plus
+        )
+    }
+
+    /// Whether an eavesdropper can try passwords at MD5's speed: a mechanism of another time, to
+    /// be used where there is nothing better, and not without a word.
+    pub fn is_weak(self) -> bool {
+        matches!(self, Mechanism::CramMd5 | Mechanism::DigestMd5)
+    }
+
+    /// Whether it proves who we are without a secret that we would have to be given: by a
+    /// certificate, by a Kerberos ticket, or not at all.
+    pub fn is_secretless(self) -> bool {
+        matches!(self, Mechanism::External | Mechanism::Gssapi | Mechanism::Anonymous)
     }
 
     /// Whether it can carry an authorization identity beside the authentication identity.
@@ -162,7 +202,8 @@ pub enum CredentialSecret {
     Password(Secret),
     /// An OAuth 2.0 access token (RFC 6750).
     Token(Secret),
-    /// Nothing of ours: TLS has shown a client certificate, or nobody asks.
+    /// Nothing of ours: TLS has shown a client certificate, Kerberos has a ticket, or nobody
+    /// asks.
     None,
 }
 
@@ -228,10 +269,25 @@ pub struct Channel {
     pub host: String,
     /// The server's port; 0 when unknown.
     pub port: u16,
+    /// The service name of the protocol in GSSAPI and DIGEST-MD5: `smtp`, `lmtp`, `imap`, `pop`
+    /// or `nntp` (RFC 4954, RFC 2033, RFC 9051, RFC 5034, RFC 4643).
+    pub service: &'static str,
+}
+
+impl Channel {
+    /// Forgets the bindings of a server that offers no `-PLUS` mechanism: one that was told not
+    /// to is no server whose offer somebody changed.
+    pub fn keep_bindings(&mut self, offered: &[String]) {
+        let is_bound =
+            |name: &String| Mechanism::from_name(name).is_some_and(Mechanism::is_channel_bound);
+        if !offered.iter().any(is_bound) {
+            self.bindings.clear();
+        }
+    }
 }
 
 /// The client side of one exchange.
-pub trait Client: fmt::Debug {
+pub trait Client: fmt::Debug + Send {
     /// The mechanism it speaks.
     fn mechanism(&self) -> Mechanism;
 
@@ -249,6 +305,12 @@ pub trait Client: fmt::Debug {
     /// caller then cancels the exchange.
     fn step(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Error>;
 
+    /// Whether [`Client::initial`] and [`Client::step`] may wait for another machine: they
+    /// belong on a thread of their own then.
+    fn may_block(&self) -> bool {
+        false
+    }
+
     /// Called when the server said success.
     ///
     /// # Errors
@@ -260,6 +322,12 @@ pub trait Client: fmt::Debug {
     /// reply came; `None` when only that reply says.
     fn refusal(&self) -> Option<Error> {
         None
+    }
+
+    /// Whether a refusal now is, or may be, about the channel binding that was used: a server
+    /// that does not know its kind says so, or refuses before its first message.
+    fn is_binding_refused(&self) -> bool {
+        false
     }
 }
 
@@ -298,6 +366,10 @@ pub trait Secrets {
     fn token_is_valid(&self, user: &str, token: &[u8]) -> bool;
     /// The identity that the client's certificate names; `None` when it showed none.
     fn external_identity(&self) -> Option<String>;
+    /// The file with the keys of our services (MIT's keytab); `None`: no GSSAPI here.
+    fn keytab(&self) -> Option<PathBuf> {
+        None
+    }
     /// Whether `user`, once authenticated, may act as `authorize_as`, another user.
     fn may_act_as(&self, user: &str, authorize_as: &str) -> bool;
     /// Whether any user with any password is welcome (PLAIN and LOGIN only: the others compute

@@ -66,9 +66,12 @@ pub(super) fn failed(reason: &str) -> Step {
     Step::Failed { reason: reason.to_owned() }
 }
 
-/// The refusal for a wrong secret and for an unknown user alike.
+/// The words for a wrong secret and for an unknown user alike.
+pub(super) const INVALID: &str = "invalid credentials";
+
+/// The refusal in these words.
 pub(super) fn invalid() -> Step {
-    failed("invalid credentials")
+    failed(INVALID)
 }
 
 /// The refusal of anything after the end.

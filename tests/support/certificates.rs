@@ -171,6 +171,26 @@ impl Authority {
         self.openssl(&arguments);
     }
 
+    /// Makes a client's certificate that names this user.
+    pub fn client(&self, user: &str) -> Identity {
+        let (key, request, certificate) =
+            (format!("{user}.key"), format!("{user}.csr"), format!("{user}.pem"));
+        let extensions = self.folder.join(format!("{user}.ext"));
+        std::fs::write(&extensions, "extendedKeyUsage=clientAuth\n")
+            .expect("a temporary file can be written");
+        let subject = format!("/CN={user}");
+        let mut arguments = vec!["req"];
+        arguments.extend(NEW_KEY);
+        arguments.extend(["-subj", &subject, "-keyout", &key, "-out", &request]);
+        self.openssl(&arguments);
+        let extensions = extensions.display().to_string();
+        let mut arguments = vec!["ca", "-batch", "-notext", "-config", "ca.cnf"];
+        arguments.extend(["-in", &request, "-out", &certificate, "-extfile", &extensions]);
+        arguments.extend(["-startdate", "20240101000000Z", "-enddate", "20491231000000Z"]);
+        self.openssl(&arguments);
+        Identity { certificate: self.folder.join(certificate), key: self.folder.join(key) }
+    }
+
     fn openssl(&self, arguments: &[&str]) {
         let output = Command::new("openssl")
             .args(arguments)

@@ -22,8 +22,10 @@ pub struct Options {
     pub certificate: Leaf,
     /// Whether PLAIN, LOGIN and USER/PASS are refused without TLS.
     pub refuse_cleartext: bool,
-    /// Lines added to the end of the configuration.
+    /// Lines added to the end of the configuration; `{ROOT}` in them is the server's folder.
     pub extra: String,
+    /// Files below that folder, with their content; `{ROOT}` as in `extra`.
+    pub files: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             certificate: Leaf::Good,
             refuse_cleartext: false,
             extra: String::new(),
+            files: Vec::new(),
         }
     }
 }
@@ -102,6 +105,9 @@ impl Dovecot {
             .map(|(name, password)| format!("{name}:{{PLAIN}}{password}::::::\n"))
             .collect();
         scratch.write("users", users);
+        for (name, content) in &options.files {
+            scratch.write(name, content.replace("{ROOT}", &root));
+        }
         let [imap, imaps, pop3, pop3s, lmtp] = free_ports::<5>();
         let configuration = fill_template(
             "dovecot.conf.in",
@@ -118,7 +124,7 @@ impl Dovecot {
                 ("POP3", &pop3.to_string()),
                 ("POP3S", &pop3s.to_string()),
                 ("LMTP", &lmtp.to_string()),
-                ("EXTRA", &options.extra),
+                ("EXTRA", &options.extra.replace("{ROOT}", &root)),
             ],
         );
         let path = scratch.write("dovecot.conf", configuration);

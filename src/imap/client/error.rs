@@ -208,6 +208,8 @@ impl PeerError for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Network { source, .. } => source.hint(),
+            Self::Sasl(error) => error.hint(),
+            Self::LoginRefused { detail: Some(detail), .. } => detail.hint(),
             Self::NoStartTls | Self::PreauthInTheClear => {
                 Some("port 993 may speak TLS from the start: --tls implicit".into())
             }

@@ -11,8 +11,8 @@ use crate::base::secret::Secret;
 use crate::imap::syntax::command::{Command, Word};
 use crate::imap::syntax::response::{Condition, Data};
 use crate::net::tls::Connector;
-use crate::net::{Wire, deadline};
-use crate::sasl::{self, Channel, CredentialSecret, Mechanism};
+use crate::net::{self, Exchange, Wire, deadline};
+use crate::sasl::{self, Attempts, CredentialSecret, Mechanism};
 
 /// Challenges answered in one exchange; no mechanism has more than a few.
 const CHALLENGES: usize = 16;
@@ -132,31 +132,22 @@ impl Client {
     /// [`Error::Sasl`], [`Error::LoginRefused`], [`Error::LoginDisabled`], and the connection's
     /// errors.
     pub async fn login(&mut self, login: &Login<'_>) -> Result<(), Error> {
-        let mut offered: Vec<Mechanism> =
+        let offered: Vec<Mechanism> =
             self.state.capabilities.values("AUTH=").filter_map(Mechanism::from_name).collect();
-        let channel = Channel {
-            encrypted: self.wire.is_encrypted(),
-            bindings: self.wire.tls().map(bindings).unwrap_or_default(),
-            host: login.host.to_owned(),
-            port: login.port,
-        };
+        let channel = net::channel(&self.wire, "imap", login.host, login.port);
+        let (forced, credential) = (login.mechanism, login.credential);
+        let mut attempts =
+            Attempts::new(offered, forced, credential, channel, login.allow_cleartext);
         loop {
-            let chosen = sasl::client(
-                &offered,
-                login.mechanism,
-                login.credential,
-                &channel,
-                login.allow_cleartext,
-            );
-            let mut exchange = match chosen {
-                Ok(exchange) => exchange,
-                Err(error) => match self.login_password(login, &channel, error)? {
+            let mut exchange = match attempts.begin() {
+                Ok(client) => Exchange::new(client),
+                Err(error) => match self.login_password(login, error)? {
                     Some(password) => return self.login_plainly(login, password).await,
                     None => return Err(Error::LoginDisabled),
                 },
             };
             self.state.capabilities_told = false;
-            let refused = match self.authenticate(&mut *exchange).await {
+            let refused = match self.authenticate(&mut exchange).await {
                 Ok(()) => {
                     exchange.finish()?;
                     self.method = Some(exchange.mechanism().name());
@@ -167,13 +158,13 @@ impl Client {
             };
             self.state.capabilities_told = true;
             let mechanism = exchange.mechanism();
+            let client = exchange.client()?;
+            if attempts.next_binding(client) {
+                continue;
+            }
             // BAD: offered and yet not known. The next one may do.
-            offered.retain(|other| *other != mechanism);
-            if refused.condition != Condition::Bad
-                || login.mechanism.is_some()
-                || offered.is_empty()
-            {
-                let detail = exchange.refusal().map(Box::new);
+            if refused.condition != Condition::Bad || !attempts.next_mechanism(mechanism) {
+                let detail = attempts.detail(client).map(Box::new);
                 return Err(Error::LoginRefused {
                     mechanism: mechanism.name(),
                     reply: refused,
@@ -188,7 +179,6 @@ impl Client {
     fn login_password<'l>(
         &self,
         login: &'l Login<'_>,
-        channel: &Channel,
         error: sasl::Error,
     ) -> Result<Option<&'l Secret>, Error> {
         let CredentialSecret::Password(password) = &login.credential.secret else {
@@ -205,7 +195,7 @@ impl Client {
         if self.state.capabilities.has("LOGINDISABLED") {
             return Ok(None);
         }
-        if !channel.encrypted && !login.allow_cleartext {
+        if !self.wire.is_encrypted() && !login.allow_cleartext {
             return Err(sasl::Error::Cleartext { mechanism: Mechanism::Login }.into());
         }
         Ok(Some(password))
@@ -231,10 +221,10 @@ impl Client {
     }
 
     /// One AUTHENTICATE from its command to its end.
-    async fn authenticate(&mut self, exchange: &mut dyn sasl::Client) -> Result<(), Error> {
+    async fn authenticate(&mut self, exchange: &mut Exchange) -> Result<(), Error> {
         self.deadline(deadline::COMMAND);
         let name = exchange.mechanism().name();
-        let mut initial = exchange.initial()?;
+        let mut initial = exchange.initial().await?;
         let mut sent = None;
         if self.state.capabilities.has("SASL-IR") || self.state.capabilities.has("IMAP4rev2") {
             sent = initial.take().map(|octets| Secret::new(sasl::encode_initial(&octets)));
@@ -257,7 +247,7 @@ impl Client {
             let answer = match (initial.take(), sasl::decode(&challenge)) {
                 // The go-ahead for the initial response of a server without SASL-IR.
                 (Some(initial), _) => Ok(initial),
-                (None, Some(challenge)) => exchange.step(&challenge).map_err(Error::Sasl),
+                (None, Some(challenge)) => exchange.step(&challenge).await.map_err(Error::Sasl),
                 (None, None) => {
                     let malformed = Malformed { offset: 0, expected: "base64" };
                     Err(protocol("AUTHENTICATE", malformed, &challenge))
@@ -317,13 +307,4 @@ impl Client {
         // A server that refuses an introduction still serves.
         self.try_all(commands, &mut |_| {}).await.map(drop)
     }
-}
-
-/// The channel bindings of a TLS session, best first.
-fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
-    use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-    [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]
-        .into_iter()
-        .filter_map(|(kind, data)| data.clone().map(|data| sasl::ChannelBinding { kind, data }))
-        .collect()
 }

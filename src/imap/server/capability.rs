@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn channel(encrypted: bool) -> Channel {
-        Channel { encrypted, bindings: Vec::new(), host: String::new(), port: 0 }
+        Channel { encrypted, bindings: Vec::new(), host: String::new(), port: 0, service: "imap" }
     }
 
     fn told(settings: &Settings, encrypted: bool, offered: Option<&[Mechanism]>) -> Vec<String> {

@@ -95,7 +95,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let offered = |mechanism: &Mechanism| *mechanism != Mechanism::Anonymous;
+        // Kerberos wants a keytab, and no mailbox is everybody's.
+        let offered =
+            |mechanism: &Mechanism| !matches!(mechanism, Mechanism::Anonymous | Mechanism::Gssapi);
         Self {
             host: "localhost".to_owned(),
             port: 0,

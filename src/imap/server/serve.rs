@@ -24,7 +24,7 @@ use crate::imap::syntax::frame::{Framer, Step};
 use crate::net::deflate::Deflate;
 use crate::net::hook::{Hook, Verdict};
 use crate::net::{self, Wire};
-use crate::sasl::{Channel, ChannelBinding, ChannelBindingKind, Secrets};
+use crate::sasl::{Channel, Secrets};
 
 /// Octets of a message that are queued before the writer waits for a slow peer.
 const CHUNK_OCTETS: usize = 128 * 1024;
@@ -90,24 +90,7 @@ fn subject(wire: &Wire) -> Option<&str> {
 
 /// What SASL has to know of the connection.
 fn channel(wire: &Wire, server: &Server) -> Channel {
-    let mut bindings = Vec::new();
-    if let Some(tls) = wire.tls() {
-        let found = [
-            (ChannelBindingKind::TlsExporter, &tls.exporter),
-            (ChannelBindingKind::TlsServerEndPoint, &tls.end_point),
-        ];
-        for (kind, data) in found {
-            if let Some(data) = data {
-                bindings.push(ChannelBinding { kind, data: data.clone() });
-            }
-        }
-    }
-    Channel {
-        encrypted: wire.is_encrypted(),
-        bindings,
-        host: server.settings.host.clone(),
-        port: server.settings.port,
-    }
+    net::channel(wire, "imap", &server.settings.host, server.settings.port)
 }
 
 /// The way out of a session.

@@ -111,8 +111,13 @@ pub(super) fn run<F: Future>(future: F) -> F::Output {
 impl Talk {
     /// A session that nobody has logged into.
     pub fn new(server: &Rc<Server>) -> Self {
-        let channel =
-            Channel { encrypted: false, bindings: Vec::new(), host: String::new(), port: 0 };
+        let channel = Channel {
+            encrypted: false,
+            bindings: Vec::new(),
+            host: String::new(),
+            port: 0,
+            service: "imap",
+        };
         let session = Session::new(server.clone(), Rc::new(Passwords), channel);
         Self { session, next: Next::Command, tags: 0 }
     }

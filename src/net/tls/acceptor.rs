@@ -15,7 +15,7 @@ pub struct Acceptor(Side);
 enum Side {
     Rustls(rustls::Server),
     #[cfg(feature = "native")]
-    OpenSsl(super::native::Server),
+    OpenSsl(super::openssl::Server),
     Canned(Arc<[u8]>),
 }
 
@@ -46,8 +46,9 @@ impl Acceptor {
         key: Vec<u8>,
         newest: Version,
         staple: &[u8],
+        client_roots: &[Vec<u8>],
     ) -> Result<Self, String> {
-        let offer = rustls::Offer { oldest: Version::Tls12, newest, client_roots: &[], staple };
+        let offer = rustls::Offer { oldest: Version::Tls12, newest, client_roots, staple };
         rustls::Server::new(chain, key, &offer).map(|server| Self(Side::Rustls(server)))
     }
 
@@ -63,7 +64,7 @@ impl Acceptor {
         newest: Version,
     ) -> Result<Self, String> {
         #[cfg(feature = "native")]
-        return super::native::Server::new(chain, key, oldest, newest)
+        return super::openssl::Server::new(chain, key, oldest, newest)
             .map(|server| Self(Side::OpenSsl(server)));
         #[cfg(not(feature = "native"))]
         Err("this build has only rustls: this needs the feature `native`".to_owned())

@@ -231,11 +231,23 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_against_the_offer() {
-        let hello = ServerHello { version: 0x0303, suite: 0x002f, group: None, is_retry: false };
+        let hello = ServerHello {
+            version: 0x0303,
+            suite: 0x002f,
+            group: None,
+            is_retry: false,
+            is_master_secret_extended: false,
+        };
         let answer = Answer::ServerHello(hello.clone());
         assert_eq!(Support::of(Protocol::Tls12, &answer), Support::Yes(hello));
         assert!(matches!(Support::of(Protocol::Tls13, &answer), Support::No(_)));
-        let odd = ServerHello { version: 0x7f1c, suite: 0x1301, group: None, is_retry: false };
+        let odd = ServerHello {
+            version: 0x7f1c,
+            suite: 0x1301,
+            group: None,
+            is_retry: false,
+            is_master_secret_extended: false,
+        };
         let odd = Answer::ServerHello(odd);
         assert!(matches!(Support::of(Protocol::Tls13, &odd), Support::Unknown(_)));
         let alert = |description| Answer::Alert(Alert { level: 2, description });

@@ -39,6 +39,11 @@ pub enum Fault {
     Setting(String),
 }
 
+/// What handshake_failure may mean: TLS 1.2 has no other alert for a client's certificate that
+/// was asked for and not shown (RFC 5246 section 7.4.6).
+pub(super) const NO_SUITE: &str =
+    "no cipher suite in common, or it wants a certificate from us (--client-cert)";
+
 impl Error {
     /// A setting that the backend cannot follow.
     pub fn setting(host: &str, what: impl Into<String>) -> Self {
@@ -99,7 +104,7 @@ fn text(host: &str, fault: &Fault) -> String {
         Fault::Expired => format!("the certificate of {host} has expired"),
         Fault::NotYetValid => format!("the certificate of {host} is not valid yet"),
         Fault::WrongName(names) if names.is_empty() => {
-            format!("the certificate is not for {host}")
+            format!("the certificate is not for {host}: it names no host in its subjectAltName")
         }
         Fault::WrongName(names) => {
             format!("the certificate is not for {host} but for {}", names.join(", "))

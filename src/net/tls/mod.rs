@@ -1,19 +1,26 @@
 //! TLS by two backends that give the same verdicts in the same words: rustls with the
-//! system's trust store, and the platform's own TLS (native-tls; OpenSSL on Unix).
+//! system's trust store, and the platform's own TLS (OpenSSL where that is the platform's, else
+//! native-tls).
 //!
-//! Channel bindings come from here too: tls-exporter (RFC 9266) and tls-server-end-point
-//! (RFC 5929).
+//! Channel bindings come from here too: tls-exporter (RFC 9266), tls-unique and
+//! tls-server-end-point (RFC 5929).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::wire::Stream;
+use crate::sasl::{ChannelBinding, ChannelBindingKind};
 
 mod acceptor;
+mod certificate;
 mod dane;
 pub mod enumerate;
 mod error;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "native")]
+mod openssl;
+mod overheard;
 mod rustls;
 
 pub use acceptor::Acceptor;
@@ -90,12 +97,14 @@ pub enum Verify {
 /// A client's own certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// PEM: the chain, and the unencrypted key.
+    /// PEM: the chain, and the key.
     Pem {
         /// Certificates, leaf first.
         chain: Vec<u8>,
         /// PKCS#8, PKCS#1 or SEC1 key.
         key: Vec<u8>,
+        /// The key's password; empty where it has none.
+        password: String,
     },
     /// A PKCS#12 container and its password.
     Pkcs12 {
@@ -104,6 +113,16 @@ pub enum Identity {
         /// Empty where there is none.
         password: String,
     },
+}
+
+impl Identity {
+    /// Whether reading it needs more than PEM: a container, or a password.
+    fn is_locked(&self) -> bool {
+        match self {
+            Self::Pem { key, .. } => memchr::memmem::find(key, b"ENCRYPTED").is_some(),
+            Self::Pkcs12 { .. } => true,
+        }
+    }
 }
 
 impl fmt::Debug for Identity {
@@ -152,14 +171,33 @@ pub struct Session {
     pub cipher: String,
     /// Key exchange group, where the backend tells.
     pub group: Option<String>,
-    /// The peer's certificates in DER, leaf first; only the leaf with the native backend.
+    /// The peer's certificates in DER, leaf first.
     pub chain: Vec<Vec<u8>>,
-    /// 32 octets of tls-exporter (RFC 9266), on TLS 1.3.
+    /// 32 octets of tls-exporter (RFC 9266), on TLS 1.3 and, with the extended master secret, on
+    /// TLS 1.2.
     pub exporter: Option<Vec<u8>>,
+    /// tls-unique (RFC 5929 section 3), on TLS 1.2 and below where the backend tells it.
+    pub unique: Option<Vec<u8>>,
     /// tls-server-end-point (RFC 5929 section 4), on the client's side and the server's.
     pub end_point: Option<Vec<u8>>,
     /// Whether a client's certificate was shown and verified (server side), its subject.
     pub client_subject: Option<String>,
+}
+
+impl Session {
+    /// The channel bindings that it has, best first: tls-unique is the default of RFC 5802
+    /// section 6 where it exists, and tls-exporter where that is gone (RFC 9266 section 4).
+    pub fn bindings(&self) -> Vec<ChannelBinding> {
+        use ChannelBindingKind::{TlsExporter, TlsServerEndPoint, TlsUnique};
+        [
+            (TlsUnique, &self.unique),
+            (TlsExporter, &self.exporter),
+            (TlsServerEndPoint, &self.end_point),
+        ]
+        .into_iter()
+        .filter_map(|(kind, data)| data.clone().map(|data| ChannelBinding { kind, data }))
+        .collect()
+    }
 }
 
 impl fmt::Display for Session {
@@ -182,7 +220,13 @@ enum Inner {
     Rustls(Box<rustls::Client>),
     #[cfg(feature = "native")]
     Native(Box<native::Client>),
+    #[cfg(feature = "native")]
+    OpenSsl(Box<openssl::Client>),
 }
+
+/// Whether the platform's TLS is another than OpenSSL.
+#[cfg(feature = "native")]
+const HAS_ITS_OWN: bool = cfg!(any(target_vendor = "apple", windows));
 
 impl Connector {
     /// Prepares TLS with `host`: the name (or address) that the certificate must have, and
@@ -191,10 +235,16 @@ impl Connector {
     /// # Errors
     /// [`Error`] with [`Fault::Setting`] for settings that the backend cannot follow.
     pub fn new(host: &str, settings: &Settings) -> Result<Self, Error> {
+        let name = reference(host)?;
+        let settings = &in_time(host, settings)?;
         let inner = match (settings.backend, settings.min) {
             #[cfg(feature = "native")]
+            (Backend::Native, Version::Tls12 | Version::Tls13) if HAS_ITS_OWN => {
+                Inner::Native(Box::new(native::Client::new(&name, settings)?))
+            }
+            #[cfg(feature = "native")]
             (Backend::Native, _) | (_, Version::Tls10 | Version::Tls11) => {
-                Inner::Native(Box::new(native::Client::new(host, settings)?))
+                Inner::OpenSsl(Box::new(openssl::Client::new(&name, settings)?))
             }
             #[cfg(not(feature = "native"))]
             (Backend::Native, _) | (_, Version::Tls10 | Version::Tls11) => {
@@ -203,7 +253,7 @@ impl Connector {
                     "this build has only rustls: the native backend, and TLS below 1.2, need the feature `native`",
                 ));
             }
-            (Backend::Rustls, _) => Inner::Rustls(Box::new(rustls::Client::new(host, settings)?)),
+            (Backend::Rustls, _) => Inner::Rustls(Box::new(rustls::Client::new(&name, settings)?)),
         };
         Ok(Self { host: host.to_owned(), inner })
     }
@@ -226,6 +276,54 @@ impl Connector {
             Inner::Rustls(client) => client.connect(stream).await,
             #[cfg(feature = "native")]
             Inner::Native(client) => client.connect(stream).await,
+            #[cfg(feature = "native")]
+            Inner::OpenSsl(client) => client.connect(stream).await,
         }
     }
+}
+
+/// The verdict of a server on our certificate: in TLS 1.3 it comes when the handshake is long
+/// over (RFC 8446 section 4.4.2.4), as an error of the next read.
+pub(super) fn late_alert(error: &std::io::Error) -> Option<Error> {
+    let late = rustls::late_alert(error);
+    #[cfg(feature = "native")]
+    let late = late.or_else(|| openssl::late_alert(error));
+    late.map(|fault| Error { host: "the server".to_owned(), fault })
+}
+
+/// The settings without given authorities whose time is over, or has not come: backends differ
+/// in whether they look.
+///
+/// # Errors
+/// [`Fault::Setting`] when none is left.
+fn in_time<'s>(host: &str, settings: &'s Settings) -> Result<Cow<'s, Settings>, Error> {
+    let Verify::Roots(roots) = &settings.verify else { return Ok(Cow::Borrowed(settings)) };
+    let current: Vec<Vec<u8>> =
+        roots.iter().filter(|root| certificate::is_in_time(root)).cloned().collect();
+    if current.is_empty() {
+        return Err(Error::setting(host, "--ca-file: no certificate in it is valid now"));
+    }
+    Ok(Cow::Owned(Settings { verify: Verify::Roots(current), ..settings.clone() }))
+}
+
+/// The name as a certificate has it (RFC 9525 section 6.3): in A-labels, without the trailing
+/// dot; an address without brackets.
+///
+/// # Errors
+/// [`Fault::Setting`] for what is no host name.
+fn reference(host: &str) -> Result<String, Error> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if bare.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    let name = bare.strip_suffix('.').unwrap_or(bare);
+    let name = match name.is_ascii() {
+        true => name.to_ascii_lowercase(),
+        false => idna::domain_to_ascii(name).unwrap_or_default(),
+    };
+    if name.is_empty() {
+        let what = format!("{host:?} is no host name that TLS could verify");
+        return Err(Error::setting(host, what));
+    }
+    Ok(name)
 }

@@ -15,7 +15,8 @@ use rustls::{
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::super::wire::Stream;
-use super::error::hex;
+use super::certificate;
+use super::overheard::{Overheard, Side};
 use super::{Dane, Error, Fault, Identity, Session, Settings, Verify, Version};
 
 /// The cryptography of every rustls connection: aws-lc-rs, with X25519MLKEM768 first.
@@ -59,8 +60,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(host: &str, settings: &Settings) -> Result<Self, Error> {
         let setting = |what: String| Error::setting(host, what);
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(bare.trim_end_matches('.').to_owned())
+        let name = ServerName::try_from(host.to_owned())
             .map_err(|_| setting(format!("{host:?} is no host name that TLS could verify")))?;
         let provider = crypto_provider();
         let versions: &[&rustls::SupportedProtocolVersion] = match settings.min {
@@ -91,11 +91,12 @@ impl Client {
         &self,
         stream: Box<dyn Stream>,
     ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
-        let stream = self
+        let mut stream = self
             .connector
-            .connect(self.name.clone(), stream)
+            .connect(self.name.clone(), Overheard::new(stream, Side::Received))
             .await
             .map_err(|error| handshake_error(&self.host, error))?;
+        let is_extended = stream.get_mut().0.is_master_secret_extended();
         let session = {
             let (_, connection) = stream.get_ref();
             let exporter = |out: [u8; 32]| {
@@ -111,15 +112,16 @@ impl Client {
                 end_point: chain.first().and_then(|leaf| end_point(leaf)),
                 chain,
                 client_subject: None,
-                ..common(connection, exporter)
+                ..common(connection, is_extended, exporter)
             }
         };
         Ok((Box::new(stream), session))
     }
 }
 
-fn common<Side>(
-    connection: &rustls::ConnectionCommon<Side>,
+fn common<Data>(
+    connection: &rustls::ConnectionCommon<Data>,
+    is_extended: bool,
     exporter: impl FnOnce([u8; 32]) -> Option<[u8; 32]>,
 ) -> Session {
     let version = match connection.protocol_version() {
@@ -142,9 +144,8 @@ fn common<Side>(
         group: connection
             .negotiated_key_exchange_group()
             .map(|group| format!("{:?}", group.name())),
-        // RFC 9266 section 4.2: on TLS 1.2 only with extended master secret, which rustls
-        // does not tell.
-        exporter: (version == Some(Version::Tls13))
+        // RFC 9266 section 4.2: on TLS 1.2 only with the extended master secret.
+        exporter: (version == Some(Version::Tls13) || is_extended)
             .then(|| exporter([0; 32]).map(|octets| octets.to_vec()))
             .flatten(),
         ..Session::default()
@@ -174,28 +175,30 @@ fn identity_parts(
     identity: &Identity,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
     match identity {
-        Identity::Pem { chain, key } => {
+        #[cfg(feature = "native")]
+        identity if identity.is_locked() => {
+            let (chain, key) = super::openssl::open_identity(identity)?;
+            let chain = chain.into_iter().map(CertificateDer::from).collect();
+            let key = PrivateKeyDer::try_from(key).map_err(|error| error.to_owned())?;
+            Ok((chain, key))
+        }
+        #[cfg(not(feature = "native"))]
+        identity if identity.is_locked() => {
+            Err("this build reads neither PKCS#12 nor encrypted keys (it lacks the feature \
+                 `native`): give PEM without a password instead"
+                .into())
+        }
+        Identity::Pem { chain, key, .. } => {
             let chain = read_pem_certificates(chain)
                 .map_err(|error| format!("client certificate: {error}"))?
                 .into_iter()
                 .map(CertificateDer::from)
                 .collect();
             let key = PrivateKeyDer::from_pem_slice(key)
-                .map_err(|error| format!("client key: {error:?}"))?;
+                .map_err(|_| "client key: no private key in PEM form in it")?;
             Ok((chain, key))
         }
-        #[cfg(feature = "native")]
-        Identity::Pkcs12 { container, password } => {
-            let (chain, key) = super::native::open_pkcs12(container, password)?;
-            let chain = chain.into_iter().map(CertificateDer::from).collect();
-            let key = PrivateKeyDer::try_from(key).map_err(|error| error.to_owned())?;
-            Ok((chain, key))
-        }
-        #[cfg(not(feature = "native"))]
-        Identity::Pkcs12 { .. } => {
-            Err("this build cannot read PKCS#12 (it lacks the feature `native`): give PEM instead"
-                .into())
-        }
+        Identity::Pkcs12 { .. } => Err("client certificate: not in PEM form".into()),
     }
 }
 
@@ -260,7 +263,7 @@ impl Verifier {
         }
         let chain = std::iter::once(leaf).chain(intermediates).map(|it| it.as_ref());
         let mut fault = rustls::Error::InvalidCertificate(CertificateError::Other(
-            rustls::OtherError(Arc::new(NoTlsaMatch)),
+            rustls::OtherError(Arc::new(Told(Fault::NoTlsaMatch))),
         ));
         for authority in dane.authorities(chain) {
             let mut store = RootCertStore::empty();
@@ -291,29 +294,17 @@ impl Verifier {
     }
 }
 
-/// Carries through rustls that no TLSA record matches, which it knows nothing of.
+/// Carries a verdict through rustls, which has not all of our words.
 #[derive(Debug)]
-struct NoTlsaMatch;
+struct Told(Fault);
 
-impl std::fmt::Display for NoTlsaMatch {
+impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no TLSA record matches")
+        write!(f, "{:?}", self.0)
     }
 }
 
-impl std::error::Error for NoTlsaMatch {}
-
-/// Carries a pin mismatch through rustls, which knows no such thing.
-#[derive(Debug)]
-struct Mismatch([u8; 32]);
-
-impl std::fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the key's hash is {}", hex(&self.0))
-    }
-}
-
-impl std::error::Error for Mismatch {}
+impl std::error::Error for Told {}
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -324,7 +315,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match &self.trust {
+        let verdict = match &self.trust {
             Trust::Chain(verifier) => {
                 verifier.verify_server_cert(leaf, intermediates, name, ocsp, now)
             }
@@ -344,12 +335,43 @@ impl ServerCertVerifier for Verifier {
                     Ok(ServerCertVerified::assertion())
                 } else {
                     Err(rustls::Error::InvalidCertificate(CertificateError::Other(
-                        rustls::OtherError(Arc::new(Mismatch(found))),
+                        rustls::OtherError(Arc::new(Told(Fault::PinMismatch(found)))),
                     )))
                 }
             }
             Trust::Dane(dane) => self.verify_dane(dane, leaf, intermediates, now),
             Trust::Nothing => Ok(ServerCertVerified::assertion()),
+        };
+        let other = |fault| {
+            let other = rustls::OtherError(Arc::new(Told(fault)));
+            rustls::Error::InvalidCertificate(CertificateError::Other(other))
+        };
+        let is_named = matches!(self.trust, Trust::Chain(_) | Trust::Given(..));
+        match verdict {
+            // webpki would only say later that a signature by such a key is bad.
+            Ok(_) if is_named && certificate::is_weak(leaf) => {
+                Err(other(Fault::BadCertificate(certificate::WEAK.into())))
+            }
+            Ok(_) if is_named && certificate::has_mute_authority(leaf, intermediates) => {
+                Err(other(Fault::BadCertificate(certificate::NO_AUTHORITY.into())))
+            }
+            Err(rustls::Error::InvalidCertificate(bad)) => {
+                let weak = || intermediates.iter().any(|it| certificate::is_weak(it));
+                Err(other(match verdict_fault(&bad) {
+                    Fault::BadCertificate(why)
+                        if why == certificate::AUTHORITY && certificate::is_self_issued(leaf) =>
+                    {
+                        Fault::Untrusted
+                    }
+                    _ if certificate::is_old(leaf) => {
+                        Fault::BadCertificate(certificate::OLD.into())
+                    }
+                    Fault::WrongName(_) => Fault::WrongName(certificate::names_of(leaf)),
+                    Fault::Untrusted if weak() => Fault::BadCertificate(certificate::WEAK.into()),
+                    fault => fault,
+                }))
+            }
+            verdict => verdict,
         }
     }
 
@@ -413,28 +435,47 @@ fn handshake_error(host: &str, error: std::io::Error) -> super::super::Error {
     Error { host: host.to_owned(), fault: fault(tls) }.into()
 }
 
-fn fault(error: &rustls::Error) -> Fault {
+/// An alert about our certificate, hidden in the error of a read.
+pub(super) fn late_alert(error: &std::io::Error) -> Option<Fault> {
+    let tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(fault(tls)).filter(|fault| matches!(fault, Fault::ClientCertificate(_)))
+}
+
+/// What a certificate's verdict is in our words.
+fn verdict_fault(bad: &CertificateError) -> Fault {
     use CertificateError as Bad;
-    match error {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } => Fault::Expired,
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => Fault::NotYetValid,
-            Bad::NotValidForName => Fault::WrongName(Vec::new()),
-            Bad::NotValidForNameContext { presented, .. } => {
-                Fault::WrongName(presented.iter().map(|name| plain_name(name)).collect())
-            }
-            // A signature that is not by the root of that name: another root of the same name.
-            Bad::UnknownIssuer | Bad::BadSignature => Fault::Untrusted,
-            Bad::Revoked => Fault::Revoked,
-            Bad::Other(other) => match other.0.downcast_ref::<Mismatch>() {
-                Some(Mismatch(found)) => Fault::PinMismatch(*found),
-                None if other.0.is::<NoTlsaMatch>() => Fault::NoTlsaMatch,
-                // webpki: a certificate of an authority stands where a server's should.
-                None if other.to_string().contains("CaUsedAsEndEntity") => Fault::Untrusted,
-                None => Fault::BadCertificate(other.to_string()),
+    let of = |why: &str| Fault::BadCertificate(why.to_owned());
+    match bad {
+        Bad::Expired | Bad::ExpiredContext { .. } => Fault::Expired,
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => Fault::NotYetValid,
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Fault::WrongName(Vec::new()),
+        // A signature that is not by the root of that name: another root of the same name.
+        Bad::UnknownIssuer | Bad::BadSignature => Fault::Untrusted,
+        Bad::Revoked => Fault::Revoked,
+        Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => of(certificate::PURPOSE),
+        Bad::UnhandledCriticalExtension => of(certificate::CRITICAL),
+        Bad::UnsupportedSignatureAlgorithmContext { .. }
+        | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => of(certificate::WEAK),
+        Bad::Other(other) => match other.0.downcast_ref::<Told>() {
+            Some(Told(fault)) => fault.clone(),
+            // webpki's own words, which rustls passes on as they are.
+            None => match other.to_string().as_str() {
+                "CaUsedAsEndEntity" => of(certificate::AUTHORITY),
+                "EndEntityUsedAsCa" => of(certificate::NO_AUTHORITY),
+                "PathLenConstraintViolated" => of(certificate::PATH_LENGTH),
+                "NameConstraintViolation" => of(certificate::NAME_CONSTRAINT),
+                "UnsupportedCertVersion" => of(certificate::OLD),
+                "UnsupportedCriticalExtension" => of(certificate::CRITICAL),
+                words => of(words),
             },
-            other => Fault::BadCertificate(format!("{other:?}")),
         },
+        other => Fault::BadCertificate(format!("{other:?}")),
+    }
+}
+
+fn fault(error: &rustls::Error) -> Fault {
+    match error {
+        rustls::Error::InvalidCertificate(bad) => verdict_fault(bad),
         rustls::Error::InvalidMessage(
             rustls::InvalidMessage::InvalidContentType
             | rustls::InvalidMessage::UnknownProtocolVersion,
@@ -449,9 +490,7 @@ fn fault(error: &rustls::Error) -> Fault {
             AlertDescription::ProtocolVersion => {
                 Fault::Handshake("no protocol version in common".into())
             }
-            AlertDescription::HandshakeFailure => {
-                Fault::Handshake("no cipher suite in common".into())
-            }
+            AlertDescription::HandshakeFailure => Fault::Handshake(super::error::NO_SUITE.into()),
             other => Fault::Handshake(format!("it sent the alert {other:?}")),
         },
         rustls::Error::PeerIncompatible(
@@ -459,14 +498,6 @@ fn fault(error: &rustls::Error) -> Fault {
             | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => Fault::Handshake("no protocol version in common".into()),
         other => Fault::Handshake(other.to_string()),
-    }
-}
-
-/// webpki gives names as `DnsName("a.example")` or `DNS:a.example`.
-fn plain_name(name: &str) -> String {
-    match name.split_once('"') {
-        Some((_, rest)) => rest.trim_end_matches(['"', ')']).to_owned(),
-        None => name.to_owned(),
     }
 }
 
@@ -540,11 +571,12 @@ impl Server {
         &self,
         stream: Box<dyn Stream>,
     ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
-        let stream = self
+        let mut stream = self
             .acceptor
-            .accept(stream)
+            .accept(Overheard::new(stream, Side::Sent))
             .await
             .map_err(|error| handshake_error("the client", error))?;
+        let is_extended = stream.get_mut().0.is_master_secret_extended();
         let session = {
             let (_, connection) = stream.get_ref();
             let exporter = |out: [u8; 32]| {
@@ -560,7 +592,7 @@ impl Server {
                 end_point: self.end_point.clone(),
                 client_subject: chain.first().and_then(|leaf| common_name(leaf)),
                 chain,
-                ..common(connection, exporter)
+                ..common(connection, is_extended, exporter)
             }
         };
         Ok((Box::new(stream), session))

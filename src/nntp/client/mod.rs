@@ -279,6 +279,8 @@ impl PeerError for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Network { source, .. } => source.hint(),
+            Self::Sasl(error) => error.hint(),
+            Self::LoginRefused { detail: Some(detail), .. } => detail.hint(),
             Self::NoStartTls => {
                 Some("port 563 may speak TLS from the start: nntps://, or --tls implicit".into())
             }

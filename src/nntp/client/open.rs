@@ -3,12 +3,12 @@
 //! RFC 3977 sections 5.1 to 5.3, RFC 4642 section 2.2, RFC 4643 section 2.
 
 use super::{Client, Error, Login, Method, Options, Stage, StartTls};
-use crate::net::Wire;
 use crate::net::tls::Connector;
+use crate::net::{self, Exchange, Wire};
 use crate::nntp::syntax::capability::Capabilities;
 use crate::nntp::syntax::command::{Command, SaslResponse};
 use crate::nntp::syntax::reply::Reply;
-use crate::sasl::{self, Channel, CredentialSecret, Mechanism};
+use crate::sasl::{self, Attempts, CredentialSecret, Mechanism};
 
 /// Longest command line with its CRLF (RFC 3977 section 3.1); an initial response that does not
 /// fit waits for the server's go-ahead.
@@ -119,7 +119,7 @@ impl Client {
         let has_password = matches!(login.credential.secret, CredentialSecret::Password(_));
         let acts_as = login.credential.authorize_as.as_ref().is_some_and(|who| !who.is_empty());
         let may_fall_back = login.mechanism.is_none() && has_password && !acts_as;
-        match self.sasl(&offered, login).await {
+        match self.sasl(offered, login).await {
             Err(Error::Sasl(error)) if may_fall_back && is_before_exchange(&error) => {
                 self.user(login).await
             }
@@ -137,18 +137,30 @@ impl Client {
         }
     }
 
-    async fn sasl(&mut self, offered: &[Mechanism], login: &Login<'_>) -> Result<Method, Error> {
-        let channel = Channel {
-            encrypted: self.wire.is_encrypted(),
-            bindings: self.wire.tls().map(bindings).unwrap_or_default(),
-            host: login.host.to_owned(),
-            port: login.port,
-        };
-        let forced = login.mechanism;
-        let mut exchange =
-            sasl::client(offered, forced, login.credential, &channel, login.allow_cleartext)?;
+    async fn sasl(&mut self, offered: Vec<Mechanism>, login: &Login<'_>) -> Result<Method, Error> {
+        let channel = net::channel(&self.wire, "nntp", login.host, login.port);
+        let (forced, credential) = (login.mechanism, login.credential);
+        let mut attempts =
+            Attempts::new(offered, forced, credential, channel, login.allow_cleartext);
+        loop {
+            let mut exchange = Exchange::new(attempts.begin()?);
+            match self.attempt(&mut exchange).await {
+                Err(Error::LoginRefused { method, reply, .. }) => {
+                    let client = exchange.client()?;
+                    if !attempts.next_binding(client) {
+                        let detail = attempts.detail(client);
+                        return Err(Error::LoginRefused { method, reply, detail });
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// One login by one mechanism.
+    async fn attempt(&mut self, exchange: &mut Exchange) -> Result<Method, Error> {
         let method = Method::Sasl(exchange.mechanism());
-        let reply = self.exchange(&mut *exchange).await?;
+        let reply = self.exchange(exchange).await?;
         match reply.code {
             281 => {}
             // What the server proves itself with comes with the success (RFC 4643 section 2.4.2).
@@ -158,21 +170,18 @@ impl Client {
                     malformed,
                     octets: reply.to_string(),
                 })?;
-                exchange.step(&data)?;
+                exchange.step(&data).await?;
             }
-            _ => {
-                let detail = exchange.refusal();
-                return Err(Error::LoginRefused { method, reply, detail });
-            }
+            _ => return Err(Error::LoginRefused { method, reply, detail: None }),
         }
         exchange.finish()?;
         Ok(method)
     }
 
     /// One AUTHINFO SASL from its command to the response that is no challenge.
-    async fn exchange(&mut self, exchange: &mut dyn sasl::Client) -> Result<Reply, Error> {
+    async fn exchange(&mut self, exchange: &mut Exchange) -> Result<Reply, Error> {
         let mechanism = exchange.mechanism().name().to_owned();
-        let mut initial = exchange.initial()?;
+        let mut initial = exchange.initial().await?;
         let octets = initial.as_ref().map_or(0, |it| it.len().div_ceil(3) * 4);
         let fits = "AUTHINFO SASL  \r\n".len() + mechanism.len() + octets <= COMMAND_LINE_OCTETS;
         let sent = if fits { initial.take() } else { None };
@@ -186,7 +195,7 @@ impl Client {
                 // The go-ahead for an initial response that did not fit on the command line.
                 Some(initial) => Ok(initial),
                 None => match reply.challenge() {
-                    Ok(challenge) => exchange.step(&challenge),
+                    Ok(challenge) => exchange.step(&challenge).await,
                     Err(malformed) => {
                         let octets = reply.to_string();
                         return Err(Error::Protocol { stage: Stage::Login, malformed, octets });
@@ -245,13 +254,4 @@ fn is_before_exchange(error: &sasl::Error) -> bool {
             | sasl::Error::Unprepared { .. }
             | sasl::Error::Unencodable { .. }
     )
-}
-
-/// The channel bindings of a TLS session, best first.
-fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
-    use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-    [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]
-        .into_iter()
-        .filter_map(|(kind, data)| data.clone().map(|data| sasl::ChannelBinding { kind, data }))
-        .collect()
 }

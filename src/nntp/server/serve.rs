@@ -9,11 +9,10 @@ use super::{Newsroom, Session, Settings};
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::{Decoder, Encoder, LineEnds};
 use crate::net::hook::{Hook, Verdict};
-use crate::net::tls::{self, Acceptor};
+use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire};
 use crate::nntp::syntax::command::{Command, SaslResponse};
 use crate::nntp::syntax::reply::Reply;
-use crate::sasl;
 
 /// Octets of an article that are made ready for the wire at a time.
 const CHUNK_OCTETS: usize = 64 * 1024;
@@ -145,15 +144,7 @@ impl Connection<'_> {
 
     fn learn_tls(&mut self) {
         if let Some(session) = self.output.wire.tls() {
-            let tls::Session { exporter, end_point, client_subject, .. } = session;
-            use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-            let bindings = [(TlsExporter, exporter), (TlsServerEndPoint, end_point)]
-                .into_iter()
-                .filter_map(|(kind, data)| {
-                    data.clone().map(|data| sasl::ChannelBinding { kind, data })
-                })
-                .collect();
-            self.session.secured(bindings, client_subject.clone());
+            self.session.secured(session.bindings(), session.client_subject.clone());
         }
     }
 

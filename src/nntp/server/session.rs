@@ -83,7 +83,13 @@ impl Session {
         Self {
             settings,
             newsroom,
-            channel: Channel { encrypted: false, bindings: Vec::new(), host, port: 0 },
+            channel: Channel {
+                encrypted: false,
+                bindings: Vec::new(),
+                host,
+                port: 0,
+                service: "nntp",
+            },
             subject: None,
             claimed: None,
             exchange: None,
@@ -266,8 +272,9 @@ impl Session {
         let Some(secrets) = self.newsroom.secrets(self.subject.as_deref()) else {
             return say(403, "nobody can log in now");
         };
-        let mut exchange =
-            sasl::server(mechanism, secrets, &self.channel, &mut sasl::system_random);
+        let mut channel = self.channel.clone();
+        channel.keep_bindings(&self.settings.offer.sasl);
+        let mut exchange = sasl::server(mechanism, secrets, &channel, &mut sasl::system_random);
         let step = exchange.step(initial);
         self.exchange = Some(exchange);
         self.stepped(step)

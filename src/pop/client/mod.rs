@@ -84,6 +84,17 @@ pub enum Method {
     User,
 }
 
+impl Method {
+    /// Its name, without the command.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sasl(mechanism) => mechanism.name(),
+            Self::Apop => "APOP",
+            Self::User => "USER",
+        }
+    }
+}
+
 impl std::fmt::Display for Method {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -302,6 +313,8 @@ impl PeerError for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Network { source, .. } => source.hint(),
+            Self::Sasl(error) => error.hint(),
+            Self::LoginRefused { detail: Some(detail), .. } => detail.hint(),
             Self::NoStartTls => {
                 Some("port 995 may speak TLS from the start: --tls implicit".into())
             }

@@ -5,13 +5,13 @@
 use super::{Client, Error, Login, Method, Options, Stage, StartTls};
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::limits;
-use crate::net::Wire;
 use crate::net::tls::Connector;
+use crate::net::{self, Exchange, Wire};
 use crate::pop::syntax::capability::Capabilities;
 use crate::pop::syntax::command::{AuthResponse, Command};
 use crate::pop::syntax::multiline::Line;
 use crate::pop::syntax::reply::{Reply, Text};
-use crate::sasl::{self, Channel, CredentialSecret, Mechanism};
+use crate::sasl::{self, Attempts, CredentialSecret, Mechanism};
 
 /// Longest AUTH line with its CRLF: RFC 5034 section 4 counts the initial response into the 255
 /// octets of RFC 2449 section 4; a longer one waits for the server's go-ahead.
@@ -158,23 +158,19 @@ impl Client {
 
     async fn sasl(
         &mut self,
-        mut offered: Vec<Mechanism>,
+        offered: Vec<Mechanism>,
         forced: Option<Mechanism>,
         login: &Login<'_>,
     ) -> Result<Method, Error> {
-        let channel = Channel {
-            encrypted: self.wire.is_encrypted(),
-            bindings: self.wire.tls().map(bindings).unwrap_or_default(),
-            host: login.host.to_owned(),
-            port: login.port,
-        };
+        let channel = net::channel(&self.wire, "pop", login.host, login.port);
         let credential = login.credential;
-        let mut exchange =
-            sasl::client(&offered, forced, credential, &channel, login.allow_cleartext)?;
+        let mut attempts =
+            Attempts::new(offered, forced, credential, channel, login.allow_cleartext);
+        let mut exchange = Exchange::new(attempts.begin()?);
         loop {
             let mechanism = exchange.mechanism();
             let method = Method::Sasl(mechanism);
-            let text = match self.exchange(&mut *exchange).await? {
+            let text = match self.exchange(&mut exchange).await? {
                 Reply::Ok(_) => {
                     exchange.finish()?;
                     return Ok(method);
@@ -185,22 +181,22 @@ impl Client {
             // A server may list what it has no data for (CRAM-MD5 without plain passwords), and
             // POP3 has no code that says so: the next one is tried only when the server says
             // that it is not about the password (RFC 3206 section 6).
-            offered.retain(|other| *other != mechanism);
-            let detail = exchange.refusal();
-            let refused = Error::LoginRefused { method, text, detail };
-            let is_about_us = !refused.text().is_some_and(|text| text.has_code("SYS/PERM"));
-            if is_about_us || forced.is_some() {
-                return Err(refused);
+            let is_about_us = !text.has_code("SYS/PERM");
+            let client = exchange.client()?;
+            let again = attempts.next_binding(client)
+                || (!is_about_us && attempts.next_mechanism(mechanism));
+            let refused = Error::LoginRefused { method, text, detail: attempts.detail(client) };
+            match attempts.begin() {
+                Ok(client) if again => exchange = Exchange::new(client),
+                _ => return Err(refused),
             }
-            let next = sasl::client(&offered, None, credential, &channel, login.allow_cleartext);
-            exchange = next.map_err(|_| refused)?;
         }
     }
 
     /// One AUTH from its command to the line that is no challenge.
-    async fn exchange(&mut self, exchange: &mut dyn sasl::Client) -> Result<Reply, Error> {
+    async fn exchange(&mut self, exchange: &mut Exchange) -> Result<Reply, Error> {
         let mechanism = exchange.mechanism().name().to_owned();
-        let mut initial = exchange.initial()?;
+        let mut initial = exchange.initial().await?;
         let octets = initial.as_ref().map_or(0, |it| it.len().div_ceil(3) * 4);
         let fits = "AUTH  \r\n".len() + mechanism.len() + octets <= COMMAND_LINE_OCTETS;
         let sent = if fits { initial.take() } else { None };
@@ -213,7 +209,7 @@ impl Client {
             let answer = match initial.take() {
                 // The go-ahead for an initial response that did not fit on the command line.
                 Some(initial) => Ok(initial),
-                None => exchange.step(&challenge),
+                None => exchange.step(&challenge).await,
             };
             let mut line = Vec::new();
             match answer {
@@ -268,7 +264,6 @@ impl Client {
     }
 }
 
-/// The channel bindings of a TLS session, best first.
 /// Whether no mechanism could even begin. After one has, the password must not follow it in the
 /// clear: a server that failed to prove itself would get it for the asking.
 fn is_before_exchange(error: &sasl::Error) -> bool {
@@ -280,12 +275,4 @@ fn is_before_exchange(error: &sasl::Error) -> bool {
             | sasl::Error::Unprepared { .. }
             | sasl::Error::Unencodable { .. }
     )
-}
-
-fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
-    use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-    [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]
-        .into_iter()
-        .filter_map(|(kind, data)| data.clone().map(|data| sasl::ChannelBinding { kind, data }))
-        .collect()
 }

@@ -12,11 +12,10 @@ use super::{Maildrops, Session, Settings};
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::{Encoder, LineEnds};
 use crate::net::hook::{Hook, Verdict};
-use crate::net::tls::{self, Acceptor};
+use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire};
 use crate::pop::syntax::command::{AuthResponse, Command};
 use crate::pop::syntax::reply::Reply;
-use crate::sasl;
 use crate::store::{self, Meta, Sink, What};
 
 /// What one connection needs.
@@ -139,15 +138,7 @@ impl Connection<'_> {
 
     fn learn_tls(&mut self) {
         if let Some(session) = self.output.wire.tls() {
-            let tls::Session { exporter, end_point, client_subject, .. } = session;
-            use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-            let bindings = [(TlsExporter, exporter), (TlsServerEndPoint, end_point)]
-                .into_iter()
-                .filter_map(|(kind, data)| {
-                    data.clone().map(|data| sasl::ChannelBinding { kind, data })
-                })
-                .collect();
-            self.session.secured(bindings, client_subject.clone());
+            self.session.secured(session.bindings(), session.client_subject.clone());
         }
     }
 

@@ -111,7 +111,13 @@ impl Session {
         Self {
             settings,
             maildrops,
-            channel: Channel { encrypted: false, bindings: Vec::new(), host, port: 0 },
+            channel: Channel {
+                encrypted: false,
+                bindings: Vec::new(),
+                host,
+                port: 0,
+                service: "pop",
+            },
             subject: None,
             timestamp,
             user: None,
@@ -268,8 +274,9 @@ impl Session {
         let Some(secrets) = self.maildrops.secrets(self.subject.as_deref()) else {
             return err("[SYS/TEMP] nobody can log in now");
         };
-        let mut exchange =
-            sasl::server(mechanism, secrets, &self.channel, &mut sasl::system_random);
+        let mut channel = self.channel.clone();
+        channel.keep_bindings(&self.settings.offer.sasl);
+        let mut exchange = sasl::server(mechanism, secrets, &channel, &mut sasl::system_random);
         let step = exchange.step(initial.as_deref());
         self.exchange = Some(exchange);
         self.stepped(step).await

@@ -31,6 +31,8 @@ pub(in crate::sasl) struct ScramClient {
     binding: Secret,
     nonce: String,
     first_bare: String,
+    /// What the server said where its proof should be (`e=`).
+    refusal: Option<Error>,
     state: State,
 }
 
@@ -89,6 +91,7 @@ impl ScramClient {
             binding,
             nonce,
             first_bare,
+            refusal: None,
             state: State::First,
         })
     }
@@ -96,7 +99,7 @@ impl ScramClient {
     fn answer_first(&mut self, message: &str) -> Result<Vec<u8>, Error> {
         // Some servers refuse before their first message, where RFC 5802 has no place for it.
         if let Ok(ServerFinal::Error(reason)) = syntax::server_final(message) {
-            return Err(self.refused(reason));
+            return Ok(self.refused(reason));
         }
         let first = syntax::server_first(message)
             .map_err(|fault| self.broken(fault, "a server-first-message"))?;
@@ -130,7 +133,7 @@ impl ScramClient {
         let last = syntax::server_final(message)
             .map_err(|fault| self.broken(fault, "a server-final-message"))?;
         match last {
-            ServerFinal::Error(reason) => Err(self.refused(reason)),
+            ServerFinal::Error(reason) => Ok(self.refused(reason)),
             ServerFinal::Verifier(verifier) if verify::same(&verifier, signature.expose()) => {
                 self.state = State::Proven;
                 Ok(Vec::new())
@@ -139,8 +142,11 @@ impl ScramClient {
         }
     }
 
-    fn refused(&self, reason: &str) -> Error {
-        Error::Refused { mechanism: self.mechanism, reason: reason.to_owned() }
+    /// Keeps the reason, and has nothing to say to it: the server's own reply comes next.
+    fn refused(&mut self, reason: &str) -> Vec<u8> {
+        self.refusal =
+            Some(Error::Refused { mechanism: self.mechanism, reason: reason.to_owned() });
+        Vec::new()
     }
 
     fn broken(&self, fault: Fault, expected: &'static str) -> Error {
@@ -181,8 +187,17 @@ impl Client for ScramClient {
     fn finish(&mut self) -> Result<(), Error> {
         match self.state {
             State::Proven => Ok(()),
-            _ => Err(Error::Unproven { mechanism: self.mechanism }),
+            _ => Err(self.refusal().unwrap_or(Error::Unproven { mechanism: self.mechanism })),
         }
+    }
+
+    fn refusal(&self) -> Option<Error> {
+        self.refusal.clone()
+    }
+
+    fn is_binding_refused(&self) -> bool {
+        let is_unknown = self.refusal.as_ref().is_some_and(Error::is_unsupported_binding);
+        self.mechanism.is_channel_bound() && (is_unknown || matches!(self.state, State::First))
     }
 }
 
@@ -252,6 +267,25 @@ mod tests {
                 .to_owned())
         );
         let last = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+        assert_eq!(client.step(last.as_bytes()), Ok(Vec::new()));
+        assert_eq!(client.finish(), Ok(()));
+    }
+
+    /// No RFC has an example with SHA-512: RFC 7677's own, computed by Python's hashlib and hmac.
+    #[test]
+    fn the_example_of_rfc_7677_with_a_longer_hash() {
+        let mut client =
+            client(Mechanism::ScramSha512, "rOprNGfwEbeRWgbNEkqO", Binding::Unsupported);
+        let first = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                     s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+        let proof = "gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw\
+                     +3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==";
+        assert_eq!(
+            client.step(first.as_bytes()).map(text),
+            Ok(format!("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p={proof}"))
+        );
+        let last = "v=ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0v\
+                    SVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==";
         assert_eq!(client.step(last.as_bytes()), Ok(Vec::new()));
         assert_eq!(client.finish(), Ok(()));
     }
@@ -335,18 +369,23 @@ mod tests {
 
     #[test]
     fn refusals_and_nonsense_are_told_apart() {
-        let mut early = sha1();
-        let error = early.step(b"e=unknown-user").expect_err("refused");
-        assert_eq!(error.to_string(), "the server refused SCRAM-SHA-1: unknown-user");
+        let refusal = |client: &mut ScramClient, message: &[u8]| {
+            assert_eq!(client.step(message), Ok(Vec::new()), "the server's reply comes next");
+            let refusal = client.refusal().expect("a reason");
+            assert_eq!(client.finish(), Err(refusal.clone()), "success is not believed");
+            assert!(client.step(b"").is_err());
+            refusal
+        };
+        let error = refusal(&mut sha1(), b"e=unknown-user");
+        assert_eq!(error.to_string(), "SCRAM-SHA-1: unknown-user");
         assert!(error.is_auth() && !error.is_protocol());
 
         let mut late = sha1();
         late.step(SERVER_FIRST.as_bytes()).expect("a proof");
-        let error = late.step(b"e=unsupported-channel-binding-type").expect_err("refused");
+        let error = refusal(&mut late, b"e=unsupported-channel-binding-type");
         assert!(error.is_unsupported_binding());
 
-        let mut downgraded = sha1();
-        let error = downgraded.step(b"e=server-does-support-channel-binding").expect_err("refused");
+        let error = refusal(&mut sha1(), b"e=server-does-support-channel-binding");
         assert!(error.is_impostor());
 
         for nonsense in [&b""[..], b"\xff", b"e", b"v=QQ==", b"m=x,r=a,s=QQ==,i=1"] {

@@ -1,5 +1,6 @@
-//! SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), each plain and bound to the TLS channel
-//! (`-PLUS`): proof of the password both ways, without the password on the wire.
+//! SCRAM-SHA-1 (RFC 5802), SCRAM-SHA-256 (RFC 7677) and SCRAM-SHA-512 (the same with a longer
+//! hash, draft-melnikov-scram-sha-512), each plain and bound to the TLS channel (`-PLUS`): proof
+//! of the password both ways, without the password on the wire.
 //!
 //! Messages are in `syntax`, the two sides in `client` and `server`; the hashing that they share
 //! is here. Keys are not cached between logins.
@@ -31,13 +32,15 @@ const SERVER_ITERATIONS: NonZeroU32 = NonZeroU32::new(4096).expect("4096 is not 
 enum Hash {
     Sha1,
     Sha256,
+    Sha512,
 }
 
 impl Hash {
-    /// SHA-256 for the mechanisms of RFC 7677, SHA-1 for those of RFC 5802.
+    /// The one in the mechanism's name; SHA-1 is RFC 5802's.
     fn of(mechanism: Mechanism) -> Self {
         match mechanism {
             Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => Hash::Sha256,
+            Mechanism::ScramSha512 | Mechanism::ScramSha512Plus => Hash::Sha512,
             _ => Hash::Sha1,
         }
     }
@@ -47,6 +50,7 @@ impl Hash {
         let algorithm = match self {
             Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => &digest::SHA256,
+            Hash::Sha512 => &digest::SHA512,
         };
         digest::digest(algorithm, octets).as_ref().to_vec()
     }
@@ -56,6 +60,7 @@ impl Hash {
         let algorithm = match self {
             Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
             Hash::Sha256 => hmac::HMAC_SHA256,
+            Hash::Sha512 => hmac::HMAC_SHA512,
         };
         hmac::sign(&hmac::Key::new(algorithm, key), octets).as_ref().to_vec()
     }
@@ -65,6 +70,7 @@ impl Hash {
         let (algorithm, octets) = match self {
             Hash::Sha1 => (pbkdf2::PBKDF2_HMAC_SHA1, digest::SHA1_OUTPUT_LEN),
             Hash::Sha256 => (pbkdf2::PBKDF2_HMAC_SHA256, digest::SHA256_OUTPUT_LEN),
+            Hash::Sha512 => (pbkdf2::PBKDF2_HMAC_SHA512, digest::SHA512_OUTPUT_LEN),
         };
         let mut salted = vec![0; octets];
         pbkdf2::derive(algorithm, iterations, salt, password.expose(), &mut salted);

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::syntax::{self, Fault, Flag};
 use super::{Hash, SERVER_ITERATIONS, auth_message, xor};
 use crate::base::secret::Secret;
+use crate::sasl::verify::INVALID;
 use crate::sasl::{ChannelBinding, Mechanism, Secrets, Server, Step, prepare, verify};
 
 /// What has to be new in each login.
@@ -34,6 +35,8 @@ enum State {
     Start,
     /// The client-final-message is next.
     Challenged(Challenged),
+    /// The client has heard why it is refused: whatever it answers, this is the end.
+    Refused(String),
     Over,
 }
 
@@ -151,6 +154,37 @@ impl ScramServer {
     }
 }
 
+impl ScramServer {
+    /// A refusal goes out as the server-final-message first (`server-error`, RFC 5802 section
+    /// 7), where the mechanism's own word for it has a place.
+    fn told(&mut self, step: Step) -> Step {
+        let Step::Failed { reason } = step else { return step };
+        let word = reason.split(':').next().unwrap_or_default();
+        let value = if WORDS.contains(&word) {
+            word
+        } else if reason == INVALID {
+            // For an unknown user too: who exists is nobody's business.
+            "invalid-proof"
+        } else {
+            "other-error"
+        };
+        let message = format!("e={value}").into_bytes();
+        self.state = State::Refused(reason);
+        Step::Challenge(message)
+    }
+}
+
+/// `server-error-value`s of ours, RFC 5802 section 7.
+const WORDS: [&str; 7] = [
+    "invalid-encoding",
+    "extensions-not-supported",
+    "invalid-username-encoding",
+    "channel-bindings-dont-match",
+    "server-does-support-channel-binding",
+    "channel-binding-not-supported",
+    "unsupported-channel-binding-type",
+];
+
 impl Server for ScramServer {
     fn step(&mut self, response: Option<&[u8]>) -> Step {
         let state = std::mem::replace(&mut self.state, State::Over);
@@ -165,11 +199,13 @@ impl Server for ScramServer {
                     self.state = State::Challenged(challenged);
                     Step::Challenge(server_first.into_bytes())
                 }
-                Err(refusal) => refusal,
+                Err(refusal) => self.told(refusal),
             },
             (State::Challenged(challenged), Some(message)) => {
-                self.check_final(&challenged, message)
+                let step = self.check_final(&challenged, message);
+                self.told(step)
             }
+            (State::Refused(reason), _) => Step::Failed { reason },
             (State::Challenged(_), None) | (State::Over, _) => verify::over(),
         }
     }
@@ -214,10 +250,27 @@ mod tests {
         server(mechanism, "3rfcNHYJY1ZVvWVs7j", "QSXCR+Q6sek8bf92", bindings)
     }
 
-    fn reason(step: Step) -> String {
-        match step {
-            Step::Failed { reason } => reason,
-            other => format!("not a failure: {other:?}"),
+    /// The end after a message that is refused, with the word that the client hears before it.
+    fn refused(server: &mut ScramServer, message: &[u8]) -> (String, Step) {
+        match server.step(Some(message)) {
+            Step::Challenge(told) => {
+                let told = String::from_utf8(told).expect("ASCII");
+                let value = told.strip_prefix("e=").expect("a server-error").to_owned();
+                (value, server.step(Some(b"")))
+            }
+            other => panic!("no server-error: {other:?}"),
+        }
+    }
+
+    fn wrong() -> (String, Step) {
+        ("invalid-proof".to_owned(), verify::invalid())
+    }
+
+    /// The value, and the reason that begins with it.
+    fn reason(mut server: ScramServer, message: &[u8]) -> String {
+        match refused(&mut server, message) {
+            (value, Step::Failed { reason }) if reason.starts_with(&value) => reason,
+            other => panic!("not a failure: {other:?}"),
         }
     }
 
@@ -270,36 +323,35 @@ mod tests {
         let mut wrong = sha1(Mechanism::ScramSha1, Vec::new());
         wrong.step(Some(FIRST));
         let tampered = String::from_utf8_lossy(FINAL).replace("4Ts=", "4Tw=");
-        assert_eq!(wrong.step(Some(tampered.as_bytes())), verify::invalid());
+        assert_eq!(refused(&mut wrong, tampered.as_bytes()), self::wrong());
 
         let mut short = sha1(Mechanism::ScramSha1, Vec::new());
         short.step(Some(FIRST));
         let empty = String::from_utf8_lossy(FINAL).replace("v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=", "");
-        assert_eq!(short.step(Some(empty.as_bytes())), verify::invalid());
+        assert_eq!(refused(&mut short, empty.as_bytes()), self::wrong());
 
         let mut unknown = sha1(Mechanism::ScramSha1, Vec::new());
         assert_eq!(
             unknown.step(Some(b"n,,n=nobody,r=fyko+d2lbbFgONRv9qkxdawL")),
             Step::Challenge(SERVER_FIRST.to_vec())
         );
-        assert_eq!(unknown.step(Some(FINAL)), verify::invalid());
+        assert_eq!(refused(&mut unknown, FINAL), self::wrong());
     }
 
     #[test]
     fn a_replayed_nonce_is_refused() {
         let mut server = server(Mechanism::ScramSha1, "another", "QSXCR+Q6sek8bf92", Vec::new());
         server.step(Some(FIRST));
-        assert!(reason(server.step(Some(FINAL))).starts_with("other-error"));
+        assert!(reason(server, FINAL).starts_with("other-error"));
     }
 
     /// The client saw no -PLUS in the offer although the server made it.
     #[test]
     fn a_stripped_plus_is_noticed() {
         let bindings = vec![binding(ChannelBindingKind::TlsExporter)];
-        let mut server = sha1(Mechanism::ScramSha1, bindings);
-        let step = server.step(Some(b"y,,n=user,r=fyko+d2lbbFgONRv9qkxdawL"));
-        assert!(reason(step).starts_with("server-does-support-channel-binding"));
-        assert_eq!(server.step(Some(FINAL)), verify::over());
+        let server = sha1(Mechanism::ScramSha1, bindings);
+        let reason = reason(server, b"y,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
+        assert!(reason.starts_with("server-does-support-channel-binding"));
 
         let mut unable = sha1(Mechanism::ScramSha1, Vec::new());
         let step = unable.step(Some(b"y,,n=user,r=fyko+d2lbbFgONRv9qkxdawL"));
@@ -310,8 +362,7 @@ mod tests {
     fn a_changed_gs2_header_is_noticed() {
         let mut server = sha1(Mechanism::ScramSha1, Vec::new());
         server.step(Some(b"y,,n=user,r=fyko+d2lbbFgONRv9qkxdawL"));
-        let step = server.step(Some(FINAL));
-        assert_eq!(reason(step), "channel-bindings-dont-match");
+        assert_eq!(reason(server, FINAL), "channel-bindings-dont-match");
     }
 
     #[test]
@@ -324,8 +375,8 @@ mod tests {
             (Mechanism::ScramSha1, "p=tls-server-end-point,,", "channel-binding-not-supported"),
         ] {
             let message = format!("{header}n=user,r=abc");
-            let step = sha1(mechanism, bindings.clone()).step(Some(message.as_bytes()));
-            assert!(reason(step).starts_with(refusal), "{mechanism} {header}");
+            let reason = reason(sha1(mechanism, bindings.clone()), message.as_bytes());
+            assert!(reason.starts_with(refusal), "{mechanism} {header}");
         }
     }
 
@@ -338,8 +389,8 @@ mod tests {
             (b"n,,n=us=er,r=abc", "invalid-username-encoding"),
         ];
         for (message, refusal) in cases {
-            let step = sha1(Mechanism::ScramSha1, Vec::new()).step(Some(message));
-            assert_eq!(reason(step), refusal, "{}", message.escape_ascii());
+            let reason = reason(sha1(Mechanism::ScramSha1, Vec::new()), message);
+            assert_eq!(reason, refusal, "{}", message.escape_ascii());
         }
     }
 }

@@ -5,8 +5,8 @@
 use super::flight::Scratch;
 use super::{Client, Error, Login, Options, Stage, StartTls, positive};
 use crate::net::tls::Connector;
-use crate::net::{Wire, deadline};
-use crate::sasl::{self, Channel, Mechanism};
+use crate::net::{self, Exchange, Wire, deadline};
+use crate::sasl::{Attempts, Mechanism};
 use crate::smtp::syntax::command::{AuthResponse, Command, challenge};
 use crate::smtp::syntax::ehlo::Capabilities;
 use crate::smtp::syntax::reply::Reply;
@@ -162,41 +162,38 @@ impl Client {
         if self.capabilities.auth.is_empty() {
             return Err(Error::NoAuth);
         }
-        let mut offered: Vec<Mechanism> =
+        let offered: Vec<Mechanism> =
             self.capabilities.auth.iter().filter_map(|name| Mechanism::from_name(name)).collect();
-        let channel = Channel {
-            encrypted: self.wire.is_encrypted(),
-            bindings: self.wire.tls().map(bindings).unwrap_or_default(),
-            host: login.host.to_owned(),
-            port: login.port,
-        };
+        // RFC 2033 section 4.2 and RFC 4954 section 3 name the services.
+        let service = if self.is_lmtp { "lmtp" } else { "smtp" };
+        let channel = net::channel(&self.wire, service, login.host, login.port);
+        let (forced, credential) = (login.mechanism, login.credential);
+        let mut attempts =
+            Attempts::new(offered, forced, credential, channel, login.allow_cleartext);
         loop {
-            let mut exchange = sasl::client(
-                &offered,
-                login.mechanism,
-                login.credential,
-                &channel,
-                login.allow_cleartext,
-            )?;
+            let mut exchange = Exchange::new(attempts.begin()?);
             let mechanism = exchange.mechanism();
-            let reply = self.exchange(&mut *exchange).await?;
+            let reply = self.exchange(&mut exchange).await?;
             if reply.is_positive() {
                 exchange.finish()?;
                 return Ok(mechanism);
             }
-            offered.retain(|other| *other != mechanism);
-            if reply.code() != 504 || login.mechanism.is_some() || offered.is_empty() {
-                let detail = exchange.refusal();
+            let client = exchange.client()?;
+            if !reply.is_transient() && attempts.next_binding(client) {
+                continue;
+            }
+            if reply.code() != 504 || !attempts.next_mechanism(mechanism) {
+                let detail = attempts.detail(client);
                 return Err(Error::LoginRefused { mechanism, reply, detail });
             }
         }
     }
 
     /// One AUTH from its command to the reply that is no 334.
-    async fn exchange(&mut self, exchange: &mut dyn sasl::Client) -> Result<Reply, Error> {
+    async fn exchange(&mut self, exchange: &mut Exchange) -> Result<Reply, Error> {
         self.deadline(deadline::SMTP_COMMAND);
         let mechanism = exchange.mechanism().name().to_owned();
-        let mut initial = exchange.initial()?;
+        let mut initial = exchange.initial().await?;
         // Two octets of base64 padding and the CRLF are in the estimate.
         let octets = initial.as_ref().map_or(0, |it| it.len().div_ceil(3) * 4);
         let fits = "AUTH  \r\n".len() + mechanism.len() + octets <= COMMAND_LINE_OCTETS;
@@ -210,7 +207,7 @@ impl Client {
             let answer = match (initial.take(), challenge(text)) {
                 // The go-ahead for an initial response that did not fit on the command line.
                 (Some(initial), _) => Ok(initial),
-                (None, Ok(challenge)) => exchange.step(&challenge).map_err(Error::Sasl),
+                (None, Ok(challenge)) => exchange.step(&challenge).await.map_err(Error::Sasl),
                 (None, Err(malformed)) => {
                     let octets = String::from_utf8_lossy(text).into_owned();
                     Err(Error::Protocol { stage: Stage::Auth, malformed, octets })
@@ -234,13 +231,4 @@ impl Client {
         self.is_broken = true;
         Err(Error::Refused { stage: Stage::Auth, reply })
     }
-}
-
-/// The channel bindings of a TLS session, best first.
-fn bindings(session: &crate::net::tls::Session) -> Vec<sasl::ChannelBinding> {
-    use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-    [(TlsExporter, &session.exporter), (TlsServerEndPoint, &session.end_point)]
-        .into_iter()
-        .filter_map(|(kind, data)| data.clone().map(|data| sasl::ChannelBinding { kind, data }))
-        .collect()
 }

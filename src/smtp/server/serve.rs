@@ -13,9 +13,8 @@ use super::{Delivery, Message, Peer, Session, Settings};
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::Decoder;
 use crate::net::hook::{Hook, Verdict};
-use crate::net::tls::{self, Acceptor};
+use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire, deadline};
-use crate::sasl;
 use crate::smtp::syntax::command::{AuthResponse, Command};
 use crate::smtp::syntax::reply::Reply;
 
@@ -127,15 +126,8 @@ impl Connection<'_> {
 
     fn learn_tls(&mut self) {
         if let Some(session) = self.wire.tls() {
-            let tls::Session { exporter, end_point, client_subject, .. } = session;
-            use sasl::ChannelBindingKind::{TlsExporter, TlsServerEndPoint};
-            let bindings = [(TlsExporter, exporter), (TlsServerEndPoint, end_point)]
-                .into_iter()
-                .filter_map(|(kind, data)| {
-                    data.clone().map(|data| sasl::ChannelBinding { kind, data })
-                })
-                .collect();
-            self.session.secured(session.to_string(), bindings, client_subject.clone());
+            let subject = session.client_subject.clone();
+            self.session.secured(session.to_string(), session.bindings(), subject);
         }
     }
 

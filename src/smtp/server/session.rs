@@ -105,11 +105,12 @@ impl Session {
     /// A session over a new connection; [`Session::secured`] follows at once under implicit TLS.
     pub fn new(settings: Rc<Settings>, delivery: Rc<dyn Delivery>, peer: Peer) -> Self {
         let host = settings.name.clone();
+        let service = if settings.mode == Mode::Lmtp { "lmtp" } else { "smtp" };
         Self {
             settings,
             delivery,
             peer,
-            channel: Channel { encrypted: false, bindings: Vec::new(), host, port: 0 },
+            channel: Channel { encrypted: false, bindings: Vec::new(), host, port: 0, service },
             subject: None,
             is_greeted: false,
             offered: Capabilities::default(),
@@ -501,8 +502,9 @@ impl Session {
         let Some(secrets) = self.delivery.secrets(self.subject.as_deref()) else {
             return self.no(454, (4, 7, 0), "nobody can log in now");
         };
-        let mut exchange =
-            sasl::server(mechanism, secrets, &self.channel, &mut sasl::system_random);
+        let mut channel = self.channel.clone();
+        channel.keep_bindings(&self.settings.offer.auth);
+        let mut exchange = sasl::server(mechanism, secrets, &channel, &mut sasl::system_random);
         let step = exchange.step(initial.as_deref());
         self.exchange = Some(exchange);
         self.stepped(step)

@@ -213,8 +213,15 @@ mod tests {
 
     #[test]
     fn weak_suites_are_asked_for_in_the_newest_version_that_can_have_them() {
-        let yes =
-            || Support::Yes(ServerHello { version: 0, suite: 0, group: None, is_retry: false });
+        let yes = || {
+            Support::Yes(ServerHello {
+                version: 0,
+                suite: 0,
+                group: None,
+                is_retry: false,
+                is_master_secret_extended: false,
+            })
+        };
         let no = || Support::No("alert".into());
         let unknown = || Support::Unknown("silence".into());
         let of = |old: Support, new: Support, newest: Support| {

@@ -163,6 +163,20 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 
+    /// Ask clients for a certificate from the authorities in FILE (PEM)
+    ///
+    /// The user whom it names, in the first address or else in the common name, may log in by
+    /// EXTERNAL. Clients without a certificate are served too.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+
+    /// Take Kerberos tickets for the services whose keys are in FILE, an MIT keytab (GSSAPI)
+    ///
+    /// The keys are those of imap/localhost, pop/localhost, smtp/localhost and the like, in the
+    /// realm of the clients. A client is the user whose name its principal begins with.
+    #[arg(long, value_name = "FILE")]
+    pub keytab: Option<PathBuf>,
+
     /// Let passwords cross connections without TLS
     #[arg(long)]
     pub allow_cleartext: bool,

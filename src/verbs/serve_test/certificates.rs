@@ -116,10 +116,12 @@ impl Key {
 impl Certificates {
     /// Makes an authority and a server certificate.
     ///
+    /// With `client_roots` (DER), clients are asked for a certificate from one of these.
+    ///
     /// # Errors
     /// When keys cannot be made: our bug, or a machine without randomness; and for presets that
     /// need OpenSSL where this build has none.
-    pub fn new(preset: Preset) -> Result<Self> {
+    pub fn new(preset: Preset, client_roots: &[Vec<u8>]) -> Result<Self> {
         let authority_key = KeyPair::generate().context("a key for the authority")?;
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.distinguished_name = name("pillarbox serve-test authority");
@@ -173,11 +175,23 @@ impl Certificates {
             Preset::Tls11 => legacy(Version::Tls11, Version::Tls11),
             Preset::WeakKey => legacy(Version::Tls12, Version::Tls13),
             Preset::Ssl3 => Ok(Acceptor::canned(&SSL3_SERVER_HELLO)),
-            Preset::Tls12Only => {
-                Acceptor::stapled(chain.clone(), secret.clone(), Version::Tls12, &staple)
+            Preset::Tls12Only => Acceptor::stapled(
+                chain.clone(),
+                secret.clone(),
+                Version::Tls12,
+                &staple,
+                client_roots,
+            ),
+            Preset::Tls13Only => {
+                Acceptor::new(chain.clone(), secret.clone(), Version::Tls13, client_roots)
             }
-            Preset::Tls13Only => Acceptor::new(chain.clone(), secret.clone(), Version::Tls13, &[]),
-            _ => Acceptor::stapled(chain.clone(), secret.clone(), Version::Tls13, &staple),
+            _ => Acceptor::stapled(
+                chain.clone(),
+                secret.clone(),
+                Version::Tls13,
+                &staple,
+                client_roots,
+            ),
         };
         let implicit = strict.map_err(words)?;
         let starttls = match preset {
@@ -239,9 +253,9 @@ mod tests {
     use crate::net::{Error, Wire};
 
     async fn handshake(preset: Preset, trusted: bool) -> Result<(), Error> {
-        let certificates = Certificates::new(preset).expect("certificates");
+        let certificates = Certificates::new(preset, &[]).expect("certificates");
         let roots = read_pem_certificates(certificates.authority_pem.as_bytes()).expect("PEM");
-        let other = Certificates::new(Preset::Valid).expect("certificates");
+        let other = Certificates::new(Preset::Valid, &[]).expect("certificates");
         let others = read_pem_certificates(other.authority_pem.as_bytes()).expect("PEM");
         let settings = Settings {
             verify: Verify::Roots(if trusted { roots } else { others }),

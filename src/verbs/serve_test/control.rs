@@ -269,7 +269,7 @@ mod tests {
         let users = [("bob".to_owned(), "secret".to_owned())];
         Control {
             log: Log::new(),
-            users: Users::new(&users, false, None, None, Duration::ZERO),
+            users: Users::new(&users, false, None, None, Duration::ZERO, None),
             stop: Rc::new(Notify::new()),
         }
     }

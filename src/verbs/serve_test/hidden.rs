@@ -97,7 +97,9 @@ fn hide_mechanism(offered: &mut Vec<String>, hidden: Option<&str>) {
 }
 
 /// The first name that stands for nothing in any protocol, so that hiding it would do nothing.
-pub fn unknown<'a>(hidden: &'a [String], mechanisms: &[&str]) -> Option<&'a str> {
+pub fn unknown<'a>(hidden: &'a [String], mechanisms: &[Mechanism]) -> Option<&'a str> {
+    let mechanisms: Vec<&str> = mechanisms.iter().map(|it| it.name()).collect();
+    let mechanisms = mechanisms.as_slice();
     hidden.iter().find(|name| !is_known(name, mechanisms)).map(String::as_str)
 }
 
@@ -131,7 +133,13 @@ pub fn imap_names(hidden: &[String]) -> Vec<String> {
         hidden: hidden.to_vec(),
         ..crate::imap::server::Settings::default()
     };
-    let channel = Channel { encrypted: false, bindings: Vec::new(), host: String::new(), port: 0 };
+    let channel = Channel {
+        encrypted: false,
+        bindings: Vec::new(),
+        host: String::new(),
+        port: 0,
+        service: "imap",
+    };
     let before = capability::list(&settings, &channel, true, false, Some(&Mechanism::ALL));
     let after = capability::list(&settings, &channel, true, false, None);
     let text = |name: &std::borrow::Cow<'_, [u8]>| String::from_utf8_lossy(name).into_owned();
@@ -169,8 +177,8 @@ mod tests {
     fn a_name_of_nothing_is_noticed() {
         let known =
             names(&["condstore", "IDLE", "AUTH=PLAIN", "THREAD", "8BITMIME", "UIDL", "APOP"]);
-        assert_eq!(unknown(&known, &["PLAIN"]), None);
+        assert_eq!(unknown(&known, &[Mechanism::Plain]), None);
         let wrong = names(&["IDLE", "CONDSTOR", "UIDL"]);
-        assert_eq!(unknown(&wrong, &["PLAIN"]), Some("CONDSTOR"));
+        assert_eq!(unknown(&wrong, &[Mechanism::Plain]), Some("CONDSTOR"));
     }
 }

@@ -322,8 +322,14 @@ mod tests {
     use super::*;
 
     fn news() -> Rc<News> {
-        let users =
-            Users::new(&[("alice".into(), "secret".into())], false, None, None, Default::default());
+        let users = Users::new(
+            &[("alice".into(), "secret".into())],
+            false,
+            None,
+            None,
+            Default::default(),
+            None,
+        );
         News::new("news.test", users, Log::new())
     }
 

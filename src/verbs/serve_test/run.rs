@@ -30,9 +30,10 @@ use super::service::{Parts, Services, mechanisms};
 use super::users::Users;
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
-use crate::net::tls;
+use crate::net::tls::{self, read_pem_certificates};
 use crate::net::transcript::{Redactor, Transcript};
 use crate::open::Context;
+use crate::sasl::Mechanism;
 use crate::ui::{Exit, Failure, report, trace};
 
 /// How `serve-test` ends: its own exit code, or the wrapped command's.
@@ -68,7 +69,7 @@ pub async fn replay(args: &Replay) -> Result<Ended> {
 async fn serve_again(args: &Replay) -> Result<Ended> {
     let recording = Recording::read(&args.file)?;
     let scratch = Scratch::new()?;
-    let certificates = Certificates::new(Preset::Valid)?;
+    let certificates = Certificates::new(Preset::Valid, &[])?;
     let authority = scratch.write("ca.pem", &certificates.authority_pem)?;
     let bundle =
         scratch.write("bundle.pem", &(system_roots_pem() + "\n" + &certificates.authority_pem))?;
@@ -123,11 +124,12 @@ fn default_users() -> Vec<(String, String)> {
 
 /// What is not listed. A recording can be played again only without mechanisms whose server
 /// has to answer with the client's own nonce.
-fn hidden_names(args: &Args) -> Vec<String> {
+fn hidden_names(args: &Args, mechanisms: &[Mechanism]) -> Vec<String> {
     let mut all = args.hide.clone();
     if args.record.is_some() {
+        let names = mechanisms.iter().map(|mechanism| mechanism.name());
         let is_scram = |name: &&str| name.starts_with("SCRAM-");
-        all.extend(mechanisms().into_iter().filter(is_scram).map(|name| format!("AUTH={name}")));
+        all.extend(names.filter(is_scram).map(|name| format!("AUTH={name}")));
     }
     all
 }
@@ -135,7 +137,8 @@ fn hidden_names(args: &Args) -> Vec<String> {
 async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let scratch = Scratch::new()?;
     let named = if args.users.is_empty() { default_users() } else { args.users.clone() };
-    if let Some(name) = hidden::unknown(&args.hide, &mechanisms()) {
+    let mechanisms = mechanisms(args.any_user, args.keytab.is_some());
+    if let Some(name) = hidden::unknown(&args.hide, &mechanisms) {
         return Err(Failure::usage(format!("--hide {name}: no server here lists that")).into());
     }
     if !args.listen.is_loopback() {
@@ -147,7 +150,16 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     for (_, password) in &named {
         redactor.learn(&Secret::new(password.as_bytes()));
     }
-    let certificates = Certificates::new(args.tls)?;
+    let client_roots = match &args.client_ca {
+        None => Vec::new(),
+        Some(path) => {
+            let no_input =
+                |what: String| Failure::new(Exit::NoInput, format!("{}: {what}", path.display()));
+            let pem = std::fs::read(path).map_err(|error| no_input(error.to_string()))?;
+            read_pem_certificates(&pem).map_err(no_input)?
+        }
+    };
+    let certificates = Certificates::new(args.tls, &client_roots)?;
     let authority = scratch.write("ca.pem", &certificates.authority_pem)?;
     let bundle =
         scratch.write("bundle.pem", &(system_roots_pem() + "\n" + &certificates.authority_pem))?;
@@ -160,6 +172,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         args.catch_all.as_deref(),
         args.like,
         limits.login_delay(),
+        args.keytab.as_deref(),
     );
     if let Some(name) = &args.catch_all
         && users.mail(name).is_none()
@@ -189,7 +202,8 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         implicit: certificates.implicit.clone(),
         starttls: certificates.starttls.clone(),
         allow_cleartext: args.allow_cleartext,
-        hidden: hidden_names(&args),
+        hidden: hidden_names(&args, &mechanisms),
+        mechanisms,
         like: args.like,
         limits,
         upstream,

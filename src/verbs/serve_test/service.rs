@@ -58,12 +58,15 @@ impl Drop for Open<'_> {
     }
 }
 
-/// The mechanisms of AUTH, by their IANA names.
-pub fn mechanisms() -> Vec<&'static str> {
+/// The mechanisms of AUTH: ANONYMOUS where `any_user` has a mailbox, GSSAPI with a keytab.
+pub fn mechanisms(any_user: bool, has_keytab: bool) -> Vec<Mechanism> {
     Mechanism::ALL
-        .iter()
-        .filter(|mechanism| **mechanism != Mechanism::Anonymous)
-        .map(|mechanism| mechanism.name())
+        .into_iter()
+        .filter(|mechanism| match mechanism {
+            Mechanism::Anonymous => any_user,
+            Mechanism::Gssapi => has_keytab,
+            _ => true,
+        })
         .collect()
 }
 
@@ -81,6 +84,8 @@ pub struct Parts<'a> {
     pub starttls: Option<Acceptor>,
     /// Passwords may cross in the clear.
     pub allow_cleartext: bool,
+    /// What clients may log in by.
+    pub mechanisms: Vec<Mechanism>,
     /// Capabilities that are not told.
     pub hidden: Vec<String>,
     /// Whose capabilities and mistakes to have.
@@ -102,7 +107,7 @@ pub struct Parts<'a> {
 impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts<'_>) -> Rc<Self> {
-        let mechanisms = mechanisms();
+        let mechanisms: Vec<&str> = parts.mechanisms.iter().map(|it| it.name()).collect();
         let office = Office::new(&parts.host, parts.users.clone(), parts.log.clone());
         let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
@@ -134,6 +139,7 @@ impl Services {
                     let mut settings = imap::server::Settings {
                         host: parts.host.clone(),
                         allow_cleartext: parts.allow_cleartext,
+                        mechanisms: parts.mechanisms.clone(),
                         hidden,
                         ..imap::server::Settings::default()
                     };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct Users {
     uid_validity: u32,
     /// Whose folders these are like.
     like: Option<Like>,
+    /// The keys of our services, for GSSAPI.
+    keytab: Option<PathBuf>,
     /// Whose maildrop a POP3 session holds.
     held: RefCell<BTreeSet<String>>,
     /// How long a user of POP3 waits between two logins, and when the last was.
@@ -38,13 +41,14 @@ struct User {
 }
 
 impl Users {
-    /// Users with their passwords.
+    /// Users with their passwords. `keytab` lets them log in by GSSAPI too.
     pub fn new(
         users: &[(String, String)],
         any: bool,
         catch_all: Option<&str>,
         like: Option<Like>,
         login_delay: Duration,
+        keytab: Option<&Path>,
     ) -> Rc<Self> {
         let now = crate::open::now().seconds;
         let all = Self {
@@ -53,6 +57,7 @@ impl Users {
             catch_all: catch_all.map(str::to_lowercase),
             uid_validity: u32::try_from(now).unwrap_or(1),
             like,
+            keytab: keytab.map(Path::to_owned),
             held: RefCell::default(),
             login_delay,
             logins: RefCell::default(),
@@ -170,6 +175,10 @@ impl Secrets for Logins {
 
     fn external_identity(&self) -> Option<String> {
         self.subject.clone()
+    }
+
+    fn keytab(&self) -> Option<PathBuf> {
+        self.users.keytab.clone()
     }
 
     fn may_act_as(&self, user: &str, authorize_as: &str) -> bool {

@@ -26,6 +26,8 @@ pub struct ServerHello {
     pub group: Option<u16>,
     /// Whether it is a HelloRetryRequest, which asks for a share of the group.
     pub is_retry: bool,
+    /// Whether it agrees to the extended master secret of TLS 1.2 (RFC 7627).
+    pub is_master_secret_extended: bool,
 }
 
 /// An alert.
@@ -65,6 +67,7 @@ const SERVER_HELLO: u8 = 2;
 
 const SUPPORTED_VERSIONS: u16 = 43;
 const KEY_SHARE: u16 = 51;
+const EXTENDED_MASTER_SECRET: u16 = 23;
 
 /// The random of a HelloRetryRequest, RFC 8446 section 4.1.3: SHA-256 of its name.
 const RETRY: [u8; 32] = [
@@ -170,6 +173,7 @@ fn server_hello(message: &Message) -> std::result::Result<Option<ServerHello>, M
         suite: reader.number("cipher_suite")?,
         group: None,
         is_retry,
+        is_master_secret_extended: false,
     };
     reader.take(1, "compression_method")?;
     if reader.is_at_end() {
@@ -194,6 +198,7 @@ fn server_hello(message: &Message) -> std::result::Result<Option<ServerHello>, M
             (SUPPORTED_VERSIONS, _) => {
                 return message.error(4 + start, "selected_version");
             }
+            (EXTENDED_MASTER_SECRET, []) => hello.is_master_secret_extended = true,
             (KEY_SHARE, _) => return message.error(4 + start, "key_share"),
             _ => {}
         }
@@ -289,12 +294,21 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let want = |version, suite, group, is_retry| {
-            Answer::ServerHello(ServerHello { version, suite, group, is_retry })
+            Answer::ServerHello(ServerHello {
+                version,
+                suite,
+                group,
+                is_retry,
+                is_master_secret_extended: false,
+            })
         };
         let ssl = hello(0x0300, [9; 32], 0x0005, &[], 999);
         assert_eq!(done(&ssl), want(0x0300, 0x0005, None, false));
         let tls12 = hello(0x0303, [9; 32], 0xc02f, &[0, 23, 0, 0], 999);
-        assert_eq!(done(&tls12), want(0x0303, 0xc02f, None, false));
+        let Answer::ServerHello(said) = done(&tls12) else { panic!("an alert") };
+        assert!(said.is_master_secret_extended);
+        let plain = ServerHello { is_master_secret_extended: false, ..said };
+        assert_eq!(Answer::ServerHello(plain), want(0x0303, 0xc02f, None, false));
         let retry =
             hello(0x0303, RETRY, 0x1301, &[0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0x11, 0xec], 999);
         assert_eq!(done(&retry), want(0x0304, 0x1301, Some(0x11ec), true));
@@ -360,6 +374,7 @@ mod tests {
                 suite,
                 group: Some(group),
                 is_retry: false,
+                is_master_secret_extended: false,
             });
             prop_assert_eq!(Answer::decode(&octets), Ok(Decoded::Done { value, used: octets.len() }));
         }
