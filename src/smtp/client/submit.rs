@@ -111,7 +111,9 @@ impl Client {
             Some(_) => submission.parameters.size.or(Some(body.len())),
             None => None,
         };
-        if !self.capabilities.eight_bit_mime {
+        // BODY=7BIT is 8BITMIME's word; BINARYMIME brings its own.
+        let is_binary = submission.parameters.body == Some(BodyType::BinaryMime);
+        if !self.capabilities.eight_bit_mime && !is_binary {
             submission.parameters.body = None;
         }
         Flight::new(submission)

@@ -106,7 +106,8 @@ fn change(plan: &mut Plan, route: Route) -> Result<(), Failure> {
     }
     let is_binary = is_binary(message);
     let keeps_lines = is_binary && route.binary && has_crlf(&message.header);
-    let way = Way { eight_bit: route.eight_bit, binary: keeps_lines };
+    // What takes anything takes octets above 127.
+    let way = Way { eight_bit: route.eight_bit || keeps_lines, binary: keeps_lines };
     let scan = message.scan;
     let is_long = scan.longest_line > downgrade::LINE_OCTETS;
     if !(is_long || scan.eight_bit && !way.eight_bit || is_binary && !way.binary) {
