@@ -34,7 +34,7 @@ complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "probe" -d 'Exam
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "serve-test" -d 'Run SMTP, submission, LMTP, IMAP, POP3 and NNTP servers for tests'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "folder" -d 'List, make, rename and delete folders, and see how they stand'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "message" -d 'Add, copy, move, mark and delete single messages'
-complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Show the configured accounts, and test whether their servers let them in'
+complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "account" -d 'Find, show, test, log in and remove accounts'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "completions" -d 'Print a shell\'s completions'
 complete -c pillarbox -n "__fish_pillarbox_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l via -d 'Where to hand the message over: an account, or a URL such as submission://mail.example.org' -r
@@ -90,6 +90,7 @@ rcpt\t'Behind the answers to RCPT'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -151,6 +152,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l delete-aft
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -170,6 +172,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Tr
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -220,6 +223,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -266,6 +270,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l state -d 'R
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -285,6 +290,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Tru
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -304,6 +310,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -363,6 +370,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l explain -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -470,6 +478,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -523,6 +532,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -561,6 +571,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -599,6 +610,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -638,6 +650,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -676,6 +689,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -714,6 +728,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -752,6 +767,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -790,6 +806,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -830,6 +847,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -876,6 +894,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -915,6 +934,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -954,6 +974,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -992,6 +1013,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -1030,6 +1052,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
@@ -1065,9 +1088,73 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -s h -l help -d 'Print help'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -f -a "list" -d 'List the accounts of the configuration'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from list test" -f -a "test" -d 'Connect to the servers of accounts, log in, and leave again'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -s h -l help -d 'Print help'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "add" -d 'Find the servers of an address, and write its account into the configuration'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "remove" -d 'Take an account out of the configuration, and delete its tokens'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "list" -d 'List the accounts of the configuration'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "test" -d 'Connect to the servers of accounts, log in, and leave again'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "login" -d 'Come by the tokens of an account, or keep its password, for good'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "logout" -d 'Forget the tokens and the password of an account'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and not __fish_seen_subcommand_from add remove list test login logout token" -f -a "token" -d 'Print an OAuth access token of an account that is valid now'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l as -d 'Call the account NAME (default: its address)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l yes -d 'Write without asking'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l ispdb -d 'Ask Thunderbird\'s database of providers too, which tells it the domain'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l config -d 'Read this configuration file instead of the usual ones' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
@@ -1102,5 +1189,56 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand man" -s h -l help -d 'Print help'

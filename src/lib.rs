@@ -12,8 +12,9 @@
 //! 7  cli                 the command line collected; dispatch; man pages, completions
 //! 6  verbs  nouns        the work itself, and the order of it; none imports another
 //! 5  open                a Location becomes a connected Store, Spool or Transport
-//! 4  route  config       the way to a domain; accounts and credentials
+//! 4  route config oauth  the way to a domain; accounts and credentials; tokens
 //! 3  {smtp,imap,pop,nntp}  clients, servers, stores and spools; no other protocol
+//!    keyring             where secrets rest
 //! 2  net  store  state  ui
 //! 1  message  query (may read message)  sasl  {smtp,imap,pop,nntp}::syntax
 //! 0  base
@@ -23,10 +24,12 @@ pub mod base;
 pub mod cli;
 pub mod config;
 pub mod imap;
+pub mod keyring;
 pub mod message;
 pub mod net;
 pub mod nntp;
 pub mod nouns;
+pub mod oauth;
 pub mod open;
 pub mod pop;
 pub mod query;

@@ -5,8 +5,10 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use support::dns::{Dns, Signing, Zone};
+use support::https::WebServer;
 use support::proxy::LOGIN;
-use support::{Dovecot, Home, Proxy, Run, ServeTest, closed_port};
+use support::{Authority, Dovecot, Home, Proxy, Run, Scratch, ServeTest, closed_port, needs};
 
 const MESSAGE: &str = "From: a@example.test\nTo: alice@example.test\nSubject: by proxy\n\ntext\n";
 
@@ -213,4 +215,168 @@ fn a_proxy_has_a_deadline() {
         .expect(75)
         .says(&["no answer within 0.5 s", "asked for mail.test:993"]);
     assert!(run.elapsed.as_secs() < 20, "{run}");
+}
+
+/// A document that names these servers.
+fn document(imap: &str, smtp: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?>\n<clientConfig version=\"1.1\"><emailProvider id=\"x\">\
+         <incomingServer type=\"imap\"><hostname>{imap}</hostname><port>993</port>\
+         <socketType>SSL</socketType><username>%EMAILLOCALPART%</username></incomingServer>\
+         <outgoingServer type=\"smtp\"><hostname>{smtp}</hostname><port>587</port>\
+         <socketType>STARTTLS</socketType><username>%EMAILLOCALPART%</username></outgoingServer>\
+         </emailProvider></clientConfig>\n"
+    )
+}
+
+#[test]
+fn an_account_is_found_written_tested_and_removed() {
+    let test = "an_account_is_found_written_tested_and_removed";
+    let server = ServeTest::start();
+    let records = format!(
+        "_imaps._tcp IN SRV 0 1 {} localhost.\n_submissions._tcp IN SRV 20 1 1 later\n\
+         _submissions._tcp IN SRV 10 1 {} localhost.\n_pop3s._tcp IN SRV 0 0 0 .\n",
+        server.port("imaps"),
+        server.port("submissions")
+    );
+    let Some(dns) = Dns::start(test, &[Zone::new("found.test", Signing::Unsigned, &records)])
+    else {
+        return;
+    };
+    let home = Home::new();
+    let before = "# mine\nqualify-domain = \"found.test\" # here\n\n[account.old]\n\
+                  email = \"old@found.test\"\n";
+    let file = home.configure(before);
+    let add = |more: &[&str]| {
+        home.pillarbox(&["account", "add", "alice@found.test", "--resolver", &dns.resolver()])
+            .args(more)
+            .args(["--user", "alice", "--password-command", "echo secret", "--ca-file"])
+            .arg(server.ca())
+            .run()
+    };
+    // Nobody to ask: shown, and not written.
+    let shown = add(&["--as", "new"]).expect(64).says(&["--yes", "not a host of that domain"]);
+    assert!(shown.text().starts_with("[account.new]\nemail = \"alice@found.test\"\n"), "{shown}");
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), before);
+    add(&["--as", "old", "--yes"]).expect(73).says(&["already"]);
+    add(&["--as", "imaps", "--yes"]).expect(64);
+    let written = add(&["--as", "new", "--yes"]).success();
+    let text = std::fs::read_to_string(&file).expect("there");
+    assert_eq!(text, format!("{before}\n{}", written.text()), "{written}");
+    assert!(!text.contains("pop = "), "{text}");
+
+    let tested = home.run(&["account", "test", "new", "--json"]).success().json_lines();
+    assert_eq!(tested.len(), 2, "{tested:?}");
+    for service in &tested {
+        assert_eq!(service["reached"], true, "{service}");
+        assert_eq!(service["tls"], "TLS 1.3", "{service}");
+        assert!(service["login"].as_str().is_some_and(|login| login.starts_with("SCRAM")));
+        assert!(service["offers"].as_array().is_some_and(|offers| offers.len() > 3), "{service}");
+    }
+    let lines = home.run(&["account", "test", "new"]).success();
+    assert!(lines.lines()[0].contains("offers ") && lines.text().contains("IDLE"), "{lines}");
+    home.run(&["account", "remove", "new"]).success();
+    assert_eq!(std::fs::read_to_string(&file).expect("there"), before);
+    home.run(&["account", "remove", "new"]).expect(78).says(&["new", "old"]);
+
+    let json = add(&["--yes", "--json"]).success().json_lines();
+    assert_eq!(json[0]["account"], "alice@found.test", "{json:?}");
+    assert_eq!(json[0]["written"], true, "{json:?}");
+    assert_eq!(json[0]["imap"]["source"], "SRV _imaps._tcp.found.test", "{json:?}");
+    assert!(json[0]["pop"].is_null(), "{json:?}");
+    home.run(&["folder", "list", "alice@found.test"]).success();
+}
+
+#[test]
+fn documents_and_usual_names_come_after_srv() {
+    let test = "documents_and_usual_names_come_after_srv";
+    if !needs(test, &["openssl"]) {
+        return;
+    }
+    let here = "@ IN A 127.0.0.1\n";
+    let zones = [
+        Zone::new("auto.test", Signing::Unsigned, "autoconfig IN A 127.0.0.1\n"),
+        Zone::new("known.test", Signing::Unsigned, here),
+        Zone::new(
+            "half.test",
+            Signing::Unsigned,
+            "autoconfig IN A 127.0.0.1\n_imaps._tcp IN SRV 0 0 993 imap.half.test.\n",
+        ),
+        Zone::new("names.test", Signing::Unsigned, "imap IN A 127.0.0.1\nmail IN A 127.0.0.1\n"),
+        Zone::new("bad.test", Signing::Unsigned, "autoconfig IN A 127.0.0.1\n"),
+        Zone::new("nothing.test", Signing::Unsigned, ""),
+    ];
+    let Some(dns) = Dns::start(test, &zones) else { return };
+    let folder = Scratch::new();
+    let authority = Authority::new(&folder.path().join("tls"));
+    let identity = authority.issue_for(&[
+        "autoconfig.auto.test",
+        "known.test",
+        "autoconfig.half.test",
+        "autoconfig.bad.test",
+        "imap.names.test",
+        "mail.names.test",
+    ]);
+    let Some(web) = WebServer::start(test, Some(&identity)) else { return };
+    web.by_host();
+    let place = "mail/config-v1.1.xml";
+    web.put(&format!("autoconfig.auto.test/{place}"), document("in.auto.test", "out.auto.test"));
+    let known = format!("known.test/.well-known/autoconfig/{place}");
+    web.put(&known, document("in.known.test", "out.known.test"));
+    web.put(&format!("autoconfig.half.test/{place}"), document("no.test", "out.half.test"));
+    web.put(&format!("autoconfig.bad.test/{place}"), "<!DOCTYPE x [<!ENTITY a \"b\">]><x/>");
+    let home = Home::new();
+    let add = |address: &str| {
+        let mut add = home
+            .pillarbox(&["account", "add", address, "--resolver", &dns.resolver(), "--yes"])
+            .args(["--json", "--timeout", "5", "--ca-file"])
+            .arg(authority.certificate());
+        // The web server is every server here; nothing listens for those of the documents.
+        for port in [443, 993, 465] {
+            add = add.args(["--connect-to", &format!(":{port}:127.0.0.1:{}", web.port)]);
+        }
+        add.run()
+    };
+    let json = |address: &str| add(address).success().json_lines().remove(0);
+
+    let auto = json("ann@auto.test");
+    assert_eq!(auto["imap"]["url"], "imaps://in.auto.test", "{auto}");
+    assert_eq!(auto["smtp"]["url"], "submission://out.auto.test", "{auto}");
+    assert!(auto["table"].as_str().is_some_and(|table| table.contains("user = \"ann\"")), "{auto}");
+    let known = json("ann@known.test");
+    assert_eq!(known["imap"]["url"], "imaps://in.known.test", "{known}");
+    let half = json("ann@half.test");
+    assert_eq!(half["imap"]["url"], "imaps://imap.half.test", "{half}");
+    assert_eq!(half["smtp"]["url"], "submission://out.half.test", "{half}");
+    let names = json("ann@names.test");
+    assert_eq!(names["imap"]["url"], "imaps://imap.names.test", "{names}");
+    assert_eq!(names["smtp"]["url"], "submissions://mail.names.test", "{names}");
+    assert_eq!(names["smtp"]["source"], "its usual name", "{names}");
+    add("ann@bad.test").expect(68).says(&["DTD"]);
+    add("ann@nothing.test").expect(68).says(&["nothing.test"]);
+    add("ann@no-such.test").expect(68);
+    add("ann").expect(64);
+    add("ann@x y").expect(64);
+}
+
+/// What another program writes is not lost to ours, nor the other way round.
+#[test]
+fn accounts_added_at_once_are_all_there() {
+    let test = "accounts_added_at_once_are_all_there";
+    let records = "_imaps._tcp IN SRV 0 1 993 imap\n_submission._tcp IN SRV 0 1 587 smtp\n";
+    let Some(dns) = Dns::start(test, &[Zone::new("many.test", Signing::Unsigned, records)]) else {
+        return;
+    };
+    let home = Home::new();
+    let adding: Vec<_> = (0..6)
+        .map(|number| {
+            let address = format!("user{number}@many.test");
+            home.pillarbox(&["account", "add", &address, "--yes", "--resolver", &dns.resolver()])
+                .spawn()
+        })
+        .collect();
+    for add in adding {
+        add.wait(support::PATIENCE).success();
+    }
+    assert_eq!(home.run(&["account", "list"]).success().lines().len(), 6);
 }

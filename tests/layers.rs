@@ -9,7 +9,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Rooms whose files may import from another room of their own floor, and why.
-const NEIGHBOURS: [(&str, &str, &str); 4] = [
+const NEIGHBOURS: [(&str, &str, &str); 5] = [
+    ("config", "oauth", "an account says how its tokens are had"),
     ("query", "message", "a query is asked of a message's facts"),
     ("store", "net", "a store's error carries the error of its connection"),
     ("ui", "net", "exit codes and hints are chosen by the error's type"),
@@ -31,7 +32,8 @@ fn floor(top: &str, second: Option<&str>) -> Option<u8> {
         "base" => 0,
         "message" | "query" | "sasl" => 1,
         "net" | "store" | "state" | "ui" => 2,
-        "config" | "route" => 4,
+        "keyring" => 3,
+        "config" | "oauth" | "route" => 4,
         "open" => 5,
         "verbs" | "nouns" => 6,
         "cli" => 7,

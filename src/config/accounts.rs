@@ -10,6 +10,7 @@ use super::document::Entry;
 use crate::base::location::{ImapUrl, Location, NntpUrl, PopUrl, Server, SmtpUrl};
 use crate::base::secret::Secret;
 use crate::net::{proxy, tls};
+use crate::oauth;
 
 /// The special uses that `folders` can name, with the attribute that IMAP has for each
 /// (RFC 6154 section 2, RFC 8457 section 3).
@@ -35,6 +36,8 @@ const KEYS: &[&str] = &[
     "auth",
     "authorize-as",
     "password-command",
+    "token-command",
+    "oauth",
     "allow-cleartext-password",
     "proxy",
     "folders",
@@ -47,6 +50,9 @@ const KEYS: &[&str] = &[
     "pin",
     "insecure",
 ];
+
+const OAUTH_KEYS: &[&str] =
+    &["provider", "tenant", "client-id", "client-secret-command", "flow", "scope", "key-file"];
 
 const FOLDER_KEYS: &[&str] =
     &["all", "archive", "drafts", "flagged", "important", "junk", "sent", "trash"];
@@ -80,6 +86,10 @@ pub struct Account {
     pub password: Option<Secret>,
     /// A server takes its mail without a login, though it has an address.
     pub nobody_logs_in: bool,
+    /// A shell command whose first line of output is an OAuth access token.
+    pub token_command: Option<String>,
+    /// How OAuth tokens are had; `None`: they are not.
+    pub oauth: Option<oauth::Keys>,
     /// Passwords may cross a connection without TLS; `None` means they may not.
     pub allow_cleartext_password: Option<bool>,
     /// What its connections go by; `None`: what `ALL_PROXY` says.
@@ -180,6 +190,13 @@ impl Account {
             "auth" => self.auth = Some(entry.text()?),
             "authorize-as" => self.authorize_as = Some(entry.text()?),
             "password-command" => self.password_command = Some(entry.text()?),
+            "token-command" => self.token_command = Some(entry.text()?),
+            "oauth" => {
+                let keys = self.oauth.get_or_insert_default();
+                for entry in entry.table()? {
+                    set_oauth(keys, &entry)?;
+                }
+            }
             "allow-cleartext-password" => self.allow_cleartext_password = Some(entry.flag()?),
             "proxy" => {
                 self.proxy = Some(entry.text()?.parse().map_err(|_| {
@@ -207,6 +224,21 @@ impl Account {
         }
         Ok(())
     }
+}
+
+/// Takes one key of `[account.NAME.oauth]`.
+fn set_oauth(keys: &mut oauth::Keys, entry: &Entry<'_>) -> Result<(), Error> {
+    match entry.key {
+        "provider" => keys.provider = Some(entry.text()?),
+        "tenant" => keys.tenant = Some(entry.text()?),
+        "client-id" => keys.client_id = Some(entry.text()?),
+        "client-secret-command" => keys.client_secret_command = Some(entry.text()?),
+        "flow" => keys.flow = Some(choice(entry)?),
+        "scope" => keys.scopes = Some(entry.texts()?),
+        "key-file" => keys.key_file = Some(entry.path()?),
+        _ => return Err(entry.unknown(OAUTH_KEYS)),
+    }
+    Ok(())
 }
 
 /// Whether it has a local part and a domain; the grammar is for whoever sends to it.

@@ -1,9 +1,10 @@
-//! Where a secret comes from: `--password-command`, `--password-fd`, the URL, the account's
-//! `password-command`, `PILLARBOX_PASSWORD`, `~/.netrc`, and a question on the terminal, in
-//! this order. The first that is there decides: when it fails, the next is not asked, so
-//! that no wrong password is sent by accident.
+//! Where a secret comes from: `--token-command`, `--password-command`, `--password-fd`, the URL,
+//! the account's `token-command` and `password-command`, `PILLARBOX_PASSWORD`, `~/.netrc`, the
+//! keyring, and a question on the terminal, in this order. The first that is there decides:
+//! when it fails, the next is not asked, so that no wrong password is sent by accident.
 //!
-//! Nothing is asked for before a server wants it. Tokens of OAuth are not here.
+//! Nothing is asked for before a server wants it. Tokens that we renew ourselves are not here
+//! (`oauth`).
 
 use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
@@ -17,6 +18,8 @@ use zeroize::Zeroizing;
 
 use super::netrc::{self, Netrc};
 use crate::base::secret::Secret;
+use crate::keyring::{self, Item, Keyring};
+use crate::oauth;
 
 /// The environment variable that may hold the password.
 pub const PASSWORD_VARIABLE: &str = "PILLARBOX_PASSWORD";
@@ -31,21 +34,36 @@ const SECRET_OCTETS: usize = 64 * 1024;
 /// How much a password command's words on stderr add to an error, in characters.
 const STDERR_CHARACTERS: usize = 400;
 
+/// Every environment variable that may hold a secret.
+const SECRET_VARIABLES: [&str; 4] = [
+    PASSWORD_VARIABLE,
+    CONTAINER_VARIABLE,
+    keyring::PASSPHRASE_VARIABLE,
+    oauth::CLIENT_SECRET_VARIABLE,
+];
+
 /// Takes the passwords out of what a child process inherits. Every command that the program
 /// starts for somebody goes through here.
 pub fn hide_password(command: &mut Command) -> &mut Command {
-    command.env_remove(PASSWORD_VARIABLE).env_remove(CONTAINER_VARIABLE)
+    for name in SECRET_VARIABLES {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// What one login knows of its secret's whereabouts.
 #[derive(Debug, Clone, Default)]
 pub struct Whereabouts {
+    /// `--token-command`.
+    pub token_command: Option<String>,
     /// `--password-command`.
     pub command: Option<String>,
     /// `--password-fd`.
     pub descriptor: Option<i32>,
     /// The password of the URL.
     pub url: Option<Secret>,
+    /// The account, and its `token-command`.
+    pub account_token_command: Option<(String, String)>,
     /// The account, and its `password-command`.
     pub account_command: Option<(String, String)>,
     /// The account, and the password that msmtp's configuration has for it.
@@ -63,6 +81,8 @@ pub struct Surroundings {
     pub password: Option<Secret>,
     /// The user's netrc, if there can be one.
     pub netrc: Option<PathBuf>,
+    /// Where the user's secrets rest, if there can be such a place.
+    pub keyring: Option<Keyring>,
     /// Asks on the terminal; `None`: nobody is to be asked. Gets the question.
     pub prompt: Option<fn(&str) -> io::Result<String>>,
 }
@@ -74,6 +94,7 @@ impl Surroundings {
         Self {
             password: password.map(|value| Secret::new(value.into_vec())),
             netrc: etcetera::home_dir().ok().map(|home| home.join(".netrc")),
+            keyring: Keyring::of_user().ok(),
             prompt: Some(ask),
         }
     }
@@ -102,12 +123,18 @@ pub struct Found {
 /// Where a secret came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
+    /// `--token-command`.
+    TokenCommand,
+    /// The `token-command` of this account.
+    AccountToken(String),
     /// `--password-command`.
     Command,
     /// `--password-fd`.
     Descriptor(i32),
     /// The URL.
     Url,
+    /// Another command of this account.
+    AccountCommand(String),
     /// The `password-command` of this account.
     Account(String),
     /// What msmtp's configuration has for this account.
@@ -116,16 +143,29 @@ pub enum Origin {
     Environment,
     /// This netrc.
     Netrc(PathBuf),
+    /// The keyring, or the encrypted file in its place.
+    Keyring,
     /// The terminal.
     Prompt,
+}
+
+impl Origin {
+    /// Whether what comes from there is an OAuth access token.
+    pub fn is_token(&self) -> bool {
+        matches!(self, Origin::TokenCommand | Origin::AccountToken(_))
+    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Origin::TokenCommand => f.write_str("--token-command"),
+            Origin::AccountToken(name) => write!(f, "the token-command of account {name}"),
+            Origin::Keyring => f.write_str("the keyring"),
             Origin::Command => f.write_str("--password-command"),
             Origin::Descriptor(number) => write!(f, "--password-fd {number}"),
             Origin::Url => f.write_str("the URL"),
+            Origin::AccountCommand(name) => write!(f, "a command of account {name}"),
             Origin::Account(name) => write!(f, "the password-command of account {name}"),
             Origin::Msmtprc(name) => write!(f, "the password of msmtp's account {name}"),
             Origin::Environment => f.write_str(PASSWORD_VARIABLE),
@@ -179,15 +219,21 @@ pub enum Error {
     /// The netrc is wrong, or not private.
     #[error(transparent)]
     Netrc(#[from] netrc::Error),
+    /// What is wrong with the place of secrets.
+    #[error(transparent)]
+    Keyring(#[from] keyring::Error),
     /// There is no source, and nobody to ask.
     #[error(
-        "no password for {user} at {host}: no source has one, and there is no terminal to ask on"
+        "no password for {user} at {host}: no source has one, and there is no terminal to ask on{}",
+        silent(.trouble)
     )]
     Missing {
         /// Who logs in.
         user: String,
         /// Where.
         host: String,
+        /// Why the keyring did not say, where it did not.
+        trouble: Option<String>,
     },
 }
 
@@ -196,6 +242,10 @@ impl Error {
     pub fn is_missing(&self) -> bool {
         matches!(self, Error::Missing { .. } | Error::Empty { origin: Origin::Prompt })
     }
+}
+
+fn silent(trouble: &Option<String>) -> String {
+    trouble.as_ref().map(|words| format!(" (the keyring says: {words})")).unwrap_or_default()
 }
 
 fn quoted(stderr: &str) -> String {
@@ -241,9 +291,30 @@ impl Credentials {
         *self.found.borrow_mut() = None;
     }
 
+    /// Whether this login was told by an option or its URL where its secret is.
+    pub fn is_told(&self) -> bool {
+        let told = &self.whereabouts;
+        told.token_command.is_some()
+            || told.command.is_some()
+            || told.descriptor.is_some()
+            || told.url.is_some()
+    }
+
     fn seek(&self) -> Result<Found, Error> {
-        let Whereabouts { command, descriptor, url, account_command, account_password, user, host } =
-            &self.whereabouts;
+        let Whereabouts {
+            token_command,
+            command,
+            descriptor,
+            url,
+            account_token_command,
+            account_command,
+            account_password,
+            user,
+            host,
+        } = &self.whereabouts;
+        if let Some(command) = token_command {
+            return run(command, Origin::TokenCommand);
+        }
         if let Some(command) = command {
             return run(command, Origin::Command);
         }
@@ -253,6 +324,9 @@ impl Credentials {
         }
         if let Some(secret) = url {
             return Ok(Found { secret: secret.clone(), origin: Origin::Url });
+        }
+        if let Some((name, command)) = account_token_command {
+            return run(command, Origin::AccountToken(name.clone()));
         }
         if let Some((name, command)) = account_command {
             return run(command, Origin::Account(name.clone()));
@@ -274,8 +348,17 @@ impl Credentials {
         {
             return Ok(Found { secret, origin: Origin::Netrc(path.clone()) });
         }
-        let missing = || Error::Missing { user: user.clone(), host: host.clone() };
-        let prompt = self.surroundings.prompt.ok_or_else(missing)?;
+        let mut trouble = None;
+        if let Some(keyring) = &self.surroundings.keyring {
+            let item = Item::Password { user: user.clone(), host: host.clone() };
+            let search = keyring.search(&item)?;
+            if let Some(secret) = search.found {
+                return Ok(Found { secret, origin: Origin::Keyring });
+            }
+            trouble = search.trouble;
+        }
+        let missing = || Error::Missing { user: user.clone(), host: host.clone(), trouble };
+        let Some(prompt) = self.surroundings.prompt else { return Err(missing()) };
         // A user or host out of a reference may hold what a terminal would obey.
         let question = format!("Password of {} at {}: ", user.escape_debug(), host.escape_debug());
         // What fails here is opening the terminal: there is none.
@@ -303,6 +386,14 @@ fn run(command: &str, origin: Origin) -> Result<Found, Error> {
     }
     let end = stdout.iter().position(|&b| b == b'\n').unwrap_or(stdout.len());
     secret_of(&stdout[..end], origin)
+}
+
+/// The first line that a shell command of an account prints, as a secret.
+///
+/// # Errors
+/// [`Error`].
+pub fn first_line(account: &str, command: &str) -> Result<Secret, Error> {
+    run(command, Origin::AccountCommand(account.to_owned())).map(|found| found.secret)
 }
 
 /// The first line of a file as a secret.
@@ -371,6 +462,7 @@ mod tests {
         let mut surroundings = Surroundings {
             password: Some(Secret::new("five")),
             netrc: Some(netrc.clone()),
+            keyring: None,
             prompt: Some(|question| {
                 assert_eq!(question, "Password of ann at h.example: ");
                 Ok("seven".to_owned())
@@ -458,7 +550,7 @@ mod tests {
     fn children_do_not_see_the_password() {
         let mut command = Command::new("true");
         hide_password(&mut command);
-        for name in [PASSWORD_VARIABLE, CONTAINER_VARIABLE] {
+        for name in SECRET_VARIABLES {
             let hidden = (OsStr::new(name), None);
             assert!(command.get_envs().any(|variable| variable == hidden), "{name}");
         }

@@ -5,7 +5,8 @@
 //! configuration folder, where each key replaces the same key of the first; or from one
 //! named file alone. An unknown key is an error, since a misspelt `tls` must not mean none.
 //!
-//! Not here: what the values mean on a connection (`open`), and finding servers by DNS.
+//! [`discovery`] finds the servers of a new account, and [`edit`] writes it down. Not here:
+//! what the values mean on a connection (`open`).
 //!
 //! ```toml
 //! default-account = "work"
@@ -26,7 +27,10 @@
 //! ```
 
 pub mod aliases;
+pub mod autoconfig;
 pub mod credentials;
+pub mod discovery;
+pub mod edit;
 pub mod msmtprc;
 pub mod netrc;
 
@@ -51,6 +55,12 @@ use error::listed;
 
 /// The file of the whole system.
 pub const SYSTEM_FILE: &str = "/etc/pillarbox/config.toml";
+
+/// The file of the user; `None` without a home folder.
+pub fn user_file() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.config_dir().join("pillarbox").join("config.toml"))
+}
 
 /// Everything that the configuration files say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

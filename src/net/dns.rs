@@ -47,6 +47,19 @@ pub enum Answer<T> {
     Unknown(String),
 }
 
+/// One server of a service, RFC 2782.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// The lowest is tried first.
+    pub priority: u16,
+    /// Among equals, the highest is tried first.
+    pub weight: u16,
+    /// Its port.
+    pub port: u16,
+    /// Its name, with the last dot.
+    pub host: String,
+}
+
 impl Resolver {
     /// Asks the server that the options name, or the system's where they name none; with
     /// trust anchors, an answer that does not validate counts as none at all.
@@ -209,6 +222,27 @@ impl Resolver {
             _ => None,
         })
         .await
+    }
+
+    /// Servers of a service (`_imaps._tcp.example.org`), best first (RFC 2782: by priority, and
+    /// by weight among equals); the root as the only one's host means that there is no such
+    /// service. Cancel-safe.
+    pub async fn srv(&self, name: &str) -> Answer<Vec<Service>> {
+        let mut answer = self
+            .records(name, RecordType::SRV, |data| match data {
+                RData::SRV(srv) => Some(Service {
+                    priority: srv.priority,
+                    weight: srv.weight,
+                    port: srv.port,
+                    host: srv.target.to_utf8(),
+                }),
+                _ => None,
+            })
+            .await;
+        if let Answer::Found(list) = &mut answer {
+            list.sort_by_key(|found| (found.priority, std::cmp::Reverse(found.weight)));
+        }
+        answer
     }
 
     /// What `name` is an alias of (CNAME), one step only. Cancel-safe.

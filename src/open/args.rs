@@ -146,6 +146,8 @@ pub struct EndpointOptions {
     pub auth: Option<String>,
     /// Authorization identity, to act for another user.
     pub authorize_as: Option<String>,
+    /// Command whose first line of output is an access token.
+    pub token_command: Option<String>,
     /// Command whose first line of output is the secret.
     pub password_command: Option<String>,
     /// Descriptor to read the secret from.
@@ -177,6 +179,7 @@ impl EndpointOptions {
             (self.user.is_some(), "user"),
             (self.auth.is_some(), "auth"),
             (self.authorize_as.is_some(), "authorize-as"),
+            (self.token_command.is_some(), "token-command"),
             (self.password_command.is_some(), "password-command"),
             (self.password_fd.is_some(), "password-fd"),
             (self.tls.is_some(), "tls"),
@@ -228,6 +231,11 @@ const TABLE: &[(&str, Kind, &str)] = &[
     ),
     ("authorize-as", Kind::Text("NAME"), "Act for this user after logging in as --user"),
     (
+        "token-command",
+        Kind::Text("COMMAND"),
+        "Run COMMAND by the shell; the first line it prints is an OAuth access token",
+    ),
+    (
         "password-command",
         Kind::Text("COMMAND"),
         "Run COMMAND by the shell; the first line it prints is the password",
@@ -266,6 +274,7 @@ impl<S: Side> clap::FromArgMatches for Endpoint<S> {
         options.user = text("user");
         options.auth = text("auth");
         options.authorize_as = text("authorize-as");
+        options.token_command = text("token-command");
         options.password_command = text("password-command");
         options.password_fd = matches.get_one::<i32>(&id::<S>("password-fd")).copied();
         options.tls = matches.get_one::<tls::Mode>(&id::<S>("tls")).copied();

@@ -23,7 +23,7 @@ use crate::store::eml::Eml;
 use crate::store::line_ends::LineEnds;
 use crate::store::maildir::{self, Maildir};
 use crate::store::mbox::{self, Mbox};
-use crate::store::{self, Id, Spool, Status, Store};
+use crate::store::{self, Id, PeerError as _, Spool, Status, Store};
 use crate::ui::{Exit, Failure, report};
 
 /// An open source of mail.
@@ -286,27 +286,35 @@ async fn imap(
     let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
     let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
-    let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
     let connector = in_session(&peer)?;
-    let options = Options {
-        starttls: match (&connector, peer.mode) {
-            (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
-            (Some(connector), _) => StartTls::Required(connector),
-            (None, _) => StartTls::Never,
-        },
-        login: Some(Login {
-            credential: &credential,
-            mechanism: peer.mechanism,
-            allow_cleartext: peer.allow_cleartext,
-            host: peer.endpoint.host(),
-            port: peer.port,
-        }),
-        timeout: context.net.timeout,
-        ..Options::default()
-    };
     let mut client = patiently(&peer.endpoint, context, async || {
-        let opened = Client::open(peer.connect(context).await?, &options).await;
-        opened.map_err(store::Error::from).with_context(|| peer.endpoint.to_string())
+        loop {
+            let credential = peer.credential(context).await?.ok_or_else(|| peer.no_user())?;
+            let options = Options {
+                starttls: match (&connector, peer.mode) {
+                    (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+                    (Some(connector), _) => StartTls::Required(connector),
+                    (None, _) => StartTls::Never,
+                },
+                login: Some(Login {
+                    credential: &credential,
+                    mechanism: peer.mechanism,
+                    allow_cleartext: peer.allow_cleartext,
+                    host: peer.endpoint.host(),
+                    port: peer.port,
+                }),
+                timeout: context.net.timeout,
+                ..Options::default()
+            };
+            match Client::open(peer.connect(context).await?, &options).await {
+                Err(error) if error.is_auth() && peer.renews() => {}
+                opened => {
+                    return opened
+                        .map_err(store::Error::from)
+                        .with_context(|| peer.endpoint.to_string());
+                }
+            }
+        }
     })
     .await?;
     context.debug(|| {
@@ -351,31 +359,41 @@ async fn pop(
     let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
     let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
-    let credential = peer.credential(context)?.ok_or_else(|| peer.no_user())?;
     let connector = in_session(&peer)?;
     let method = match (peer.apop, peer.mechanism) {
         (true, _) => Some(pop::client::Method::Apop),
         (false, mechanism) => mechanism.map(pop::client::Method::Sasl),
     };
-    let options = pop::client::Options {
-        starttls: match (&connector, peer.mode) {
-            (Some(connector), Mode::Opportunistic) => pop::client::StartTls::IfOffered(connector),
-            (Some(connector), _) => pop::client::StartTls::Required(connector),
-            (None, _) => pop::client::StartTls::Never,
-        },
-        login: Some(pop::client::Login {
-            credential: &credential,
-            method,
-            allow_cleartext: peer.allow_cleartext,
-            host: peer.endpoint.host(),
-            port: peer.port,
-        }),
-        timeout: context.net.timeout,
-        ..pop::client::Options::default()
-    };
     let client = patiently(&peer.endpoint, context, async || {
-        let opened = pop::client::Client::open(peer.connect(context).await?, &options).await;
-        opened.map_err(store::Error::from).with_context(|| peer.endpoint.to_string())
+        loop {
+            let credential = peer.credential(context).await?.ok_or_else(|| peer.no_user())?;
+            let options = pop::client::Options {
+                starttls: match (&connector, peer.mode) {
+                    (Some(connector), Mode::Opportunistic) => {
+                        pop::client::StartTls::IfOffered(connector)
+                    }
+                    (Some(connector), _) => pop::client::StartTls::Required(connector),
+                    (None, _) => pop::client::StartTls::Never,
+                },
+                login: Some(pop::client::Login {
+                    credential: &credential,
+                    method,
+                    allow_cleartext: peer.allow_cleartext,
+                    host: peer.endpoint.host(),
+                    port: peer.port,
+                }),
+                timeout: context.net.timeout,
+                ..pop::client::Options::default()
+            };
+            match pop::client::Client::open(peer.connect(context).await?, &options).await {
+                Err(error) if error.is_auth() && peer.renews() => {}
+                opened => {
+                    return opened
+                        .map_err(store::Error::from)
+                        .with_context(|| peer.endpoint.to_string());
+                }
+            }
+        }
     })
     .await?;
     context.debug(|| match client.login_method() {

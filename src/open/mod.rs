@@ -11,6 +11,7 @@ mod news;
 mod outgoing;
 mod peer;
 pub mod references;
+pub mod tokens;
 mod verdict;
 
 pub use again::{busy, patience};
@@ -20,5 +21,5 @@ pub use direct::{Direct, Reached};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};
 pub use news::{NewsPlace, open_news};
 pub use outgoing::{Dialogue, Outgoing, author, own_name, smtp_error};
-pub use peer::{Peer, ProxyHeader};
+pub use peer::{Peer, ProxyHeader, tls_settings};
 pub use verdict::{Verdict, verdict};

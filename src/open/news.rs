@@ -14,7 +14,7 @@ use crate::net::Endpoint;
 use crate::net::tls::Mode;
 use crate::nntp::client::{Client, Login, Options, StartTls};
 use crate::nntp::syntax::wildmat::Wildmat;
-use crate::store::{self, Id};
+use crate::store::{self, Id, PeerError as _};
 use crate::ui::{Exit, Failure};
 
 /// The variable that names a news server, `HOST` or `HOST:PORT`.
@@ -180,26 +180,31 @@ pub async fn open_news(
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
     let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
     let is_named = options.user.is_some() || url.server.user.is_some();
-    let credential = if is_named { peer.credential(context)? } else { None };
     let connector = in_session(&peer)?;
-    let wire = peer.connect(context).await?;
-    let client_options = Options {
-        starttls: match (&connector, peer.mode) {
-            (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
-            (Some(connector), _) => StartTls::Required(connector),
-            (None, _) => StartTls::Never,
-        },
-        login: credential.as_ref().map(|credential| Login {
-            credential,
-            mechanism: peer.mechanism,
-            allow_cleartext: peer.allow_cleartext,
-            host: peer.endpoint.host(),
-            port: peer.port,
-        }),
-        timeout: context.net.timeout,
-    };
-    Client::open(wire, &client_options)
-        .await
-        .map_err(store::Error::from)
-        .with_context(|| peer.endpoint.to_string())
+    loop {
+        let credential = if is_named { peer.credential(context).await? } else { None };
+        let client_options = Options {
+            starttls: match (&connector, peer.mode) {
+                (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+                (Some(connector), _) => StartTls::Required(connector),
+                (None, _) => StartTls::Never,
+            },
+            login: credential.as_ref().map(|credential| Login {
+                credential,
+                mechanism: peer.mechanism,
+                allow_cleartext: peer.allow_cleartext,
+                host: peer.endpoint.host(),
+                port: peer.port,
+            }),
+            timeout: context.net.timeout,
+        };
+        match Client::open(peer.connect(context).await?, &client_options).await {
+            Err(error) if error.is_auth() && peer.renews() => {}
+            opened => {
+                return opened
+                    .map_err(store::Error::from)
+                    .with_context(|| peer.endpoint.to_string());
+            }
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
 use crate::sasl::Mechanism;
 use crate::smtp::client::{self, Client, Login, Options, Stage, StartTls};
-use crate::store;
+use crate::store::{self, PeerError as _};
 use crate::ui::{Exit, Failure};
 
 /// Where a message is handed over.
@@ -143,38 +143,45 @@ impl Outgoing {
             _ => Mode::Starttls,
         };
         let peer = Peer::new(endpoint, self.url.server(), mode, self.account.as_ref(), options)?;
-        // Everything that can be wrong here is wrong before the server is spoken to.
-        let credential = peer.credential(context)?;
         let connector: Option<Connector> = match peer.mode {
             Mode::Starttls | Mode::Opportunistic => Some(peer.connector()?),
             Mode::Implicit | Mode::None => None,
         };
-        let starttls = match (&connector, peer.mode) {
-            (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
-            (Some(connector), _) => StartTls::Required(connector),
-            (None, _) => StartTls::Never,
-        };
-        let client_options = Options {
-            name: dialogue.name.clone().unwrap_or_else(own_name),
-            xclient: dialogue.xclient.clone(),
-            last: dialogue.last,
-            is_lmtp,
-            starttls,
-            login: credential.as_ref().map(|credential| Login {
-                credential,
-                mechanism: peer.mechanism,
-                allow_cleartext: peer.allow_cleartext,
-                host: peer.endpoint.host(),
-                port: peer.port,
-            }),
-            timeout: context.net.timeout,
-            ..Options::default()
-        };
         let client = patiently(&peer.endpoint, context, async || {
-            let opened =
-                Client::open(peer.connect_behind(dialogue.proxy, context).await?, &client_options)
-                    .await;
-            opened.map_err(smtp_error).with_context(|| peer.endpoint.to_string())
+            loop {
+                // Everything that can be wrong here is wrong before the server is spoken to.
+                let credential = peer.credential(context).await?;
+                let starttls = match (&connector, peer.mode) {
+                    (Some(connector), Mode::Opportunistic) => StartTls::IfOffered(connector),
+                    (Some(connector), _) => StartTls::Required(connector),
+                    (None, _) => StartTls::Never,
+                };
+                let client_options = Options {
+                    name: dialogue.name.clone().unwrap_or_else(own_name),
+                    xclient: dialogue.xclient.clone(),
+                    last: dialogue.last,
+                    is_lmtp,
+                    starttls,
+                    login: credential.as_ref().map(|credential| Login {
+                        credential,
+                        mechanism: peer.mechanism,
+                        allow_cleartext: peer.allow_cleartext,
+                        host: peer.endpoint.host(),
+                        port: peer.port,
+                    }),
+                    timeout: context.net.timeout,
+                    ..Options::default()
+                };
+                let wire = peer.connect_behind(dialogue.proxy, context).await?;
+                match Client::open(wire, &client_options).await {
+                    Err(error) if error.is_auth() && peer.renews() => {}
+                    opened => {
+                        return opened
+                            .map_err(smtp_error)
+                            .with_context(|| peer.endpoint.to_string());
+                    }
+                }
+            }
         })
         .await?;
         context.debug(|| match client.login_mechanism() {

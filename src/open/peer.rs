@@ -1,10 +1,15 @@
 //! One server: where it is, how TLS is spoken with it, and who logs in.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use anyhow::Result;
 
 use super::args::EndpointOptions;
 use super::context::Context;
+use super::tokens;
 use crate::base::location::{Auth, Server};
+use crate::base::secret::Secret;
 use crate::config::Account;
 use crate::config::credentials::{
     CONTAINER_VARIABLE, Credentials, Origin, Surroundings, Whereabouts,
@@ -12,6 +17,7 @@ use crate::config::credentials::{
 use crate::net::proxy::Choice;
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint, proxy_header};
+use crate::oauth::{Source, Token, Web};
 use crate::sasl::{self, Credential, CredentialSecret, Mechanism};
 use crate::ui::{Exit, Failure, report};
 
@@ -44,6 +50,12 @@ pub struct Peer {
     settings: tls::Settings,
     proxy: Option<Choice>,
     secrets: Credentials,
+    /// The account whose table says how tokens are had.
+    account: Option<Account>,
+    tokens: RefCell<Option<Rc<Source>>>,
+    /// The token that was used last, and the one that a server has refused.
+    used: RefCell<Option<Token>>,
+    refused: RefCell<Option<Secret>>,
 }
 
 impl Peer {
@@ -100,6 +112,10 @@ impl Peer {
         let of_account = tls_keys.and_then(|keys| keys.mode).filter(|_| mode != Mode::Implicit);
         let secrets = Credentials::new(
             Whereabouts {
+                token_command: options.token_command.clone(),
+                account_token_command: account.and_then(|account| {
+                    Some((account.name.clone(), account.token_command.clone()?))
+                }),
                 command: options.password_command.clone(),
                 descriptor: options.password_fd,
                 url: server.and_then(|server| server.password.clone()),
@@ -130,6 +146,10 @@ impl Peer {
                 .clone()
                 .or_else(|| account.and_then(|account| account.authorize_as.clone())),
             settings: settings(account, options)?,
+            account: account.filter(|account| account.oauth.is_some()).cloned(),
+            tokens: RefCell::default(),
+            used: RefCell::default(),
+            refused: RefCell::default(),
             proxy: account.and_then(|account| account.proxy.clone()),
             secrets,
         })
@@ -204,9 +224,11 @@ impl Peer {
     /// Who logs in, with the secret; `None` when no user is known. The secret is looked for
     /// now, and blotted out of every transcript from now on.
     ///
+    /// An account's token is asked for again each time: it may have run out since.
+    ///
     /// # Errors
     /// A secret that cannot be had: 77 or what the source says.
-    pub fn credential(&self, context: &Context) -> Result<Option<Credential>> {
+    pub async fn credential(&self, context: &Context) -> Result<Option<Credential>> {
         let without_secret = self.mechanism.is_some_and(Mechanism::is_secretless);
         let Some(user) = &self.user else {
             return Ok(without_secret.then(|| Credential {
@@ -215,8 +237,56 @@ impl Peer {
                 secret: CredentialSecret::None,
             }));
         };
-        let secret = if without_secret { CredentialSecret::None } else { self.secret(context)? };
+        let secret = if without_secret {
+            CredentialSecret::None
+        } else if let Some(account) = &self.account
+            && self.takes_token()
+            && !self.secrets.is_told()
+        {
+            self.token(account, user, context).await?
+        } else {
+            self.secret(context)?
+        };
         Ok(Some(Credential { user: user.clone(), authorize_as: self.authorize_as.clone(), secret }))
+    }
+
+    /// Whether a token will do: no mechanism is forced that wants another secret.
+    fn takes_token(&self) -> bool {
+        self.mechanism
+            .is_none_or(|only| matches!(only, Mechanism::XOauth2 | Mechanism::OAuthBearer))
+    }
+
+    async fn token(
+        &self,
+        account: &Account,
+        user: &str,
+        context: &Context,
+    ) -> Result<CredentialSecret> {
+        let known = self.tokens.borrow().clone();
+        let source = match known {
+            Some(source) => source,
+            None => Rc::new(tokens::source(account, Some(user))?),
+        };
+        *self.tokens.borrow_mut() = Some(source.clone());
+        let options = self.network(&context.net);
+        let web = Web { options: &options, tls: tls::Settings::default() };
+        let refused = self.refused.borrow().clone();
+        let token = source.token(refused.as_ref(), &web).await?;
+        let secret = token.secret.clone();
+        *self.used.borrow_mut() = Some(token);
+        Ok(CredentialSecret::Token(secret))
+    }
+
+    /// Called when a server refused the login: whether it was by a token that may have run out
+    /// or been revoked before its time. The next [`Peer::credential`] is another one then.
+    pub fn renews(&self) -> bool {
+        match self.used.take() {
+            Some(token) if !token.is_new => {
+                *self.refused.borrow_mut() = Some(token.secret);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn secret(&self, context: &Context) -> Result<CredentialSecret> {
@@ -238,9 +308,10 @@ impl Peer {
         });
         let secret = found.secret;
         context.net.redactor.learn(&secret);
-        Ok(match self.mechanism {
-            Some(Mechanism::XOauth2 | Mechanism::OAuthBearer) => CredentialSecret::Token(secret),
-            _ => CredentialSecret::Password(secret),
+        let wants_token = self.mechanism.is_some() && self.takes_token();
+        Ok(match found.origin.is_token() || wants_token {
+            true => CredentialSecret::Token(secret),
+            false => CredentialSecret::Password(secret),
         })
     }
 
@@ -261,6 +332,14 @@ impl Peer {
         Failure::new(Exit::NoPermission, format!("no user name for {}", self.endpoint))
             .hint("put it into the URL (imaps://USER@host/), or give --user")
     }
+}
+
+/// How TLS is spoken with servers that no account is for.
+///
+/// # Errors
+/// [`Failure`] for a file that cannot be read, and options that cannot be followed.
+pub fn tls_settings(options: &EndpointOptions) -> Result<tls::Settings> {
+    settings(None, options)
 }
 
 /// How TLS is spoken, by the options and the account.

@@ -6,7 +6,9 @@ use std::error::Error as StdError;
 
 use crate::base::location;
 use crate::config::{self, credentials};
+use crate::keyring;
 use crate::net;
+use crate::oauth;
 use crate::state;
 use crate::store;
 use crate::ui::{Exit, Failure, output};
@@ -67,6 +69,12 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
         };
         let hint = error.is_in_use().then(|| "wait until the other run has ended".to_owned());
         return Some(Verdict { hint, ..plain(exit) });
+    }
+    if let Some(error) = cause.downcast_ref::<oauth::Error>() {
+        return Some(of_oauth(error));
+    }
+    if cause.is::<keyring::Error>() {
+        return Some(plain(Exit::NoPermission));
     }
     if cause.is::<credentials::Error>() {
         return Some(Verdict {
@@ -138,6 +146,21 @@ fn of_network(error: &net::Error) -> Verdict {
         Exit::Unavailable
     } else {
         Exit::Usage
+    };
+    Verdict { exit, hint: error.hint(), output_closed: false }
+}
+
+fn of_oauth(error: &oauth::Error) -> Verdict {
+    let exit = match error {
+        oauth::Error::Local { source, .. } => of_io(source),
+        _ if error.is_auth() => Exit::NoPermission,
+        _ if error.is_setting() => Exit::Config,
+        _ if error.is_tls() => Exit::Tls,
+        _ if error.is_transient() => Exit::TempFail,
+        _ => match error.network() {
+            Some(error) => of_network(error).exit,
+            None => Exit::Protocol,
+        },
     };
     Verdict { exit, hint: error.hint(), output_closed: false }
 }
