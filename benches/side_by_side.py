@@ -26,6 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import mailbox as ours  # noqa: E402  (benches/mailbox.py, not the standard library's)
+import served  # noqa: E402
 import sink  # noqa: E402
 
 PILLARBOX = os.path.abspath(os.environ.get("PILLARBOX", os.path.join(HERE, "../target/release/pillarbox")))
@@ -578,6 +579,7 @@ JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
 JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
+JOBS.update(served.jobs(Job, ours, PILLARBOX, program, USER, PASSWORD))
 
 
 def lacking(job):

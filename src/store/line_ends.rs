@@ -59,6 +59,22 @@ impl Converter {
     }
 }
 
+/// The octets with CRLF at the end of every line, whatever was there.
+pub fn crlf(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\n', octets) {
+        out.extend_from_slice(&octets[from..at]);
+        if !out.ends_with(b"\r") {
+            out.push(b'\r');
+        }
+        out.push(b'\n');
+        from = at + 1;
+    }
+    out.extend_from_slice(&octets[from..]);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -73,6 +89,13 @@ mod tests {
         }
         converter.finish(&mut out);
         out
+    }
+
+    #[test]
+    fn every_line_ends_in_crlf() {
+        assert_eq!(crlf(b"a\nb\r\nc\rd\n\n"), b"a\r\nb\r\nc\rd\r\n\r\n");
+        assert_eq!(crlf(b"\n"), b"\r\n");
+        assert_eq!(crlf(b"x\r"), b"x\r");
     }
 
     #[test]

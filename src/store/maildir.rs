@@ -27,9 +27,9 @@ use super::{
 
 mod folder;
 mod keywords;
-mod layout;
+pub(in crate::store) mod layout;
 mod listing;
-mod name;
+pub(in crate::store) mod name;
 mod subscriptions;
 mod writer;
 

@@ -5,7 +5,8 @@
 //! wakes every session at every change. [`Memory`] puts it behind the house's [`Spool`] and
 //! [`Store`]; its ids are UIDs in decimal.
 //!
-//! Nothing here survives the process, and nothing limits what it holds.
+//! An account is in memory alone, or kept on disk, too: [`Account::open`]. A [`Budget`] tells
+//! when several accounts hold too much.
 
 use std::time::Duration;
 
@@ -19,9 +20,12 @@ use super::{
 };
 
 mod account;
+mod disk;
+mod limits;
 mod mailbox;
 
 pub use account::{Account, MailboxId, Refused, Shared};
+pub use limits::{Budget, Limits, Usage};
 pub use mailbox::{FlagOperation, Mailbox, Message, NewMessage, Stored};
 
 /// How much of a body goes to a sink at once, in octets.
@@ -178,7 +182,7 @@ impl Store for Memory {
     async fn subscribe(&mut self, folders: &[String], subscribed: bool) -> Result<()> {
         let mut account = self.account.borrow_mut();
         for name in folders {
-            account.set_subscribed(name, subscribed);
+            account.set_subscribed(name, subscribed)?;
         }
         Ok(())
     }

@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 
 use super::{Client, Error, Reply};
 use crate::base::dot;
+use crate::imap::syntax::append::{AppendData, AppendKind, AppendMessage};
 use crate::imap::syntax::code::Code;
-use crate::imap::syntax::command::{AppendKind, AppendMessage, Command};
+use crate::imap::syntax::command::Command;
 use crate::imap::syntax::date::DateTime;
 use crate::imap::syntax::encode::{Encoder, Literals, Stop};
 use crate::imap::syntax::flag::{Flag, Flags};
@@ -150,8 +151,7 @@ impl Client {
                 epoch_seconds: received.seconds,
                 offset_minutes: (received.offset_seconds / 60) as i16,
             }),
-            kind,
-            octets: Octets::Streamed { len },
+            data: AppendData::Octets(kind, Octets::Streamed { len }),
         };
         let mut out = Encoder::new(self.literals(), self.state.utf8);
         let encoded = match mailbox {

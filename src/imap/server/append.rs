@@ -1,53 +1,83 @@
 //! APPEND (RFC 9051 section 6.3.12), of several messages (RFC 3502), as literal8 (RFC 3516),
-//! with UTF-8 headers (RFC 6855), and with a limit (RFC 7889).
+//! with UTF-8 headers (RFC 6855), put together from parts (RFC 4469), and with a limit (RFC
+//! 7889).
 
 use std::sync::Arc;
 
 use super::copy::destination;
-use super::flags;
 use super::outcome::{Outcome, Voice};
+use super::{flags, urlauth};
+use crate::imap::syntax::append::{AppendData, AppendKind, AppendMessage, Part};
 use crate::imap::syntax::code::{Code, Word};
-use crate::imap::syntax::command::{AppendKind, AppendMessage};
 use crate::imap::syntax::set::SequenceSet;
+use crate::imap::syntax::url::Url;
 use crate::imap::syntax::{Octets, UidValidity};
 use crate::store::Received;
-use crate::store::memory::{NewMessage, Shared};
+use crate::store::memory::{MailboxId, NewMessage, Shared};
 
-/// APPEND; `literals` are the streamed ones, in their order.
+/// Who appends, and what a message may be made of.
+pub(super) struct Appending<'a> {
+    /// What the client has enabled.
+    pub voice: &'a Voice,
+    /// The user's mail.
+    pub account: &'a Shared,
+    /// The user.
+    pub user: &'a str,
+    /// The selected mailbox, for URLs that have none.
+    pub selected: Option<MailboxId>,
+    /// The streamed literals that are left, in their order.
+    pub literals: std::vec::IntoIter<Arc<[u8]>>,
+    /// Largest message, in octets.
+    pub limit: u64,
+}
+
+/// APPEND.
 ///
 /// # Errors
 /// What to answer where nothing was stored.
 pub(super) fn append(
-    voice: &Voice,
-    account: &Shared,
+    mut appending: Appending<'_>,
     name: &str,
     messages: &[AppendMessage<'_>],
-    literals: Vec<Arc<[u8]>>,
-    limit: u64,
 ) -> Result<Outcome, Outcome> {
-    let to = destination(account, name)?;
-    let mut literals = literals.into_iter();
+    let account = appending.account;
+    let to = destination(account, appending.user, name)?;
     let mut batch = Vec::with_capacity(messages.len());
     for message in messages {
-        if message.kind == AppendKind::Utf8 && !voice.is_utf8() {
-            return Err(Outcome::bad("UTF8 needs ENABLE UTF8=ACCEPT"));
-        }
-        if message.octets.is_empty() {
+        batch.push(appending.message(message)?);
+    }
+    let uids = account.borrow_mut().append(to, batch)?;
+    Ok(Outcome::ok("stored").with(append_uid(account, to, uids)))
+}
+
+/// APPENDUID (RFC 4315).
+pub(super) fn append_uid(account: &Shared, to: MailboxId, uids: Vec<u32>) -> Code<'static> {
+    let validity = account.borrow().mailbox(to).map_or(0, |mailbox| mailbox.uid_validity());
+    Code::AppendUid { validity: UidValidity(validity), uids: SequenceSet::from_numbers(uids) }
+}
+
+impl Appending<'_> {
+    /// A message as it will be stored.
+    ///
+    /// # Errors
+    /// What to answer where it cannot be.
+    pub fn message(&mut self, message: &AppendMessage<'_>) -> Result<NewMessage, Outcome> {
+        let octets = match &message.data {
+            AppendData::Octets(AppendKind::Utf8, _) if !self.voice.is_utf8() => {
+                return Err(Outcome::bad("UTF8 needs ENABLE UTF8=ACCEPT"));
+            }
+            AppendData::Octets(kind, octets) => {
+                let octets = self.octets(octets)?;
+                if *kind == AppendKind::Literal && memchr::memchr(0, &octets).is_some() {
+                    return Err(Outcome::bad("NUL can stand in a literal8 only"));
+                }
+                octets
+            }
+            AppendData::Catenate(parts) => self.catenate(parts)?,
+        };
+        if octets.is_empty() {
             // RFC 3502 section 6.3.11: an error that fails the whole append.
             return Err(Outcome::no("a message without octets cannot be stored"));
-        }
-        if message.octets.len() > limit {
-            return Err(too_big());
-        }
-        let octets: Arc<[u8]> = match &message.octets {
-            Octets::Inline(octets) => Arc::from(&**octets),
-            Octets::Streamed { len } => match literals.next() {
-                Some(octets) if octets.len() as u64 == *len => octets,
-                _ => return Err(Outcome::no("a literal was lost").word(Word::ServerBug)),
-            },
-        };
-        if message.kind == AppendKind::Literal && memchr::memchr(0, &octets).is_some() {
-            return Err(Outcome::bad("NUL can stand in a literal8 only"));
         }
         let received = message.date.map(|date| Received {
             seconds: date.epoch_seconds,
@@ -57,14 +87,47 @@ pub(super) fn append(
             Some(given) => flags::given(given)?,
             None => crate::store::Flags::new(),
         };
-        batch.push(NewMessage { flags, received, octets });
+        Ok(NewMessage { flags, received, octets })
     }
-    let uids = account.borrow_mut().append(to, batch)?;
-    let validity = account.borrow().mailbox(to).map_or(0, |mailbox| mailbox.uid_validity());
-    Ok(Outcome::ok("stored").with(Code::AppendUid {
-        validity: UidValidity(validity),
-        uids: SequenceSet::from_numbers(uids),
-    }))
+
+    /// The octets that a client has sent.
+    fn octets(&mut self, octets: &Octets<'_>) -> Result<Arc<[u8]>, Outcome> {
+        if octets.len() > self.limit {
+            return Err(too_big());
+        }
+        match octets {
+            Octets::Inline(octets) => Ok(Arc::from(&**octets)),
+            Octets::Streamed { len } => match self.literals.next() {
+                Some(octets) if octets.len() as u64 == *len => Ok(octets),
+                _ => Err(Outcome::no("a literal was lost").word(Word::ServerBug)),
+            },
+        }
+    }
+
+    /// The parts one behind the other.
+    fn catenate(&mut self, parts: &[Part<'_>]) -> Result<Arc<[u8]>, Outcome> {
+        let mut whole = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(octets) => whole.extend_from_slice(&self.octets(octets)?),
+                Part::Url(text) => {
+                    let url = Url::parse(text).ok_or_else(|| urlauth::bad_url(text))?;
+                    let foreign = url
+                        .user
+                        .as_ref()
+                        .is_some_and(|user| !user.eq_ignore_ascii_case(self.user.as_bytes()));
+                    let account = self.account.borrow();
+                    let found = urlauth::octets(&account, self.user, &url, self.selected);
+                    let slice = found.filter(|_| !foreign).ok_or_else(|| urlauth::bad_url(text))?;
+                    whole.extend_from_slice(slice.as_octets());
+                }
+            }
+            if whole.len() as u64 > self.limit {
+                return Err(too_big());
+            }
+        }
+        Ok(whole.into())
+    }
 }
 
 /// A message above the limit.

@@ -6,10 +6,13 @@ use super::Settings;
 use crate::sasl::{Channel, Mechanism};
 
 /// What a client needs before it has logged in.
-const ALWAYS: [&str; 7] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "SASL-IR", "ENABLE", "ID", "IDLE"];
+const ALWAYS: [&str; 6] = ["IMAP4rev1", "IMAP4rev2", "SASL-IR", "ENABLE", "ID", "IDLE"];
+
+/// Octets of a literal that LITERAL- lets a client send without asking (RFC 7888 section 5).
+pub const LITERAL_MINUS_OCTETS: u64 = 4096;
 
 /// Extensions that need a mailbox, told once the client has logged in.
-const LOGGED_IN: [&str; 26] = [
+const LOGGED_IN: [&str; 49] = [
     "NAMESPACE",
     "CHILDREN",
     "LIST-EXTENDED",
@@ -36,6 +39,29 @@ const LOGGED_IN: [&str; 26] = [
     "SAVEDATE",
     "MULTIAPPEND",
     "PREVIEW",
+    "ACL",
+    "RIGHTS=kxte",
+    "LIST-MYRIGHTS",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
+    "QUOTA=RES-MAILBOX",
+    "QUOTASET",
+    "METADATA",
+    "METADATA-SERVER",
+    "LIST-METADATA",
+    "NOTIFY",
+    "CONTEXT=SEARCH",
+    "CONTEXT=SORT",
+    "MULTISEARCH",
+    "CATENATE",
+    "URLAUTH",
+    "URL-PARTIAL",
+    "REPLACE",
+    "UIDONLY",
+    "UNAUTHENTICATE",
+    "LANGUAGE",
+    "I18NLEVEL=1",
 ];
 
 /// Which SASL mechanisms a connection can carry, in the order of the settings.
@@ -61,6 +87,8 @@ pub fn list(
     offered: Option<&[Mechanism]>,
 ) -> Vec<Cow<'static, [u8]>> {
     let mut names: Vec<Cow<'static, str>> = ALWAYS.into_iter().map(Cow::Borrowed).collect();
+    // RFC 7888 section 5: one of the two.
+    names.insert(2, if settings.hides("LITERAL+") { "LITERAL-" } else { "LITERAL+" }.into());
     match offered {
         Some(mechanisms) => {
             if tls {
@@ -76,19 +104,16 @@ pub fn list(
         None => {
             names.extend(LOGGED_IN.into_iter().map(Cow::Borrowed));
             names.push("UTF8=ACCEPT".into());
+            if settings.gmail {
+                names.push("X-GM-EXT-1".into());
+            }
             if !compressed {
                 names.push("COMPRESS=DEFLATE".into());
             }
             names.push(format!("APPENDLIMIT={}", settings.append_limit).into());
         }
     }
-    let shown = |name: &Cow<'static, str>| {
-        let hidden = |hidden: &String| {
-            hidden.eq_ignore_ascii_case(name)
-                || name.split_once('=').is_some_and(|(start, _)| hidden.eq_ignore_ascii_case(start))
-        };
-        !settings.hidden.iter().any(hidden)
-    };
+    let shown = |name: &Cow<'static, str>| !settings.hides(name);
     names
         .into_iter()
         .filter(shown)

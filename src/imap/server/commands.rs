@@ -3,18 +3,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::append::Appending;
 use super::outcome::{Outcome, Voice};
 use super::replies::Outlet;
-use super::results::{self, Found};
+use super::searches::Asking;
 use super::session::{Needs, Session, needs};
 use super::view::Selected;
-use super::{append, fetch, list, mailbox, search, select, sort, status};
-use super::{store as storing, thread as threading};
+use super::{
+    append, fetch, labels, list, mailbox, metadata, quota, rights, searches, select, status,
+    urlauth,
+};
+use super::{notify, store as storing};
 use crate::imap::syntax::code::{Code, Word as CodeWord};
-use crate::imap::syntax::command::{Command, SelectParameter, Tagged, Word};
+use crate::imap::syntax::command::{Command, SelectParameter, StoreValue, Tagged, Word};
 use crate::imap::syntax::mailbox::{Mailbox, StatusItem};
-use crate::imap::syntax::response::{Condition, Data};
-use crate::imap::syntax::search::{Key, Search, Sort, ThreadBy};
+use crate::imap::syntax::response::Data;
 use crate::net;
 use crate::store::memory::Shared;
 
@@ -47,13 +50,17 @@ impl Session {
                 return Ok(Outcome::ok("pleased to meet you"));
             }
             Command::Login { user, password } => return Ok(self.login(user, password)),
+            Command::Language(wanted) => return Ok(language(&mut self.voice, wanted)),
             _ => {}
         }
         let Some(account) = self.account.clone() else {
             return Ok(Outcome::bad("log in first"));
         };
+        if self.voice.enabled.uid_only && counts(&tagged.command) {
+            return Ok(Outcome::uid_required());
+        }
         if needs(&tagged.command) != Needs::Mailbox {
-            let outcome = self.with_account(&account, &tagged.command, literals);
+            let outcome = self.with_account(&account, &tagged.tag, &tagged.command, literals);
             return Ok(outcome.unwrap_or_else(|outcome| outcome));
         }
         let Some(mut selected) = self.selected.take() else {
@@ -68,11 +75,14 @@ impl Session {
                     items,
                     changed_since: *changed_since,
                     vanished: *vanished,
+                    gmail: self.server.settings.gmail,
+                    user: &self.user,
                 };
                 selected.fetch(&mut self.voice, &account, request, out).await?
             }
             command => {
-                let outcome = self.with_mailbox(&account, &mut selected, &tagged.tag, command);
+                let tag = &tagged.tag;
+                let outcome = self.with_mailbox(&account, &mut selected, tag, command, literals);
                 outcome.unwrap_or_else(|outcome| outcome)
             }
         };
@@ -86,31 +96,36 @@ impl Session {
     fn with_account(
         &mut self,
         account: &Shared,
+        tag: &[u8],
         command: &Command<'_>,
         literals: Vec<Arc<[u8]>>,
     ) -> Result<Outcome, Outcome> {
         let limit = self.server.settings.append_limit;
+        let gmail = self.server.settings.gmail;
+        let selected = self.selected.as_ref().map(|selected| selected.id);
+        let user = self.user.clone();
+        let user = user.as_str();
         let voice = &mut self.voice;
         Ok(match command {
             Command::Select { mailbox, read_only, parameters } => {
                 return self.select(account, mailbox, *read_only, parameters);
             }
             Command::Create { mailbox, special_use } => {
-                mailbox::create(account, &voice.name(mailbox)?, special_use)
+                mailbox::create(account, user, &voice.name(mailbox)?, special_use)?
             }
             Command::Delete(mailbox) => {
-                let outcome = mailbox::delete(account, &voice.name(mailbox)?);
+                let outcome = mailbox::delete(account, user, &voice.name(mailbox)?)?;
                 self.leave_deleted(account);
                 outcome
             }
             Command::Rename { from, to } => {
-                mailbox::rename(account, &voice.name(from)?, &voice.name(to)?)
+                mailbox::rename(account, user, &voice.name(from)?, &voice.name(to)?)?
             }
             Command::Subscribe(mailbox) => mailbox::subscribe(account, &voice.name(mailbox)?, true),
             Command::Unsubscribe(mailbox) => {
                 mailbox::subscribe(account, &voice.name(mailbox)?, false)
             }
-            Command::List(wanted) => list::list(voice, account, wanted, limit),
+            Command::List(wanted) => list::list(voice, account, user, wanted, limit),
             Command::Lsub(reference, pattern) => list::lsub(voice, account, reference, pattern),
             Command::Word(Word::Namespace) => list::namespace(voice),
             Command::Status(mailbox, items) => {
@@ -120,9 +135,61 @@ impl Session {
             }
             Command::Append { mailbox, messages } => {
                 let name = voice.name(mailbox)?;
-                append::append(voice, account, &name, messages, literals, limit)?
+                let literals = literals.into_iter();
+                let appending = Appending { voice, account, user, selected, literals, limit };
+                append::append(appending, &name, messages)?
             }
             Command::Enable(names) => self.enable(account, names),
+            Command::SetAcl(mailbox, who, given) => {
+                rights::set(account, user, &voice.name(mailbox)?, who, given)?
+            }
+            Command::DeleteAcl(mailbox, who) => {
+                rights::delete(account, user, &voice.name(mailbox)?, who)?
+            }
+            Command::GetAcl(mailbox) => {
+                let name = voice.name(mailbox)?;
+                rights::get(voice, account, user, &name)?
+            }
+            Command::ListRights(mailbox, who) => {
+                let name = voice.name(mailbox)?;
+                rights::list(voice, account, user, &name, who)?
+            }
+            Command::MyRights(mailbox) => {
+                let name = voice.name(mailbox)?;
+                rights::mine(voice, account, user, &name)?
+            }
+            Command::GetQuota(root) => quota::get(voice, account, root)?,
+            Command::GetQuotaRoot(mailbox) => {
+                let name = voice.name(mailbox)?;
+                quota::get_root(voice, account, &name)?
+            }
+            Command::SetQuota(root, limits) => quota::set(voice, account, root, limits)?,
+            Command::GetMetadata { depth, max_size, mailbox, entries } => {
+                let name = voice.name(mailbox)?;
+                let (depth, max_size) = (*depth, *max_size);
+                let request = metadata::Request { depth, max_size, name: &name, entries };
+                metadata::get(voice, account, user, request)?
+            }
+            Command::SetMetadata(mailbox, entries) => {
+                metadata::set(account, user, &voice.name(mailbox)?, entries)?
+            }
+            Command::GenUrlAuth(urls) => urlauth::generate(voice, account, user, urls)?,
+            Command::UrlFetch(urls) => {
+                let now = account.borrow().now().seconds;
+                urlauth::fetch(voice, &*self.server.accounts, user, now, urls)
+            }
+            Command::ResetKey(wanted) => urlauth::reset(voice, account, user, wanted.as_ref())?,
+            Command::MultiSearch(sources, wanted) => {
+                let asking = Asking { tag, uid: true, gmail };
+                let open = self.selected.as_ref();
+                searches::multi_search(voice, account, user, open, asking, (sources, wanted))?
+            }
+            Command::Notify(wanted) => {
+                let watch = notify::notify(voice, &account.borrow(), user, selected, wanted)?;
+                fetch::check(&watch.selected.items, gmail)?;
+                self.watch = Some(watch);
+                Outcome::ok("you will hear of it")
+            }
             Command::Compress(_) => {
                 if self.compressed {
                     Outcome::no("the connection is compressed already")
@@ -148,7 +215,8 @@ impl Session {
         }
         let name = self.voice.name(mailbox).map_err(|_| Outcome::nonexistent())?;
         let voice = &mut self.voice;
-        let (selected, outcome) = select::select(voice, account, &name, read_only, parameters)?;
+        let (selected, outcome) =
+            select::select(voice, account, &self.user, &name, read_only, parameters)?;
         self.selected = Some(selected);
         Ok(outcome)
     }
@@ -170,6 +238,7 @@ impl Session {
         if !mailbox.is_selectable() {
             return Err(Outcome::no("the mailbox holds no messages").word(CodeWord::Cannot));
         }
+        rights::need(&account, mailbox.id(), &self.user, 'r')?;
         let name = account.name(mailbox.id()).unwrap_or(name);
         let status = status::of_mailbox(&self.voice, name, mailbox, items, limit);
         self.voice.data(Data::MailboxStatus(status));
@@ -206,11 +275,17 @@ impl Session {
             } else if is("IMAP4rev2") {
                 self.voice.enabled.rev2 = true;
                 enabled.push(Cow::Borrowed(b"IMAP4rev2"));
+            } else if is("UIDONLY") {
+                self.voice.enabled.uid_only = true;
+                enabled.push(Cow::Borrowed(b"UIDONLY"));
+            } else if is("METADATA") || is("METADATA-SERVER") {
+                // Changes are told by NOTIFY.
+                enabled.push(Cow::Owned(name.to_ascii_uppercase()));
             }
         }
         self.voice.data(Data::Enabled(enabled));
         if self.voice.is_utf8() {
-            self.voice.replies.allow_utf8();
+            self.voice.replies.set_utf8(true);
         }
         Outcome::ok("enabled")
     }
@@ -222,29 +297,57 @@ impl Session {
         selected: &mut Selected,
         tag: &[u8],
         command: &Command<'_>,
+        literals: Vec<Arc<[u8]>>,
     ) -> Result<Outcome, Outcome> {
+        let limit = self.server.settings.append_limit;
+        let gmail = self.server.settings.gmail;
+        let user = self.user.as_str();
         let voice = &mut self.voice;
+        let asking = |uid: &bool| Asking { tag, uid: *uid, gmail };
         Ok(match command {
             Command::Word(Word::Check) => Outcome::ok("checked"),
             Command::Word(Word::Unselect) => Outcome::ok("closed, nothing expunged"),
             Command::Word(Word::Close) => {
-                if !selected.read_only {
+                let may = rights::has(&account.borrow(), selected.id, user, 'e');
+                if !selected.read_only && may {
                     // Where the mailbox is gone, so are its messages.
                     selected.take_deleted(account, None).unwrap_or_default();
                 }
                 Outcome::ok("closed")
             }
-            Command::Word(Word::Expunge) => selected.expunge(voice, account, None),
-            Command::UidExpunge(set) => selected.expunge(voice, account, Some(set)),
+            Command::Word(Word::Expunge) => selected.expunge(voice, account, user, None),
+            Command::UidExpunge(set) => selected.expunge(voice, account, user, Some(set)),
             Command::Copy { uid, set, mailbox } => {
-                selected.copy(account, set, *uid, &voice.name(mailbox)?)?
+                selected.copy(account, user, set, *uid, &voice.name(mailbox)?)?
             }
             Command::Move { uid, set, mailbox } => {
                 let name = voice.name(mailbox)?;
-                selected.move_messages(voice, account, set, *uid, &name)?
+                selected.move_messages(voice, account, user, set, *uid, &name)?
+            }
+            Command::Replace { uid, set, mailbox, message } => {
+                let name = voice.name(mailbox)?;
+                let literals = literals.into_iter();
+                let open = Some(selected.id);
+                let appending = Appending { voice, account, user, selected: open, literals, limit };
+                let ready = selected.prepare_replace(appending, *uid, set, &name, message)?;
+                selected.replace(voice, account, ready)?
+            }
+            Command::CancelUpdate(tags) => searches::cancel(selected, tags),
+            Command::Store {
+                uid,
+                set,
+                action,
+                silent,
+                value: StoreValue::GmLabels(labels),
+                ..
+            } if gmail => {
+                let (uid, action, silent) = (*uid, *action, *silent);
+                let request = labels::Request { set, uid, action, silent, labels };
+                selected.store_labels(voice, account, &request)?
             }
             Command::Store { uid, set, unchanged_since, action, silent, value } => {
                 let request = storing::Request {
+                    user,
                     uid: *uid,
                     set,
                     unchanged_since: *unchanged_since,
@@ -255,126 +358,51 @@ impl Session {
                 selected.store(voice, account, request)
             }
             Command::Search(uid, wanted) => {
-                search_mailbox(voice, account, selected, tag, *uid, wanted)?
+                searches::search(voice, account, selected, asking(uid), wanted)?
             }
             Command::Sort(uid, wanted) => {
-                sort_mailbox(voice, account, selected, tag, *uid, wanted)?
+                searches::sort(voice, account, selected, asking(uid), wanted)?
             }
-            Command::Thread(uid, wanted) => thread_mailbox(voice, account, selected, *uid, wanted)?,
+            Command::Thread(uid, wanted) => {
+                searches::thread(voice, account, selected, asking(uid), wanted)?
+            }
             _ => Outcome::bad("that is not offered"),
         })
     }
 }
 
-/// What a search found, as results are told.
-fn found(candidates: &[search::Candidate<'_>]) -> Vec<Found> {
-    let found = |candidate: &search::Candidate<'_>| Found {
-        number: candidate.number,
-        uid: candidate.message.uid,
-        modseq: candidate.message.modseq,
-    };
-    candidates.iter().map(found).collect()
-}
-
-/// Makes a program of keys; a key that speaks of mod-sequences turns CONDSTORE on.
-fn program(
-    voice: &mut Voice,
-    account: &Shared,
-    selected: &Selected,
-    charset: Option<&[u8]>,
-    keys: &[Key<'_>],
-) -> Result<search::Program, Outcome> {
-    let program = search::program(selected, account, charset, keys)?;
-    if program.modseq {
-        voice.enable_condstore(Some(selected.highest_modseq(account)));
+/// Whether a command names messages by sequence numbers (RFC 9586 section 3).
+fn counts(command: &Command<'_>) -> bool {
+    match command {
+        Command::Fetch { uid, .. }
+        | Command::Store { uid, .. }
+        | Command::Copy { uid, .. }
+        | Command::Move { uid, .. }
+        | Command::Replace { uid, .. }
+        | Command::Search(uid, _)
+        | Command::Sort(uid, _)
+        | Command::Thread(uid, _) => !uid,
+        _ => false,
     }
-    Ok(program)
 }
 
-fn search_mailbox(
-    voice: &mut Voice,
-    account: &Shared,
-    selected: &mut Selected,
-    tag: &[u8],
-    uid: bool,
-    wanted: &Search<'_>,
-) -> Result<Outcome, Outcome> {
-    results::check(wanted.returns.as_deref())?;
-    if wanted.charset.is_some() && voice.enabled.utf8 {
-        // RFC 6855 section 3.
-        return Err(Outcome::bad("CHARSET cannot be given once UTF8=ACCEPT is enabled"));
+/// LANGUAGE (RFC 5255 section 3): what is said to people is in plain English only.
+fn language(voice: &mut Voice, wanted: &[Cow<'_, [u8]>]) -> Outcome {
+    const KNOWN: [&str; 3] = ["en", "i-default", "default"];
+    let told = |voice: &mut Voice, names: &[&'static str]| {
+        voice.data(Data::Language(names.iter().map(|name| name.as_bytes().into()).collect()));
+    };
+    if wanted.is_empty() {
+        told(voice, &KNOWN[..2]);
+        return Outcome::ok("those are the languages");
     }
-    let charset = wanted.charset.as_deref();
-    let program = match program(voice, account, selected, charset, &wanted.keys) {
-        Ok(program) => program,
-        Err(outcome) => {
-            if outcome.condition == Condition::No {
-                // RFC 5182 section 2.1: a search that ends with NO leaves nothing.
-                selected.saved.clear();
-            }
-            return Err(outcome);
-        }
+    let fits = |tag: &Cow<'_, [u8]>| {
+        let is = |known: &str| tag.eq_ignore_ascii_case(known.as_bytes());
+        KNOWN.into_iter().any(is) || tag.get(..3).is_some_and(|t| t.eq_ignore_ascii_case(b"en-"))
     };
-    let found = {
-        let account = account.borrow();
-        let mailbox = account.mailbox(selected.id);
-        mailbox.map(|mailbox| found(&program.run(selected, mailbox))).unwrap_or_default()
-    };
-    let request = results::Request {
-        tag,
-        uid,
-        sorted: false,
-        returns: wanted.returns.as_deref(),
-        modseq: program.modseq,
-    };
-    results::tell(voice, selected, request, &found);
-    Ok(Outcome::ok("searched"))
-}
-
-fn sort_mailbox(
-    voice: &mut Voice,
-    account: &Shared,
-    selected: &mut Selected,
-    tag: &[u8],
-    uid: bool,
-    wanted: &Sort<'_>,
-) -> Result<Outcome, Outcome> {
-    results::check(wanted.returns.as_deref())?;
-    let program = program(voice, account, selected, Some(&wanted.charset), &wanted.keys)?;
-    let found = {
-        let account = account.borrow();
-        match account.mailbox(selected.id) {
-            Some(mailbox) => found(&sort::sort(program.run(selected, mailbox), &wanted.criteria)?),
-            None => Vec::new(),
-        }
-    };
-    let request = results::Request {
-        tag,
-        uid,
-        sorted: true,
-        returns: wanted.returns.as_deref(),
-        modseq: program.modseq,
-    };
-    results::tell(voice, selected, request, &found);
-    Ok(Outcome::ok("sorted"))
-}
-
-fn thread_mailbox(
-    voice: &mut Voice,
-    account: &Shared,
-    selected: &Selected,
-    uid: bool,
-    wanted: &ThreadBy<'_>,
-) -> Result<Outcome, Outcome> {
-    let program = program(voice, account, selected, Some(&wanted.charset), &wanted.keys)?;
-    let threads = {
-        let account = account.borrow();
-        let found = account
-            .mailbox(selected.id)
-            .map(|mailbox| program.run(selected, mailbox))
-            .unwrap_or_default();
-        threading::threads(&wanted.algorithm, &found, uid)?
-    };
-    voice.data(Data::Thread(threads));
-    Ok(Outcome::ok("threaded"))
+    if !wanted.iter().any(fits) {
+        return Outcome::no("that language is not spoken here");
+    }
+    told(voice, &["en"]);
+    Outcome::ok("it is English")
 }

@@ -1,6 +1,7 @@
 //! COPY (RFC 9051 section 6.4.7) and MOVE (RFC 6851), with COPYUID (RFC 4315).
 
 use super::outcome::{Outcome, Voice};
+use super::rights;
 use super::view::Selected;
 use crate::imap::syntax::UidValidity;
 use crate::imap::syntax::code::{Code, Word};
@@ -22,7 +23,7 @@ fn copy_uid(account: &Shared, to: MailboxId, pairs: &[(u32, u32)]) -> Option<Cod
 ///
 /// # Errors
 /// TRYCREATE where there is none; NO where it cannot hold messages.
-pub(super) fn destination(account: &Shared, name: &str) -> Result<MailboxId, Outcome> {
+pub(super) fn destination(account: &Shared, user: &str, name: &str) -> Result<MailboxId, Outcome> {
     let account = account.borrow();
     let Some(id) = account.find(name) else {
         return Err(Outcome::no("no such mailbox").word(Word::TryCreate));
@@ -30,6 +31,7 @@ pub(super) fn destination(account: &Shared, name: &str) -> Result<MailboxId, Out
     if !account.mailbox(id).is_some_and(Mailbox::is_selectable) {
         return Err(Outcome::no("the mailbox cannot hold messages").word(Word::Cannot));
     }
+    rights::need(&account, id, user, 'i')?;
     Ok(id)
 }
 
@@ -39,7 +41,12 @@ impl Selected {
     /// # Errors
     /// As [`Selected::resolve`]; NO where a sequence number names a message that is gone:
     /// all or nothing (RFC 2180 section 4.4).
-    fn present(&self, account: &Shared, set: &SequenceSet, uid: bool) -> Result<Vec<u32>, Outcome> {
+    pub fn present(
+        &self,
+        account: &Shared,
+        set: &SequenceSet,
+        uid: bool,
+    ) -> Result<Vec<u32>, Outcome> {
         let places = self.resolve(set, uid)?;
         let account = account.borrow();
         let mailbox = account.mailbox(self.id).ok_or_else(Outcome::nonexistent)?;
@@ -59,12 +66,13 @@ impl Selected {
     pub fn copy(
         &self,
         account: &Shared,
+        user: &str,
         set: &SequenceSet,
         uid: bool,
         to: &str,
     ) -> Result<Outcome, Outcome> {
         let uids = self.present(account, set, uid)?;
-        let to = destination(account, to)?;
+        let to = destination(account, user, to)?;
         let pairs = account.borrow_mut().copy(self.id, &uids, to)?;
         let outcome = Outcome::ok("copied");
         Ok(match copy_uid(account, to, &pairs) {
@@ -82,6 +90,7 @@ impl Selected {
         &self,
         voice: &mut Voice,
         account: &Shared,
+        user: &str,
         set: &SequenceSet,
         uid: bool,
         to: &str,
@@ -90,7 +99,10 @@ impl Selected {
         if self.read_only {
             return Err(Outcome::read_only());
         }
-        let to = destination(account, to)?;
+        for right in ['t', 'e'] {
+            rights::need(&account.borrow(), self.id, user, right)?;
+        }
+        let to = destination(account, user, to)?;
         let pairs = account.borrow_mut().move_messages(self.id, &uids, to)?;
         if let Some(code) = copy_uid(account, to, &pairs) {
             voice.note(code, "moved");

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
+use super::identity::{self, Labels};
 use super::outcome::{Outcome, Voice};
 use super::replies::{Outlet, Slice};
 use super::section::{self, UnknownEncoding};
 use super::select::vanished;
 use super::view::{Ranges, Selected};
-use super::{body, flags};
+use super::{body, flags, rights};
 use crate::imap::syntax::code::Word;
 use crate::imap::syntax::date::DateTime;
 use crate::imap::syntax::fetch::{Extra, Fetch, Item, Section, SectionData, SectionText, Which};
@@ -18,7 +19,7 @@ use crate::imap::syntax::{ModSeq, Uid};
 use crate::message::facts::Facts;
 use crate::message::structure::Envelope;
 use crate::net;
-use crate::store::memory::{FlagOperation, Message, Shared};
+use crate::store::memory::{Account, FlagOperation, Message, Shared};
 
 /// Messages that are marked as seen with one change.
 const SEEN_AT_ONCE: usize = 64;
@@ -39,6 +40,10 @@ pub(super) struct Request<'f> {
     pub changed_since: Option<ModSeq>,
     /// VANISHED.
     pub vanished: bool,
+    /// Whether Gmail's items are offered.
+    pub gmail: bool,
+    /// Who asks.
+    pub user: &'f str,
 }
 
 /// What a whole FETCH asks of every message.
@@ -58,10 +63,10 @@ struct Plan {
 
 /// # Errors
 /// BAD for items that cannot be asked of us.
-fn check(items: &[Item<'_>]) -> Result<(), Outcome> {
+pub(super) fn check(items: &[Item<'_>], gmail: bool) -> Result<(), Outcome> {
     for item in items {
         match item {
-            Item::GmMessageId | Item::GmThreadId | Item::GmLabels => {
+            Item::GmMessageId | Item::GmThreadId | Item::GmLabels if !gmail => {
                 return Err(Outcome::bad("X-GM-EXT-1 is not offered"));
             }
             Item::Section { section: Section { text, .. }, .. } => {
@@ -109,11 +114,14 @@ impl Selected {
             Ok(prepared) => prepared,
             Err(outcome) => return Ok(outcome),
         };
+        let labels = request.items.contains(&Item::GmLabels);
+        let labels = labels.then(|| Labels::new(&account.borrow(), self.id));
         let (mut missing, mut unknown) = (false, false);
         for some in places.chunks(SEEN_AT_ONCE) {
             let seen = self.mark_seen(account, some, plan);
             for place in some {
-                match self.fetch_one(voice, account, *place, request.items, plan, &seen) {
+                let asked = Asked { items: request.items, plan, labels: labels.as_ref() };
+                match self.fetch_one(voice, &account.borrow(), *place, asked, &seen) {
                     Fetched::Told => {}
                     Fetched::Missing => missing = true,
                     Fetched::UnknownEncoding => unknown = true,
@@ -137,7 +145,7 @@ impl Selected {
         account: &Shared,
         request: Request<'_>,
     ) -> Result<(Vec<usize>, Plan), Outcome> {
-        check(request.items)?;
+        check(request.items, request.gmail)?;
         if request.vanished && !(request.uid && request.changed_since.is_some()) {
             return Err(Outcome::bad("VANISHED needs UID FETCH and CHANGEDSINCE"));
         }
@@ -157,7 +165,9 @@ impl Selected {
             uid: request.uid || has(&Item::Uid),
             flags: has(&Item::Flags),
             modseq,
-            seen: !self.read_only && request.items.iter().any(sets_seen),
+            seen: !self.read_only
+                && request.items.iter().any(sets_seen)
+                && rights::has(&account.borrow(), self.id, request.user, 's'),
             since: request.changed_since.map_or(0, |modseq| modseq.0),
         };
         Ok((places, plan))
@@ -205,13 +215,12 @@ impl Selected {
     fn fetch_one(
         &mut self,
         voice: &mut Voice,
-        account: &Shared,
+        account: &Account,
         place: usize,
-        items: &[Item<'_>],
-        plan: Plan,
+        asked: Asked<'_>,
         seen: &[u32],
     ) -> Fetched {
-        let account = account.borrow();
+        let Asked { items, plan, labels } = asked;
         let known = self.view[place];
         let message = account.mailbox(self.id).and_then(|mailbox| mailbox.message(known.uid));
         let Some(message) = message else { return Fetched::Missing };
@@ -236,13 +245,63 @@ impl Selected {
         let facts = Facts::new(&message.octets);
         let mut fetched = Fetched::Told;
         for item in items {
-            if add(&mut fetch, &mut slices, item, message, &facts).is_err() {
+            if add(&mut fetch, &mut slices, item, message, &facts, labels).is_err() {
                 fetched = Fetched::UnknownEncoding;
             }
         }
-        voice.data_with(Data::Fetch(fetch), slices);
+        voice.fetch(message.uid, fetch, slices);
         fetched
     }
+
+    /// Says of the messages from a place on what the client wants to know of new ones, by
+    /// NOTIFY (`items`) or by a search that found them (RFC 5465 sections 5.2 and 7).
+    pub fn tell_new(
+        &mut self,
+        voice: &mut Voice,
+        account: &Shared,
+        from: usize,
+        items: &[Item<'_>],
+    ) {
+        let contexts = std::mem::take(&mut self.contexts);
+        if from < self.view.len()
+            && (!items.is_empty() || contexts.iter().any(|context| !context.items.is_empty()))
+        {
+            let account = account.borrow();
+            for place in from..self.view.len() {
+                let uid = self.view[place].uid;
+                let found = contexts.iter().filter(|context| context.result.contains(&uid));
+                let more = found.flat_map(|context| context.items.iter());
+                let mut all: Vec<Item<'_>> = Vec::new();
+                for item in items.iter().chain(more) {
+                    if !all.contains(item) {
+                        all.push(item.clone());
+                    }
+                }
+                if all.is_empty() {
+                    continue;
+                }
+                let has = |wanted: &Item<'_>| all.contains(wanted);
+                let plan = Plan {
+                    uid: has(&Item::Uid),
+                    flags: has(&Item::Flags),
+                    modseq: has(&Item::ModSeq),
+                    seen: false,
+                    since: 0,
+                };
+                let asked = Asked { items: &all, plan, labels: None };
+                self.fetch_one(voice, &account, place, asked, &[]);
+            }
+        }
+        self.contexts = contexts;
+    }
+}
+
+/// What is asked of every message.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'f> {
+    items: &'f [Item<'f>],
+    plan: Plan,
+    labels: Option<&'f Labels>,
 }
 
 /// What became of one message.
@@ -263,6 +322,7 @@ fn add<'f>(
     item: &Item<'f>,
     message: &'f Message,
     facts: &Facts<'_>,
+    labels: Option<&Labels>,
 ) -> Result<(), UnknownEncoding> {
     let structure =
         |extended| Some(Box::new(body::body(facts.message(), facts.structure(), 0, extended)));
@@ -305,7 +365,10 @@ fn add<'f>(
         Item::EmailId => {
             fetch.extras.push(Extra::EmailId(Cow::Borrowed(message.email_id.as_bytes())));
         }
-        Item::ThreadId => fetch.extras.push(Extra::ThreadId(None)),
+        Item::ThreadId => {
+            let id = identity::thread_id(message, facts).into_bytes();
+            fetch.extras.push(Extra::ThreadId(Some(id.into())));
+        }
         Item::SaveDate => {
             fetch.extras.push(Extra::SaveDate(Some(DateTime::utc(message.saved))));
         }
@@ -313,8 +376,16 @@ fn add<'f>(
             let preview = preview(&facts.readable_text()).into_bytes();
             fetch.extras.push(Extra::Preview(Some(preview.into())));
         }
-        // `check` has refused them.
-        Item::GmMessageId | Item::GmThreadId | Item::GmLabels => {}
+        Item::GmMessageId => {
+            fetch.extras.push(Extra::GmMessageId(identity::message_number(message)));
+        }
+        Item::GmThreadId => {
+            fetch.extras.push(Extra::GmThreadId(identity::thread_number(message, facts)));
+        }
+        Item::GmLabels => {
+            let of = labels.map(|labels| labels.of(message)).unwrap_or_default();
+            fetch.extras.push(Extra::GmLabels(of));
+        }
     }
     Ok(())
 }

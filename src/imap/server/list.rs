@@ -1,4 +1,4 @@
-//! LIST (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154), LSUB (RFC 3501 section
+//! LIST (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590), LSUB (RFC 3501 section
 //! 6.3.9) and NAMESPACE (RFC 2342).
 //!
 //! There is one name space, the user's own, with `/` between levels.
@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::outcome::{Outcome, Voice};
-use super::status;
+use super::{metadata, rights, status};
 use crate::base::mailbox_name;
 use crate::imap::syntax::command::{List, ListReturn};
 use crate::imap::syntax::mailbox::{self, Mailbox, Namespace, NamespaceEntry, StatusItem};
-use crate::imap::syntax::response::Data;
+use crate::imap::syntax::response::{Condition, Data};
 use crate::store::memory::{Account, Shared};
 use crate::store::pattern;
 
@@ -24,6 +24,8 @@ struct Options<'l> {
     recursive: bool,
     special_use: bool,
     return_subscribed: bool,
+    my_rights: bool,
+    metadata: Option<Vec<Cow<'l, [u8]>>>,
     status: Option<&'l [StatusItem<'l>]>,
 }
 
@@ -58,11 +60,14 @@ impl<'l> Options<'l> {
                     let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
                     if is("SUBSCRIBED") {
                         options.return_subscribed = true;
+                    } else if is("MYRIGHTS") {
+                        options.my_rights = true;
                     } else if !is("CHILDREN") && !is("SPECIAL-USE") {
                         // The attributes of both are always told.
                         return Err(Outcome::bad("there is no such return option"));
                     }
                 }
+                ListReturn::Metadata(entries) => options.metadata = Some(entries.clone()),
                 ListReturn::Other(..) => {
                     return Err(Outcome::bad("there is no such return option"));
                 }
@@ -114,6 +119,7 @@ fn patterns(voice: &Voice, reference: &Mailbox<'_>, given: &[Cow<'_, [u8]>]) -> 
 pub(super) fn list(
     voice: &mut Voice,
     account: &Shared,
+    user: &str,
     list: &List<'_>,
     append_limit: u64,
 ) -> Outcome {
@@ -127,7 +133,9 @@ pub(super) fn list(
         return Outcome::ok("the delimiter was told");
     }
     let patterns = patterns(voice, &list.reference, &list.patterns);
-    let account = account.borrow();
+    let mut listed = Vec::new();
+    let shared = account;
+    let account = shared.borrow();
     let names = candidates(&account, options.subscribed);
     for name in names.iter().filter(|name| fits(&patterns, name)) {
         let chosen = options.choose(&account, name);
@@ -135,7 +143,7 @@ pub(super) fn list(
         let counts =
             |other: &String| options.choose(&account, other) && (chosen || !fits(&patterns, other));
         let below = options.recursive && children(&names, name).any(counts);
-        if !chosen && !below {
+        if (!chosen && !below) || !may_see(&account, name, user) {
             continue;
         }
         let subscribed = account.is_subscribed(name);
@@ -170,8 +178,29 @@ pub(super) fn list(
             let status = status::of_mailbox(voice, name, mailbox, items, append_limit);
             voice.data(Data::MailboxStatus(status));
         }
+        if let Some(mailbox) = mailbox.filter(|_| options.my_rights) {
+            rights::tell_mine(voice, &account, mailbox.id(), user, name);
+        }
+        listed.extend(mailbox.map(|_| name.clone()));
+    }
+    drop(account);
+    if let Some(entries) = options.metadata {
+        for name in listed {
+            let request =
+                metadata::Request { depth: None, max_size: None, name: &name, entries: &entries };
+            if let Err(outcome) = metadata::get(voice, shared, user, request)
+                && outcome.condition == Condition::Bad
+            {
+                return outcome;
+            }
+        }
     }
     Outcome::ok("listed")
+}
+
+/// Whether the user has the right to look a name up.
+fn may_see(account: &Account, name: &str, user: &str) -> bool {
+    account.find(name).is_none_or(|id| rights::has(account, id, user, 'l'))
 }
 
 /// Names that may be listed, in order: mailboxes, and with `subscribed` also names that are

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::outcome::Outcome;
+use super::rights;
 use crate::imap::syntax::code::{Code, Word};
 use crate::store::memory::Shared;
 
@@ -13,40 +14,56 @@ const SPECIAL_USES: [&str; 6] =
     ["\\Archive", "\\Drafts", "\\Important", "\\Junk", "\\Sent", "\\Trash"];
 
 /// CREATE; `uses` with their backslash.
-pub(super) fn create(account: &Shared, name: &str, uses: &[Cow<'_, [u8]>]) -> Outcome {
+///
+/// # Errors
+/// What to answer where nothing was made.
+pub(super) fn create(
+    account: &Shared,
+    user: &str,
+    name: &str,
+    uses: &[Cow<'_, [u8]>],
+) -> Result<Outcome, Outcome> {
     let mut special_use = Vec::new();
     for wanted in uses {
         let is = |known: &&&str| known.as_bytes().eq_ignore_ascii_case(wanted);
         match SPECIAL_USES.iter().find(is) {
             Some(known) => special_use.push((*known).to_owned()),
             None => {
-                return Outcome::no("no mailbox can be made for that use").word(Word::UseAttr);
+                let outcome = Outcome::no("no mailbox can be made for that use");
+                return Err(outcome.word(Word::UseAttr));
             }
         }
     }
-    match account.borrow_mut().create(name, &special_use) {
-        Ok(id) => {
-            let id = id.to_string().into_bytes();
-            Outcome::ok("created").with(Code::MailboxId(id.into()))
-        }
-        Err(refused) => refused.into(),
-    }
+    rights::need_create(&account.borrow(), name, user)?;
+    let id = account.borrow_mut().create(name, &special_use)?;
+    let id = id.to_string().into_bytes();
+    Ok(Outcome::ok("created").with(Code::MailboxId(id.into())))
 }
 
 /// DELETE.
-pub(super) fn delete(account: &Shared, name: &str) -> Outcome {
-    match account.borrow_mut().delete(name) {
-        Ok(()) => Outcome::ok("deleted"),
-        Err(refused) => refused.into(),
-    }
+///
+/// # Errors
+/// What to answer where it stays.
+pub(super) fn delete(account: &Shared, user: &str, name: &str) -> Result<Outcome, Outcome> {
+    rights::need_named(&account.borrow(), name, user, 'x')?;
+    account.borrow_mut().delete(name)?;
+    Ok(Outcome::ok("deleted"))
 }
 
 /// RENAME.
-pub(super) fn rename(account: &Shared, from: &str, to: &str) -> Outcome {
-    match account.borrow_mut().rename(from, to) {
-        Ok(()) => Outcome::ok("renamed"),
-        Err(refused) => refused.into(),
-    }
+///
+/// # Errors
+/// What to answer where it keeps its name.
+pub(super) fn rename(
+    account: &Shared,
+    user: &str,
+    from: &str,
+    to: &str,
+) -> Result<Outcome, Outcome> {
+    rights::need_named(&account.borrow(), from, user, 'x')?;
+    rights::need_create(&account.borrow(), to, user)?;
+    account.borrow_mut().rename(from, to)?;
+    Ok(Outcome::ok("renamed"))
 }
 
 /// SUBSCRIBE or UNSUBSCRIBE. The name need not be that of a mailbox (RFC 9051 section
@@ -55,6 +72,8 @@ pub(super) fn subscribe(account: &Shared, name: &str, subscribed: bool) -> Outco
     if subscribed && (name.is_empty() || name.chars().any(char::is_control)) {
         return Outcome::no("that cannot be a mailbox name").word(Word::Cannot);
     }
-    account.borrow_mut().set_subscribed(name, subscribed);
+    if let Err(refused) = account.borrow_mut().set_subscribed(name, subscribed) {
+        return refused.into();
+    }
     Outcome::ok(if subscribed { "subscribed" } else { "unsubscribed" })
 }

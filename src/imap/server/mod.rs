@@ -5,8 +5,8 @@
 //! moves both over a [`crate::net::Wire`]: framing, literals, go-aheads, STARTTLS, IDLE and
 //! limits. [`capability`] lists the extensions, each of which works as its RFC says.
 //!
-//! It does not offer ACL, QUOTA, METADATA, NOTIFY or URLAUTH: their commands are answered
-//! with BAD.
+//! Every user sees the own mailboxes only: rights that others are given (ACL) are kept and
+//! told, but nobody can use them.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -21,15 +21,25 @@ mod auth;
 mod body;
 pub mod capability;
 mod commands;
+mod context;
 mod copy;
 mod fetch;
+mod filter;
 mod flags;
+mod identity;
+mod labels;
 mod list;
 mod mailbox;
+mod metadata;
+mod notify;
 mod outcome;
+mod quota;
+mod replace;
 pub mod replies;
 mod results;
+mod rights;
 mod search;
+mod searches;
 mod section;
 mod select;
 mod serve;
@@ -39,6 +49,7 @@ mod spool;
 mod status;
 mod store;
 mod thread;
+mod urlauth;
 mod view;
 
 #[cfg(test)]
@@ -80,6 +91,9 @@ pub struct Settings {
     pub allow_cleartext: bool,
     /// Capabilities that are not listed, in any case. What they stand for works all the same.
     pub hidden: Vec<String>,
+    /// Whether Gmail's X-GM-EXT-1 is offered: its message and thread numbers, labels, and
+    /// search language.
+    pub gmail: bool,
     /// Largest message that APPEND takes, in octets (APPENDLIMIT, RFC 7889).
     pub append_limit: u64,
     /// How many commands in a row may be bad before the connection is closed.
@@ -93,6 +107,17 @@ pub struct Settings {
     pub idle_timeout: Duration,
 }
 
+impl Settings {
+    /// Whether a capability is not listed: by its own name, or by what stands before its `=`.
+    pub fn hides(&self, capability: &str) -> bool {
+        let start = capability.split_once('=').map(|(start, _)| start);
+        self.hidden.iter().any(|hidden| {
+            hidden.eq_ignore_ascii_case(capability)
+                || start.is_some_and(|start| hidden.eq_ignore_ascii_case(start))
+        })
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         // Kerberos wants a keytab, and no mailbox is everybody's.
@@ -104,6 +129,7 @@ impl Default for Settings {
             mechanisms: Mechanism::ALL.into_iter().filter(offered).collect(),
             allow_cleartext: false,
             hidden: Vec::new(),
+            gmail: false,
             append_limit: 64 * 1024 * 1024,
             bad_commands: 50,
             failed_logins: 20,

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::replies::{Outlet, Replies, Slice};
 use crate::base::mailbox_name;
-use crate::imap::syntax::ModSeq;
 use crate::imap::syntax::code::{Code, Word};
+use crate::imap::syntax::fetch::Fetch;
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::response::{Condition, Data, Response, StatusText};
+use crate::imap::syntax::{ModSeq, SeqNum};
 use crate::net;
 use crate::store::memory::Refused;
 
@@ -90,6 +91,8 @@ impl From<Refused> for Outcome {
                 Self::no("the mailbox cannot hold messages").word(Word::Cannot)
             }
             Refused::Inbox => Self::no("INBOX cannot be deleted").word(Word::Cannot),
+            Refused::OverQuota => Self::no("the quota is used up").word(Word::OverQuota),
+            Refused::Disk(_) => Self::no("the disk cannot keep it").word(Word::Unavailable),
             Refused::Full => Self::no("the mailbox has no UIDs left").word(Word::Limit),
         }
     }
@@ -106,6 +109,8 @@ pub(super) struct Enabled {
     pub utf8: bool,
     /// IMAP4rev2 (RFC 9051).
     pub rev2: bool,
+    /// UIDONLY (RFC 9586): no sequence numbers.
+    pub uid_only: bool,
 }
 
 /// Responses of a session, in the dialect that its client understands.
@@ -123,6 +128,12 @@ impl Voice {
         Self { replies: Replies::new(false), enabled: Enabled::default() }
     }
 
+    /// Forgets what the client has enabled.
+    pub fn forget(&mut self) {
+        self.enabled = Enabled::default();
+        self.replies.set_utf8(false);
+    }
+
     /// Whether mailbox names are UTF-8 and strings may be.
     pub fn is_utf8(&self) -> bool {
         self.enabled.utf8 || self.enabled.rev2
@@ -136,6 +147,23 @@ impl Voice {
     /// Says an untagged response whose streamed literals are `slices`.
     pub fn data_with(&mut self, data: Data<'_>, slices: Vec<Slice>) {
         self.replies.push_with(&Response::Untagged(data), slices);
+    }
+
+    /// Says a FETCH response, or where the client wants no sequence numbers a UIDFETCH
+    /// response. `uid` is the message's.
+    pub fn fetch(&mut self, uid: u32, mut fetch: Fetch<'_>, slices: Vec<Slice>) {
+        if self.enabled.uid_only {
+            fetch.seq = SeqNum(uid);
+            fetch.uid = None;
+            self.data_with(Data::UidFetch(fetch), slices);
+        } else {
+            self.data_with(Data::Fetch(fetch), slices);
+        }
+    }
+
+    /// Whether expunges are told by VANISHED.
+    pub fn tells_vanished(&self) -> bool {
+        self.enabled.qresync || self.enabled.uid_only
     }
 
     /// Says an untagged OK with a response code.

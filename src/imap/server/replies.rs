@@ -84,9 +84,9 @@ impl Replies {
         }
     }
 
-    /// From now on quoted strings may hold UTF-8 (RFC 6855, RFC 9051 section 4.3).
-    pub fn allow_utf8(&mut self) {
-        self.encoder = Encoder::new(Literals::Server, true);
+    /// Whether from now on quoted strings may hold UTF-8 (RFC 6855, RFC 9051 section 4.3).
+    pub fn set_utf8(&mut self, utf8: bool) {
+        self.encoder = Encoder::new(Literals::Server, utf8);
     }
 
     /// Octets that wait, slices included.

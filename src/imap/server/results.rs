@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use super::outcome::{Outcome, Voice};
 use super::view::Selected;
-use crate::imap::syntax::ModSeq;
+use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::response::Data;
 use crate::imap::syntax::search::{Esearch, Return};
 use crate::imap::syntax::set::SequenceSet;
+use crate::imap::syntax::{ModSeq, UidValidity};
 
 /// A message that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(super) struct Found {
 }
 
 /// What asks for results.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Request<'r> {
     /// The command's tag.
     pub tag: &'r [u8],
@@ -34,6 +35,8 @@ pub(super) struct Request<'r> {
     pub returns: Option<&'r [Return<'r>]>,
     /// Whether the highest mod-sequence is told.
     pub modseq: bool,
+    /// The mailbox, where it has to be named (RFC 7377).
+    pub mailbox: Option<(Mailbox<'static>, UidValidity)>,
 }
 
 /// # Errors
@@ -91,6 +94,7 @@ pub(super) fn tell(
         _ => None,
     });
     let (min, max, count) = (has(&Return::Min), has(&Return::Max), has(&Return::Count));
+    let watched = returns.iter().any(|option| matches!(option, Return::Update(_)));
     let all = has(&Return::All) || returns.is_empty();
     let ends: Vec<Found> = [(min, found.first()), (max, found.last())]
         .into_iter()
@@ -108,11 +112,18 @@ pub(super) fn tell(
             return;
         }
     }
+    let silent =
+        |option: &Return<'_>| matches!(option, Return::Save | Return::Update(_) | Return::Context);
+    if watched && returns.iter().all(silent) {
+        // RFC 5267 section 4.2: the client asked for changes alone.
+        return;
+    }
     let set = |found: &[Found]| {
         (!found.is_empty()).then(|| SequenceSet::from_numbers(found.iter().map(number)))
     };
     let esearch = Esearch {
         tag: Some(Cow::Borrowed(request.tag)),
+        mailbox: request.mailbox,
         uid: request.uid,
         min: found.first().filter(|_| min).map(number),
         max: found.last().filter(|_| max).map(number),
@@ -120,6 +131,7 @@ pub(super) fn tell(
         all: if all { set(found) } else { None },
         modseq: highest(if only_ends { ends.as_slice() } else { shown.unwrap_or(found) }),
         partial: partial.map(|range| (range, shown.and_then(set))),
+        updates: Vec::new(),
         others: Vec::new(),
     };
     voice.data(Data::Esearch(esearch));

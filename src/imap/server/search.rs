@@ -7,12 +7,14 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use super::flags;
 use super::outcome::Outcome;
 use super::view::{Known, Ranges, Selected};
+use super::{flags, identity};
 use crate::base::date::{Day as Date, Zoned};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::search::{Day, Field, Key, Measure, Word};
@@ -48,6 +50,8 @@ enum Extra {
     ReceivedFrom(i64),
     ModSeq(u64),
     EmailId(String),
+    EmailIds(HashSet<String>),
+    ThreadId(String),
     Uid(Ranges),
     Sequence(Ranges),
 }
@@ -83,22 +87,30 @@ pub(super) fn program(
     account: &Shared,
     charset: Option<&[u8]>,
     keys: &[Key<'_>],
+    gmail: bool,
 ) -> Result<Program, Outcome> {
-    let ascii = match charset {
-        None => false,
-        Some(name) if name.eq_ignore_ascii_case(b"UTF-8") => false,
-        Some(name) if name.eq_ignore_ascii_case(b"US-ASCII") => true,
+    let charset = match charset {
+        None => Charset::Utf8,
+        Some(name) if name.eq_ignore_ascii_case(b"UTF-8") => Charset::Utf8,
+        Some(name) if name.eq_ignore_ascii_case(b"US-ASCII") => {
+            if keys.iter().any(Key::needs_charset) {
+                return Err(Outcome::bad("the text is not US-ASCII"));
+            }
+            Charset::Utf8
+        }
+        Some(name) if CHARSETS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes())) => {
+            Charset::Other(name.to_vec())
+        }
         Some(_) => {
-            let known = vec![Cow::Borrowed(&b"US-ASCII"[..]), Cow::Borrowed(&b"UTF-8"[..])];
+            let ours = ["US-ASCII", "UTF-8"].into_iter().chain(CHARSETS);
+            let known = ours.map(|name| Cow::Borrowed(name.as_bytes())).collect();
             let outcome = Outcome::no("the charset is not known");
             return Err(outcome.with(Code::BadCharset(known)));
         }
     };
-    if ascii && keys.iter().any(Key::needs_charset) {
-        return Err(Outcome::bad("the text is not US-ASCII"));
-    }
     let now = account.borrow().now().seconds;
-    let mut builder = Builder { selected, now, extras: Vec::new(), modseq: false };
+    let mut builder =
+        Builder { selected, account, charset, gmail, now, extras: Vec::new(), modseq: false };
     let expr = builder.all(keys)?;
     Ok(Program { expr, extras: builder.extras, modseq: builder.modseq })
 }
@@ -135,7 +147,49 @@ impl Program {
     }
 }
 
+/// Charsets beside US-ASCII and UTF-8 that search keys may be in: those in which clients have
+/// been seen to search.
+const CHARSETS: [&str; 16] = [
+    "ISO-8859-1",
+    "ISO-8859-2",
+    "ISO-8859-5",
+    "ISO-8859-7",
+    "ISO-8859-15",
+    "WINDOWS-1250",
+    "WINDOWS-1251",
+    "WINDOWS-1252",
+    "KOI8-R",
+    "KOI8-U",
+    "ISO-2022-JP",
+    "SHIFT_JIS",
+    "EUC-JP",
+    "EUC-KR",
+    "GB18030",
+    "BIG5",
+];
+
+/// What the octets of text in keys are.
+enum Charset {
+    Utf8,
+    /// By a name of [`CHARSETS`].
+    Other(Vec<u8>),
+}
+
+/// Whether a key names messages by sequence numbers.
+pub(super) fn names_numbers(key: &Key<'_>) -> bool {
+    match key {
+        Key::Sequence(set) => *set != SequenceSet::Saved,
+        Key::Not(key) | Key::Fuzzy(key) => names_numbers(key),
+        Key::Or(one, other) => names_numbers(one) || names_numbers(other),
+        Key::And(keys) => keys.iter().any(names_numbers),
+        _ => false,
+    }
+}
+
 struct Builder<'s> {
+    account: &'s Shared,
+    charset: Charset,
+    gmail: bool,
     selected: &'s Selected,
     now: i64,
     extras: Vec<Extra>,
@@ -158,10 +212,22 @@ impl Builder<'_> {
     fn expr(&mut self, key: &Key<'_>) -> Result<Expr, Outcome> {
         Ok(match key {
             Key::Word(word) => self.word(*word),
-            Key::Text(field, text) => Expr::Term(Term::Match(field_of(*field)?, pattern(text)?)),
+            Key::Text(Field::GmRaw | Field::GmLabel, _) if !self.gmail => return Err(gmail()),
+            Key::Text(Field::GmRaw, text) => self.gmail_query(text)?,
+            Key::Text(Field::GmLabel, text) => {
+                let label = self.text(text)?;
+                let found = identity::labelled(&self.account.borrow(), &label);
+                self.extra(Extra::EmailIds(found))
+            }
+            Key::Text(field, text) => {
+                Expr::Term(Term::Match(field_of(*field)?, Pattern::text(&self.text(text)?)))
+            }
             Key::Header(name, text) => {
                 let name = String::from_utf8_lossy(name).into_owned();
-                let wanted = if text.is_empty() { Pattern::Present } else { pattern(text)? };
+                let wanted = match text.is_empty() {
+                    true => Pattern::Present,
+                    false => Pattern::text(&self.text(text)?),
+                };
                 Expr::Term(Term::Header(name, wanted))
             }
             Key::Keyword(set, name) => flag(&String::from_utf8_lossy(name), *set),
@@ -177,8 +243,9 @@ impl Builder<'_> {
             Key::EmailId(id) => {
                 self.extra(Extra::EmailId(String::from_utf8_lossy(id).into_owned()))
             }
-            // There are no thread ids here (RFC 8474 section 5.3: THREADID is NIL).
-            Key::ThreadId(_) => Expr::Or(Vec::new()),
+            Key::ThreadId(id) => {
+                self.extra(Extra::ThreadId(String::from_utf8_lossy(id).into_owned()))
+            }
             Key::Uid(SequenceSet::Saved) | Key::Sequence(SequenceSet::Saved) => {
                 self.extra(Extra::Uid(Ranges::of(&self.selected.saved)))
             }
@@ -229,8 +296,35 @@ impl Builder<'_> {
             },
             Measure::Older => self.extra(Extra::ReceivedUntil(self.ago(number))),
             Measure::Younger => self.extra(Extra::ReceivedFrom(self.ago(number))),
-            Measure::GmMessageId | Measure::GmThreadId => return Err(gmail()),
+            Measure::GmMessageId | Measure::GmThreadId if !self.gmail => return Err(gmail()),
+            Measure::GmMessageId => self.extra(Extra::EmailId(format!("M{number}"))),
+            Measure::GmThreadId => self.extra(Extra::ThreadId(format!("T{number:016x}"))),
         })
+    }
+
+    /// The text of a key.
+    ///
+    /// # Errors
+    /// BAD for octets that are not of its charset.
+    fn text(&self, text: &[u8]) -> Result<String, Outcome> {
+        match &self.charset {
+            Charset::Other(name) => Ok(charset::decode(name, text)),
+            Charset::Utf8 => match std::str::from_utf8(text) {
+                Ok(text) => Ok(text.to_owned()),
+                Err(_) => Err(Outcome::bad("the text is not UTF-8")),
+            },
+        }
+    }
+
+    /// A query in the house's language, which is much like Gmail's.
+    ///
+    /// # Errors
+    /// BAD for one that cannot be read.
+    fn gmail_query(&self, text: &[u8]) -> Result<Expr, Outcome> {
+        let now = Timestamp::from_second(self.now).unwrap_or(Timestamp::UNIX_EPOCH);
+        let context = query::Context { now, zone: TimeZone::UTC };
+        let refused = |_| Outcome::bad("the query cannot be read");
+        query::parse(&self.text(text)?, &context).map_err(refused)
     }
 
     /// The instant so many seconds ago.
@@ -256,7 +350,7 @@ impl Builder<'_> {
             Expr::Term(Term::Match(query::Field::Body | query::Field::Text, _)) => 1000,
             Expr::Term(Term::Match(..) | Term::Header(..)) => 10,
             Expr::Term(Term::Extra(number)) => match self.extras.get(*number as usize) {
-                Some(Extra::Dated(Which::Sent, ..)) => 10,
+                Some(Extra::Dated(Which::Sent, ..) | Extra::ThreadId(_)) => 10,
                 _ => 1,
             },
             Expr::Term(_) => 1,
@@ -293,13 +387,6 @@ fn field_of(field: Field) -> Result<query::Field, Outcome> {
         Field::Text => query::Field::Text,
         Field::GmRaw | Field::GmLabel => return Err(gmail()),
     })
-}
-
-/// # Errors
-/// BAD for text that is not UTF-8.
-fn pattern(text: &[u8]) -> Result<Pattern, Outcome> {
-    let text = std::str::from_utf8(text).map_err(|_| Outcome::bad("the text is not UTF-8"))?;
-    Ok(Pattern::text(text))
 }
 
 /// # Errors
@@ -345,6 +432,8 @@ impl Extra {
             Extra::ReceivedFrom(instant) => message.received.seconds >= *instant,
             Extra::ModSeq(modseq) => message.modseq >= *modseq,
             Extra::EmailId(id) => message.email_id == *id,
+            Extra::EmailIds(ids) => ids.contains(&message.email_id),
+            Extra::ThreadId(id) => identity::thread_id(message, &candidate.facts) == *id,
             Extra::Uid(ranges) => ranges.contains(message.uid),
             Extra::Sequence(ranges) => ranges.contains(candidate.number),
         }

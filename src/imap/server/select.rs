@@ -2,9 +2,9 @@
 //! QRESYNC (RFC 7162 section 3.2.5), and what takes messages away: EXPUNGE (RFC 9051 section
 //! 6.4.3), UID EXPUNGE (RFC 4315) and CLOSE.
 
-use super::flags;
 use super::outcome::{Outcome, Voice};
 use super::view::{Known, Ranges, Selected};
+use super::{flags, rights, urlauth};
 use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::command::SelectParameter;
 use crate::imap::syntax::mailbox::List;
@@ -29,12 +29,14 @@ struct Resync<'p> {
 pub(super) fn select(
     voice: &mut Voice,
     account: &Shared,
+    user: &str,
     name: &str,
     read_only: bool,
     parameters: &[SelectParameter<'_>],
 ) -> Result<(Selected, Outcome), Outcome> {
     let resync = read_parameters(voice, parameters)?;
     let id = account.borrow().find(name).ok_or_else(Outcome::nonexistent)?;
+    rights::need(&account.borrow(), id, user, 'r')?;
     let mut selected = open(account, id, read_only)?;
     let canonical = account.borrow().name(id).unwrap_or(name).to_owned();
     tell_standing(voice, account, &selected, &canonical);
@@ -72,6 +74,14 @@ fn read_parameters<'p>(
     Ok(resync)
 }
 
+/// A view of a mailbox that is not opened, for a single look.
+///
+/// # Errors
+/// What to answer where there is nothing to see.
+pub(super) fn look(account: &Shared, id: MailboxId) -> Result<Selected, Outcome> {
+    open(account, id, true)
+}
+
 fn open(account: &Shared, id: MailboxId, read_only: bool) -> Result<Selected, Outcome> {
     let mut account = account.borrow_mut();
     let selectable = account.mailbox(id).is_some_and(Mailbox::is_selectable);
@@ -106,6 +116,7 @@ fn open(account: &Shared, id: MailboxId, read_only: bool) -> Result<Selected, Ou
         next_uid: mailbox.uid_next(),
         version: mailbox.version(),
         behind: false,
+        contexts: Vec::new(),
     })
 }
 
@@ -128,6 +139,7 @@ fn tell_standing(voice: &mut Voice, account: &Shared, selected: &Selected, name:
     voice.note(Code::HighestModSeq(highest), "the highest mod-sequence");
     let id = selected.id.to_string().into_bytes();
     voice.note(Code::MailboxId(id.into()), "the mailbox's identity");
+    voice.note(urlauth::mechanisms(), "URLs can be made");
     // RFC 9051 section 6.3.2: a LIST response, which IMAP4rev1 does not expect here.
     if voice.enabled.rev2 {
         let list = List {
@@ -193,9 +205,18 @@ impl Selected {
 
     /// Expunges the messages with `\Deleted`, with `set` only those with these UIDs. The
     /// update behind the command tells of it.
-    pub fn expunge(&self, voice: &Voice, account: &Shared, set: Option<&SequenceSet>) -> Outcome {
+    pub fn expunge(
+        &self,
+        voice: &Voice,
+        account: &Shared,
+        user: &str,
+        set: Option<&SequenceSet>,
+    ) -> Outcome {
         if self.read_only {
             return Outcome::read_only();
+        }
+        if let Err(refused) = rights::need(&account.borrow(), self.id, user, 'e') {
+            return refused;
         }
         let chosen = match set {
             None => None,

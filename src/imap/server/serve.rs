@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::Server;
+use super::capability::LITERAL_MINUS_OCTETS;
 use super::outcome::Outcome;
 use super::replies::{Outlet, Piece, Replies};
 use super::session::{Next, Session};
@@ -32,6 +33,9 @@ const CHUNK_OCTETS: usize = 128 * 1024;
 /// Octets of a refused literal that are read and thrown away; a client that sends more
 /// without asking is one to hang up on.
 const DISCARD_OCTETS: u64 = 1024 * 1024 * 1024;
+
+/// Octets of an overlong command in which its tag is looked for.
+const TAG_OCTETS: usize = 256;
 
 /// How long a client may take to hear a goodbye.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -220,9 +224,7 @@ impl Connection<'_> {
         self.line.answers(b"");
         loop {
             match self.framer.step(self.line.wire.buffered()) {
-                Ok(Step::More) => {
-                    self.line.wire.fill().await?;
-                }
+                Ok(Step::More) => self.fill().await?,
                 Ok(Step::Complete { len }) => {
                     self.take(len);
                     if let Some(hook) = &mut self.line.hook {
@@ -236,6 +238,11 @@ impl Connection<'_> {
                     self.take(head);
                     self.line.answers(&self.frame);
                     let refused = match self.session.refuses_literal(&self.frame, len) {
+                        None if !synchronising && self.is_beyond_literal_minus(len) => {
+                            self.discard(len).await?;
+                            self.discard_rest().await?;
+                            Some(beyond_literal_minus())
+                        }
                         None => self.take_literal(len, synchronising).await?,
                         Some(outcome) if synchronising => Some(outcome),
                         Some(outcome) => {
@@ -252,12 +259,67 @@ impl Connection<'_> {
                     }
                 }
                 Err(_) => {
+                    // The tag, where it did not leave the buffer before a literal.
+                    if self.frame.is_empty() {
+                        let start = self.line.wire.buffered();
+                        self.frame.extend_from_slice(&start[..start.len().min(TAG_OCTETS)]);
+                    }
+                    self.discard_line().await?;
+                    self.framer.reset();
                     let outcome = Outcome::bad("the command is too long").word(CodeWord::Limit);
                     let tag = command::tag(&self.frame);
-                    self.session.answer(tag, &outcome, &mut self.line).await?;
-                    return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS });
+                    let next = self.session.answer(tag, &outcome, &mut self.line).await?;
+                    return Ok(Read::Answered(next));
                 }
             }
+        }
+    }
+
+    /// Reads more of a command. While none of it has come, events are told to a client that
+    /// asked for them.
+    async fn fill(&mut self) -> Result<(), net::Error> {
+        let quiet = self.line.wire.buffered().is_empty() && self.frame.is_empty();
+        if !quiet || !self.session.is_watching() {
+            self.line.wire.fill().await?;
+            return Ok(());
+        }
+        let mut changes = self.session.account().map(|account| account.borrow().changes());
+        // What happened before that was not woken for.
+        self.session.watch_update(&mut self.line).await?;
+        loop {
+            self.line.wire.flush().await?;
+            tokio::select! {
+                filled = self.line.wire.fill() => {
+                    filled?;
+                    return Ok(());
+                }
+                () = changed(&mut changes) => self.session.watch_update(&mut self.line).await?,
+            }
+        }
+    }
+
+    /// Whether a literal is larger than may come unasked where LITERAL- is offered.
+    fn is_beyond_literal_minus(&self, len: u64) -> bool {
+        let settings = &self.server.settings;
+        len > LITERAL_MINUS_OCTETS && settings.hides("LITERAL+") && !settings.hides("LITERAL-")
+    }
+
+    /// Passes over a line that is too long, up to its end.
+    async fn discard_line(&mut self) -> Result<(), net::Error> {
+        let mut left = DISCARD_OCTETS;
+        loop {
+            let buffered = self.line.wire.buffered();
+            let end = memchr::memchr(b'\n', buffered);
+            let count = end.map_or(buffered.len(), |end| end + 1);
+            self.line.wire.consume_body(count);
+            if end.is_some() {
+                return Ok(());
+            }
+            left = left.saturating_sub(count as u64);
+            if left == 0 {
+                return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS });
+            }
+            self.line.wire.fill().await?;
         }
     }
 
@@ -387,6 +449,11 @@ impl Connection<'_> {
                 }
             }
         }
+        let unasked = self.framer.take_unasked();
+        if self.is_beyond_literal_minus(unasked) {
+            let tag = command::tag(&self.frame);
+            return self.session.answer(tag, &beyond_literal_minus(), &mut self.line).await;
+        }
         match command::decode(&self.frame) {
             Ok(Decoded::Done { value, .. }) => {
                 self.session.command(&value, literals, &mut self.line).await
@@ -465,6 +532,11 @@ impl Connection<'_> {
         }
         Ok(Next::Command)
     }
+}
+
+/// What is said to a literal that should have been asked for (RFC 7888 section 5).
+fn beyond_literal_minus() -> Outcome {
+    Outcome::bad("such a literal has to be asked for").word(CodeWord::TooBig)
 }
 
 /// What is said where a literal could not be kept.

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::auth::{self, Answer, Exchange};
+use super::notify::Watch;
 use super::outcome::{Outcome, Voice};
 use super::replies::Outlet;
 use super::view::Selected;
@@ -47,6 +48,10 @@ pub struct Session {
     channel: Channel,
     pub(super) voice: Voice,
     pub(super) account: Option<Shared>,
+    /// Who has logged in; empty before.
+    pub(super) user: String,
+    /// What NOTIFY asks for.
+    pub(super) watch: Option<Watch>,
     pub(super) selected: Option<Selected>,
     exchange: Option<Exchange>,
     /// The tag of the command that [`Next`] has interrupted.
@@ -66,6 +71,8 @@ impl Session {
             channel,
             voice: Voice::new(),
             account: None,
+            user: String::new(),
+            watch: None,
             selected: None,
             exchange: None,
             tag: Vec::new(),
@@ -94,8 +101,12 @@ impl Session {
     /// answer to the command where it may not. Small ones may always.
     pub(super) fn refuses_literal(&self, head: &[u8], octets: u64) -> Option<Outcome> {
         let mut words = head.split(|octet| *octet == b' ');
-        let name = words.nth(1).unwrap_or_default();
-        if self.account.is_none() || !name.eq_ignore_ascii_case(b"APPEND") {
+        let mut name = words.nth(1).unwrap_or_default();
+        if name.eq_ignore_ascii_case(b"UID") {
+            name = words.next().unwrap_or_default();
+        }
+        let stores = name.eq_ignore_ascii_case(b"APPEND") || name.eq_ignore_ascii_case(b"REPLACE");
+        if self.account.is_none() || !stores {
             return Some(Outcome::bad("no literal as large as that belongs here"));
         }
         (octets > self.server.settings.append_limit).then(append::too_big)
@@ -179,7 +190,13 @@ impl Session {
             return self.answer(Some(&tagged.tag), &outcome, out).await;
         }
         self.tag = tagged.tag.to_vec();
+        // What others did until now is told as such; what this command does is not news to
+        // its client (RFC 5465 section 5).
+        self.tell_events();
         match &tagged.command {
+            Command::Word(Word::Unauthenticate) => {
+                return self.unauthenticate(&tagged.tag, out).await;
+            }
             Command::Word(Word::StartTls) => return Ok(Next::StartTls),
             Command::Compress(algorithm)
                 if algorithm.eq_ignore_ascii_case(b"DEFLATE") && !self.compressed =>
@@ -208,6 +225,7 @@ impl Session {
         if outcome.condition != Condition::Bad {
             self.update(allows_expunges(&tagged.command));
         }
+        self.look();
         self.voice.tagged(&tagged.tag, &outcome);
         let next = self.count(&outcome);
         out.send(&mut self.voice.replies).await?;
@@ -249,9 +267,60 @@ impl Session {
 
     /// Tells what has changed in the open mailbox.
     fn update(&mut self, expunges: bool) {
-        if let (Some(selected), Some(account)) = (&mut self.selected, &self.account) {
-            selected.update(&mut self.voice, account, expunges);
+        let (Some(selected), Some(account)) = (&mut self.selected, &self.account) else { return };
+        match &self.watch {
+            None => selected.update(&mut self.voice, account, expunges),
+            Some(watch) => {
+                selected.update_only(&mut self.voice, account, expunges, &watch.selected);
+            }
         }
+    }
+
+    /// Tells what has changed elsewhere.
+    fn tell_events(&mut self) {
+        let selected = self.selected.as_ref().map(|selected| selected.id);
+        if let (Some(watch), Some(account)) = (&mut self.watch, &self.account) {
+            watch.tell(&mut self.voice, &account.borrow(), &self.user, selected);
+        }
+    }
+
+    /// Takes what has changed elsewhere for told.
+    fn look(&mut self) {
+        if let (Some(watch), Some(account)) = (&mut self.watch, &self.account) {
+            watch.look(&account.borrow(), &self.user);
+        }
+    }
+
+    /// Whether events are to be told while no command is in progress (RFC 5465).
+    pub(super) fn is_watching(&self) -> bool {
+        self.watch.is_some()
+    }
+
+    /// Tells events while no command is in progress.
+    ///
+    /// # Errors
+    /// The outlet's.
+    pub async fn watch_update(&mut self, out: &mut dyn Outlet) -> Result<(), net::Error> {
+        let expunges = self.watch.as_ref().is_some_and(|watch| !watch.selected.delayed);
+        self.update(expunges);
+        self.tell_events();
+        out.send(&mut self.voice.replies).await
+    }
+
+    /// UNAUTHENTICATE (RFC 8437): as after the greeting, TLS and compression aside.
+    async fn unauthenticate(
+        &mut self,
+        tag: &[u8],
+        out: &mut dyn Outlet,
+    ) -> Result<Next, net::Error> {
+        self.account = None;
+        self.user.clear();
+        self.watch = None;
+        self.selected = None;
+        self.voice.forget();
+        let outcome =
+            Outcome::ok("nobody is logged in").with(Code::Capability(self.capabilities()));
+        self.answer(Some(tag), &outcome, out).await
     }
 
     pub(super) fn capabilities(&self) -> Vec<Cow<'static, [u8]>> {
@@ -279,9 +348,9 @@ pub(super) enum Needs {
 /// RFC 9051 sections 6.1 to 6.4.
 pub(super) fn needs(command: &Command<'_>) -> Needs {
     match command {
-        Command::Word(Word::Capability | Word::Noop | Word::Logout) | Command::Id(_) => {
-            Needs::Nothing
-        }
+        Command::Word(Word::Capability | Word::Noop | Word::Logout)
+        | Command::Id(_)
+        | Command::Language(_) => Needs::Nothing,
         Command::Word(Word::StartTls) | Command::Login { .. } | Command::Authenticate { .. } => {
             Needs::NoLogin
         }
@@ -291,6 +360,8 @@ pub(super) fn needs(command: &Command<'_>) -> Needs {
         | Command::Move { .. }
         | Command::Fetch { .. }
         | Command::Store { .. }
+        | Command::Replace { .. }
+        | Command::CancelUpdate(_)
         | Command::Search(..)
         | Command::Sort(..)
         | Command::Thread(..) => Needs::Mailbox,
@@ -336,6 +407,7 @@ impl Session {
         match self.server.accounts.account(user) {
             Some(account) => {
                 self.account = Some(account);
+                self.user = user.to_lowercase();
                 Outcome::ok("logged in").with(Code::Capability(self.capabilities()))
             }
             None => self.refuse_login(
@@ -474,6 +546,7 @@ impl Session {
     /// The outlet's.
     pub async fn idle_update(&mut self, out: &mut dyn Outlet) -> Result<(), net::Error> {
         self.update(true);
+        self.tell_events();
         out.send(&mut self.voice.replies).await
     }
 

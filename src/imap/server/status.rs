@@ -1,5 +1,5 @@
 //! STATUS (RFC 9051 section 6.3.11), with SIZE (RFC 8438), APPENDLIMIT (RFC 7889),
-//! HIGHESTMODSEQ (RFC 7162) and MAILBOXID (RFC 8474).
+//! DELETED-STORAGE (RFC 9208), HIGHESTMODSEQ (RFC 7162) and MAILBOXID (RFC 8474).
 
 use super::flags;
 use super::outcome::{Outcome, Voice};
@@ -56,6 +56,11 @@ pub(super) fn of_mailbox(
             StatusItem::AppendLimit => status.append_limit = Some(Some(append_limit)),
             StatusItem::MailboxId => {
                 status.mailbox_id = Some(mailbox.id().to_string().into_bytes().into());
+            }
+            StatusItem::DeletedStorage => {
+                let deleted = messages.iter().filter(|message| flags::has(message, "\\Deleted"));
+                let octets: u64 = deleted.map(|message| message.octets.len() as u64).sum();
+                status.deleted_storage = Some(octets.div_ceil(1024));
             }
             // `check` has refused it.
             StatusItem::Other(_) => {}

@@ -1,19 +1,21 @@
 //! STORE and UID STORE (RFC 9051 section 6.4.6), also conditional (RFC 7162 section 3.1.3).
 
-use super::flags;
 use super::outcome::{Outcome, Voice};
 use super::view::Selected;
+use super::{flags, rights};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::command::{Action, StoreValue};
 use crate::imap::syntax::fetch::Fetch;
-use crate::imap::syntax::response::Data;
 use crate::imap::syntax::set::SequenceSet;
 use crate::imap::syntax::{ModSeq, Uid};
+use crate::store::Flags;
 use crate::store::memory::{FlagOperation, Message, Shared, Stored};
 
 /// The arguments of STORE.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'s> {
+    /// Who asks.
+    pub user: &'s str,
     /// Whether the set holds UIDs.
     pub uid: bool,
     /// The messages.
@@ -45,11 +47,12 @@ impl Selected {
         let StoreValue::Flags(wanted) = request.value else {
             return Err(Outcome::bad("there are no labels here"));
         };
-        let wanted = flags::given(wanted)?;
+        let mut wanted = flags::given(wanted)?;
         let places = self.resolve(request.set, request.uid)?;
         if self.read_only {
             return Err(Outcome::read_only());
         }
+        self.permit(account, request.user, &mut wanted)?;
         if request.unchanged_since.is_some() {
             voice.enable_condstore(Some(self.highest_modseq(account)));
         }
@@ -73,6 +76,31 @@ impl Selected {
             return Ok(Outcome::expunge_issued());
         }
         Ok(Outcome::ok("stored"))
+    }
+
+    /// Leaves out flags that the user may not change (RFC 4314 section 4).
+    ///
+    /// # Errors
+    /// NOPERM where none is left.
+    fn permit(&self, account: &Shared, user: &str, wanted: &mut Flags) -> Result<(), Outcome> {
+        let account = account.borrow();
+        let may = |right| rights::has(&account, self.id, user, right);
+        let (seen, deleted, others) = (may('s'), may('t'), may('w'));
+        if seen && deleted && others {
+            return Ok(());
+        }
+        let allowed = |flag: &str| match flag {
+            flag if flag.eq_ignore_ascii_case("\\Seen") => seen,
+            flag if flag.eq_ignore_ascii_case("\\Deleted") => deleted,
+            _ => others,
+        };
+        let left: Flags =
+            wanted.iter().map(|flag| flag.name().to_owned()).filter(|flag| allowed(flag)).collect();
+        if left.is_empty() {
+            return Err(rights::no_permission());
+        }
+        *wanted = left;
+        Ok(())
     }
 
     /// UIDs whose flags are other than the client was told, ascending.
@@ -134,7 +162,7 @@ impl Selected {
             modseq: shown.modseq.then_some(ModSeq(message.modseq)),
             ..Fetch::default()
         };
-        voice.data(Data::Fetch(fetch));
+        voice.fetch(message.uid, fetch, Vec::new());
     }
 
     /// UIDs as the command speaks of messages: as they are, or as sequence numbers.

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use super::context::Context;
 use super::flags;
+use super::notify::OfSelected;
 use super::outcome::{Outcome, Voice};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::fetch::Fetch;
@@ -39,6 +41,8 @@ pub(super) struct Selected {
     pub view: Vec<Known>,
     /// UIDs that SEARCH RETURN (SAVE) kept (RFC 5182), ascending.
     pub saved: Vec<u32>,
+    /// Searches whose results are kept up to date.
+    pub contexts: Vec<Context>,
     /// Keywords that FLAGS has told.
     pub(super) keywords: BTreeSet<Flag>,
     /// First UID that has never been in the view.
@@ -170,7 +174,7 @@ impl Selected {
             modseq: voice.enabled.condstore.then_some(ModSeq(message.modseq)),
             ..Fetch::default()
         };
-        voice.data(Data::Fetch(fetch));
+        voice.fetch(message.uid, fetch, Vec::new());
         self.view[index].modseq = message.modseq;
     }
 
@@ -204,6 +208,22 @@ impl Selected {
     /// told of its own doing. Expunges are told only where `expunges` says so: never while
     /// FETCH, STORE or SEARCH without UID is answered (RFC 9051 section 7.5.1).
     pub fn update(&mut self, voice: &mut Voice, account: &Shared, expunges: bool) {
+        let all = OfSelected { messages: true, flags: true, ..OfSelected::default() };
+        self.update_only(voice, account, expunges, &all);
+    }
+
+    /// The same, of the events that the client wants (RFC 5465), and with what it wants to
+    /// know of new messages.
+    pub fn update_only(
+        &mut self,
+        voice: &mut Voice,
+        account: &Shared,
+        expunges: bool,
+        wanted: &OfSelected,
+    ) {
+        if !wanted.messages && !wanted.flags {
+            return;
+        }
         {
             let account = account.borrow();
             let version = account.mailbox(self.id).map(|mailbox| mailbox.version());
@@ -213,8 +233,13 @@ impl Selected {
             }
         }
         self.find_gone(voice, account, expunges);
+        let known = self.view.len();
         self.find_arrived(voice, account);
-        self.find_flagged(voice, account);
+        if wanted.flags {
+            self.find_flagged(voice, account);
+        }
+        self.tell_contexts(voice, account);
+        self.tell_new(voice, account, known, &wanted.items);
         // 0 stands for a mailbox that was deleted under us: it has no messages any more.
         self.version = account.borrow().mailbox(self.id).map_or(0, |mailbox| mailbox.version());
     }
@@ -237,7 +262,11 @@ impl Selected {
         if gone.is_empty() || !expunges {
             return;
         }
-        if voice.enabled.qresync {
+        if !self.contexts.is_empty() {
+            let uids = self.uids(&gone);
+            self.tell_leaving(voice, &uids);
+        }
+        if voice.tells_vanished() {
             let uids = SequenceSet::from_numbers(self.uids(&gone));
             voice.data(Data::Vanished { earlier: false, uids });
         } else {
@@ -340,6 +369,7 @@ mod tests {
             next_uid: 100,
             version: 1,
             behind: false,
+            contexts: Vec::new(),
         }
     }
 

@@ -139,6 +139,8 @@ words! {
     UidNotSticky "UIDNOTSTICKY"
     /// A backend is down; later may be better (RFC 5530).
     Unavailable "UNAVAILABLE"
+    /// Sequence numbers cannot be used (RFC 9586).
+    UidRequired "UIDREQUIRED"
     /// The content transfer encoding cannot be undone (RFC 3516).
     UnknownCte "UNKNOWN-CTE"
     /// The special use cannot be given (RFC 6154).

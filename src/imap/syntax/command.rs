@@ -6,14 +6,14 @@
 
 use std::borrow::Cow;
 
-use super::date::DateTime;
+use super::append::AppendMessage;
 use super::fetch::Item;
 use super::flag::Flags;
 use super::mailbox::{Mailbox, StatusItem};
+use super::notify::{Filter, Notify};
 use super::search::{Search, Sort, ThreadBy};
 use super::set::SequenceSet;
-use super::token::Octets;
-use super::{ModSeq, NilPair, UidValidity};
+use super::{ModSeq, NilPair, Pair, UidValidity};
 use crate::base::secret::Secret;
 
 mod decode;
@@ -51,6 +51,8 @@ pub enum Command<'a> {
         /// The initial response in base64, `=` where it is empty (RFC 4959).
         initial: Option<Secret>,
     },
+    /// CANCELUPDATE (RFC 5267): the tags of the searches.
+    CancelUpdate(Vec<Cow<'a, [u8]>>),
     /// COMPRESS (RFC 4978)
     Compress(Cow<'a, [u8]>),
     /// COPY
@@ -90,6 +92,8 @@ pub enum Command<'a> {
         /// VANISHED (RFC 7162): only with CHANGEDSINCE and UIDs.
         vanished: bool,
     },
+    /// GENURLAUTH (RFC 4467): URLs and mechanisms.
+    GenUrlAuth(Vec<Pair<'a>>),
     /// GETACL (RFC 4314)
     GetAcl(Mailbox<'a>),
     /// GETMETADATA (RFC 5464)
@@ -109,6 +113,8 @@ pub enum Command<'a> {
     GetQuotaRoot(Mailbox<'a>),
     /// ID (RFC 2971)
     Id(Option<Vec<NilPair<'a>>>),
+    /// LANGUAGE (RFC 5255): languages, the one liked best first; none asks for the list.
+    Language(Vec<Cow<'a, [u8]>>),
     /// LIST
     List(List<'a>),
     /// LISTRIGHTS (RFC 4314)
@@ -131,8 +137,12 @@ pub enum Command<'a> {
         /// Where to.
         mailbox: Mailbox<'a>,
     },
+    /// ESEARCH (RFC 7377): where to look, the selected mailbox where that is empty.
+    MultiSearch(Vec<Filter<'a>>, Search<'a>),
     /// MYRIGHTS (RFC 4314)
     MyRights(Mailbox<'a>),
+    /// NOTIFY (RFC 5465)
+    Notify(Notify<'a>),
     /// RENAME
     Rename {
         /// The name now.
@@ -140,6 +150,19 @@ pub enum Command<'a> {
         /// The name to be.
         to: Mailbox<'a>,
     },
+    /// REPLACE (RFC 8508)
+    Replace {
+        /// Whether the message is named by its UID.
+        uid: bool,
+        /// The message; a set of one number.
+        set: SequenceSet,
+        /// Where the new one goes.
+        mailbox: Mailbox<'a>,
+        /// The new one.
+        message: AppendMessage<'a>,
+    },
+    /// RESETKEY (RFC 4467): a mailbox and mechanisms; `None`: every mailbox.
+    ResetKey(Option<(Mailbox<'a>, Vec<Cow<'a, [u8]>>)>),
     /// SEARCH; whether the results are to be UIDs.
     Search(bool, Search<'a>),
     /// SELECT or EXAMINE
@@ -182,6 +205,8 @@ pub enum Command<'a> {
     Thread(bool, ThreadBy<'a>),
     /// UNSUBSCRIBE
     Unsubscribe(Mailbox<'a>),
+    /// URLFETCH (RFC 4467)
+    UrlFetch(Vec<Cow<'a, [u8]>>),
 }
 
 /// Commands without arguments.
@@ -205,12 +230,14 @@ pub enum Word {
     Noop,
     /// STARTTLS
     StartTls,
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
     /// UNSELECT
     Unselect,
 }
 
 impl Word {
-    const ALL: [(&'static str, Word); 10] = [
+    const ALL: [(&'static str, Word); 11] = [
         ("CAPABILITY", Word::Capability),
         ("CHECK", Word::Check),
         ("CLOSE", Word::Close),
@@ -220,6 +247,7 @@ impl Word {
         ("NAMESPACE", Word::Namespace),
         ("NOOP", Word::Noop),
         ("STARTTLS", Word::StartTls),
+        ("UNAUTHENTICATE", Word::Unauthenticate),
         ("UNSELECT", Word::Unselect),
     ];
 }
@@ -233,30 +261,6 @@ pub enum Depth {
     One,
     /// And all below.
     Infinity,
-}
-
-/// How the message of an APPEND is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AppendKind {
-    /// As a literal.
-    Literal,
-    /// As a literal8, which may hold NUL (RFC 3516).
-    Literal8,
-    /// As `UTF8 (literal8)`: its header may hold UTF-8 (RFC 6855).
-    Utf8,
-}
-
-/// One message of an APPEND.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppendMessage<'a> {
-    /// Flags; `None` and none are the same to the server.
-    pub flags: Option<Flags<'a>>,
-    /// Internal date; `None`: now.
-    pub date: Option<DateTime>,
-    /// How it is sent.
-    pub kind: AppendKind,
-    /// The message.
-    pub octets: Octets<'a>,
 }
 
 /// A parameter of SELECT or EXAMINE.
@@ -319,6 +323,8 @@ pub enum ListReturn<'a> {
     Status(Vec<StatusItem<'a>>),
     /// An option without arguments: CHILDREN, SUBSCRIBED, SPECIAL-USE, MYRIGHTS.
     Word(Cow<'a, [u8]>),
+    /// METADATA (RFC 9590): entries
+    Metadata(Vec<Cow<'a, [u8]>>),
     /// An option that we do not know, with its raw value.
     Other(Cow<'a, [u8]>, Cow<'a, [u8]>),
 }
@@ -333,6 +339,7 @@ impl Command<'_> {
             }
             Command::Append { .. } => "APPEND",
             Command::Authenticate { .. } => "AUTHENTICATE",
+            Command::CancelUpdate(_) => "CANCELUPDATE",
             Command::Compress(_) => "COMPRESS",
             Command::Copy { uid, .. } => pick(*uid, "UID COPY"),
             Command::Create { .. } => "CREATE",
@@ -341,18 +348,24 @@ impl Command<'_> {
             Command::Enable(_) => "ENABLE",
             Command::UidExpunge(_) => "UID EXPUNGE",
             Command::Fetch { uid, .. } => pick(*uid, "UID FETCH"),
+            Command::GenUrlAuth(_) => "GENURLAUTH",
             Command::GetAcl(_) => "GETACL",
             Command::GetMetadata { .. } => "GETMETADATA",
             Command::GetQuota(_) => "GETQUOTA",
             Command::GetQuotaRoot(_) => "GETQUOTAROOT",
             Command::Id(_) => "ID",
+            Command::Language(_) => "LANGUAGE",
             Command::List(_) => "LIST",
             Command::ListRights(..) => "LISTRIGHTS",
             Command::Login { .. } => "LOGIN",
             Command::Lsub(..) => "LSUB",
             Command::Move { uid, .. } => pick(*uid, "UID MOVE"),
+            Command::MultiSearch(..) => "ESEARCH",
             Command::MyRights(_) => "MYRIGHTS",
+            Command::Notify(_) => "NOTIFY",
             Command::Rename { .. } => "RENAME",
+            Command::Replace { uid, .. } => pick(*uid, "UID REPLACE"),
+            Command::ResetKey(_) => "RESETKEY",
             Command::Search(uid, _) => pick(*uid, "UID SEARCH"),
             Command::Select { read_only: false, .. } => "SELECT",
             Command::Select { read_only: true, .. } => "EXAMINE",
@@ -364,6 +377,7 @@ impl Command<'_> {
             Command::Store { uid, .. } => pick(*uid, "UID STORE"),
             Command::Subscribe(_) => "SUBSCRIBE",
             Command::Thread(uid, _) => pick(*uid, "UID THREAD"),
+            Command::UrlFetch(_) => "URLFETCH",
             Command::Unsubscribe(_) => "UNSUBSCRIBE",
         }
     }

@@ -61,6 +61,8 @@ pub struct Framer {
     left: usize,
     /// Whether the current line is the first of its frame.
     first: bool,
+    /// The largest literal that came without being asked for.
+    unasked: u64,
 }
 
 impl Framer {
@@ -75,7 +77,15 @@ impl Framer {
     }
 
     fn new(direction: Direction) -> Self {
-        Self { direction, limit: IMAP_FRAME_OCTETS, scanned: 0, line: 0, left: 0, first: true }
+        Self {
+            direction,
+            limit: IMAP_FRAME_OCTETS,
+            scanned: 0,
+            line: 0,
+            left: 0,
+            first: true,
+            unasked: 0,
+        }
     }
 
     /// The same with a limit of its own on the octets held for one frame.
@@ -86,7 +96,18 @@ impl Framer {
 
     /// Forgets the frame in progress: the next buffer begins with a new one.
     pub fn reset(&mut self) {
-        *self = Self { direction: self.direction, limit: self.limit, ..Self::responses() };
+        *self = Self {
+            direction: self.direction,
+            limit: self.limit,
+            unasked: self.unasked,
+            ..Self::responses()
+        };
+    }
+
+    /// Octets of the largest literal that a client sent without waiting for a go-ahead, since
+    /// this was asked last; those that stream are not counted.
+    pub fn take_unasked(&mut self) -> u64 {
+        std::mem::take(&mut self.unasked)
     }
 
     /// Looks at the octets that came since the last call; `buffer` begins where it began then,
@@ -117,6 +138,9 @@ impl Framer {
                     self.first = false;
                     self.more(0)?;
                     return Ok(Step::Literal { head: end, len, synchronising });
+                }
+                if !synchronising {
+                    self.unasked = self.unasked.max(len);
                 }
                 self.scanned = end + len as usize;
                 self.line = self.scanned;

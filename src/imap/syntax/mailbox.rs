@@ -245,11 +245,14 @@ pub enum StatusItem<'a> {
     AppendLimit,
     /// The mailbox's identity (RFC 8474).
     MailboxId,
+    /// Octets of messages with \Deleted, in units of 1024 (RFC 9208).
+    DeletedStorage,
     /// An item that we do not know.
     Other(Cow<'a, [u8]>),
 }
 
-const STATUS_ITEMS: [(&str, StatusItem<'static>); 10] = [
+const STATUS_ITEMS: [(&str, StatusItem<'static>); 11] = [
+    ("DELETED-STORAGE", StatusItem::DeletedStorage),
     ("MESSAGES", StatusItem::Messages),
     ("RECENT", StatusItem::Recent),
     ("UIDNEXT", StatusItem::UidNext),
@@ -307,6 +310,8 @@ pub struct Status<'a> {
     pub append_limit: Option<Option<u64>>,
     /// The mailbox's identity.
     pub mailbox_id: Option<Cow<'a, [u8]>>,
+    /// Octets of messages with \Deleted, in units of 1024.
+    pub deleted_storage: Option<u64>,
     /// What else there was: name and raw value.
     pub others: Vec<Pair<'a>>,
 }
@@ -326,6 +331,7 @@ impl<'a> Status<'a> {
             highest_modseq: None,
             append_limit: None,
             mailbox_id: None,
+            deleted_storage: None,
             others: Vec::new(),
         }
     }
@@ -360,6 +366,9 @@ impl<'a> Status<'a> {
                     status.mailbox_id = Some(cursor.astring()?);
                     cursor.expect(b')', ")")?;
                 }
+                StatusItem::DeletedStorage => {
+                    status.deleted_storage = Some(cursor.number()?);
+                }
                 StatusItem::Other(name) => {
                     status.others.push((name, Cow::Borrowed(cursor.raw_value()?)));
                 }
@@ -382,6 +391,7 @@ impl<'a> Status<'a> {
             ("SIZE", self.size),
             ("HIGHESTMODSEQ", self.highest_modseq.map(|modseq| modseq.0)),
             ("APPENDLIMIT", self.append_limit.flatten()),
+            ("DELETED-STORAGE", self.deleted_storage),
         ];
         let mut first = true;
         let mut item = |out: &mut Encoder, name: &[u8]| {

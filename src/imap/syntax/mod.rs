@@ -6,8 +6,10 @@
 //! (RFC 5258), LIST-STATUS (RFC 5819), SPECIAL-USE (RFC 6154), STATUS=SIZE (RFC 8438), SASL-IR
 //! (RFC 4959), UNSELECT (RFC 3691), BINARY (RFC 3516), COMPRESS (RFC 4978), OBJECTID (RFC 8474),
 //! SORT and THREAD (RFC 5256), MULTIAPPEND (RFC 3502), QUOTA (RFC 9208), ACL (RFC 4314),
-//! METADATA (RFC 5464), SAVEDATE (RFC 8514), PREVIEW (RFC 8970), WITHIN (RFC 5032) and
-//! Gmail's X-GM-EXT-1.
+//! METADATA (RFC 5464), SAVEDATE (RFC 8514), PREVIEW (RFC 8970), WITHIN (RFC 5032), NOTIFY
+//! (RFC 5465), CONTEXT (RFC 5267), CATENATE (RFC 4469), URLAUTH (RFC 4467), multimailbox
+//! ESEARCH (RFC 7377), REPLACE (RFC 8508), UIDONLY (RFC 9586), UNAUTHENTICATE (RFC 8437),
+//! LANGUAGE (RFC 5255) and Gmail's X-GM-EXT-1.
 //!
 //! Decoders borrow from the buffer and are liberal towards servers and strict towards clients.
 //! What a response says that we do not know is kept as raw octets and is never an error.
@@ -17,6 +19,7 @@
 //!
 //! This module does no I/O and knows nothing of sessions.
 
+pub mod append;
 pub mod body;
 pub mod code;
 pub mod command;
@@ -26,6 +29,7 @@ pub mod fetch;
 pub mod flag;
 pub mod frame;
 pub mod mailbox;
+pub mod notify;
 pub mod number;
 pub mod response;
 #[cfg(test)]
@@ -33,6 +37,7 @@ mod roundtrip;
 pub mod search;
 pub mod set;
 mod token;
+pub mod url;
 
 use std::borrow::Cow;
 

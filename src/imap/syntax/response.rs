@@ -12,7 +12,7 @@ use super::flag::Flags;
 use super::mailbox::{List, Mailbox, Namespace, Status};
 use super::search::{Esearch, Thread};
 use super::set::SequenceSet;
-use super::{ModSeq, NilPair, Pair, SeqNum};
+use super::{ModSeq, NilPair, Octets, Pair, SeqNum};
 
 mod decode;
 mod encode;
@@ -94,6 +94,9 @@ pub enum Response<'a> {
     Untagged(Data<'a>),
 }
 
+/// A URL, and the octets that it names; `None` where there are none to be had.
+pub type UrlData<'a> = (Cow<'a, [u8]>, Option<Octets<'a>>);
+
 /// What an untagged response tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data<'a> {
@@ -128,6 +131,14 @@ pub enum Data<'a> {
     },
     /// FETCH
     Fetch(Fetch<'a>),
+    /// UIDFETCH (RFC 9586): a FETCH response that has its UID in place of the number.
+    UidFetch(Fetch<'a>),
+    /// GENURLAUTH (RFC 4467): authorized URLs.
+    GenUrlAuth(Vec<Cow<'a, [u8]>>),
+    /// URLFETCH (RFC 4467): URLs and octets; `None` where there are none to be had.
+    UrlFetch(Vec<UrlData<'a>>),
+    /// LANGUAGE (RFC 5255)
+    Language(Vec<Cow<'a, [u8]>>),
     /// SEARCH
     Search {
         /// Numbers or UIDs, as the command asked.

@@ -7,20 +7,21 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
+use super::append::{AppendData, AppendKind, AppendMessage, Part as CatPart};
 use super::body::{Address, Body, Envelope, Extension, Multipart, Part, PartExtension};
 use super::code::{Code, Word as CodeWord};
 use super::command::{
-    Action, AppendKind, AppendMessage, Command, Depth, ListReturn, SelectParameter, StoreValue,
-    Tagged, Word,
+    Action, Command, Depth, ListReturn, SelectParameter, StoreValue, Tagged, Word,
 };
 use super::date::DateTime;
 use super::encode::{Encoder, Literals};
 use super::fetch::{Extra, Fetch, Item, Section, SectionData, SectionText, Which};
 use super::flag::{Flag, Flags};
 use super::mailbox::{List, Mailbox, Namespace, NamespaceEntry, Status, StatusItem};
+use super::notify::{Event, Filter, Notify};
 use super::response::{Condition, Data, Response, StatusText};
 use super::search::{
-    Day, Esearch, Field, Key, Measure, Return, Search, Sort, SortKey, Thread, ThreadBy,
+    Day, Esearch, Field, Key, Measure, Return, Search, Sort, SortKey, Thread, ThreadBy, Update,
     Word as SearchWord,
 };
 use super::set::{Bound, Range, SequenceSet};
@@ -355,11 +356,16 @@ fn threads() -> BoxedStrategy<Vec<Thread>> {
 
 fn esearch() -> BoxedStrategy<Esearch<'static>> {
     let tag = "[ -~]{0,9}".prop_map(|tag| Cow::Owned(tag.into_bytes()));
+    let places = || vec((any::<u32>(), set()), 1..3);
+    let update = prop_oneof![places().prop_map(Update::Add), places().prop_map(Update::Remove)];
     (
         (of(tag), any::<bool>(), of(any::<u32>()), of(any::<u32>()), of(any::<u32>())),
         (of(set()), of(any::<u64>()), of(((1i64..99, 1i64..99), of(set())))),
+        (of((mailbox(), any::<u32>())), vec(update, 0..3)),
     )
-        .prop_map(|((tag, uid, min, max, count), (all, modseq, partial))| Esearch {
+        .prop_map(|((tag, uid, min, max, count), (all, modseq, partial), (of, updates))| Esearch {
+            mailbox: of.filter(|_| tag.is_some()).map(|(name, n)| (name, UidValidity(n))),
+            updates,
             tag,
             uid,
             min,
@@ -378,6 +384,7 @@ fn data() -> BoxedStrategy<Data<'static>> {
         &[Condition::Ok, Condition::No, Condition::Bad, Condition::Bye, Condition::Preauth];
     let messages = prop_oneof![
         4 => fetch().prop_map(Data::Fetch),
+        1 => fetch().prop_map(Data::UidFetch),
         1 => any::<u32>().prop_map(Data::Exists),
         1 => any::<u32>().prop_map(Data::Recent),
         1 => any::<u32>().prop_map(|n| Data::Expunge(SeqNum(n))),
@@ -413,6 +420,9 @@ fn data() -> BoxedStrategy<Data<'static>> {
         status_text(all).prop_map(Data::Status),
         vec(word(), 0..4).prop_map(Data::Capability),
         vec(word(), 0..4).prop_map(Data::Enabled),
+        vec(line(), 0..4).prop_map(Data::GenUrlAuth),
+        vec((line(), of(inline())), 0..4).prop_map(Data::UrlFetch),
+        vec(word(), 0..4).prop_map(Data::Language),
         of(vec((string(), of(string())), 0..3)).prop_map(Data::Id),
         Just(Data::Unknown(Cow::Borrowed(b"XNEW a {3}\r\n(\r\n \"b\""))),
     ];
@@ -466,6 +476,8 @@ fn returns() -> BoxedStrategy<Option<Vec<Return<'static>>>> {
         Just(Return::All),
         Just(Return::Count),
         Just(Return::Save),
+        Just(Return::Context),
+        vec(item(), 0..3).prop_map(Return::Update),
         (1i64..99, 1i64..99).prop_map(|(first, last)| Return::Partial(-first, -last)),
         word().prop_map(Return::Other),
     ];
@@ -494,13 +506,69 @@ fn item() -> BoxedStrategy<Item<'static>> {
     .boxed()
 }
 
+fn inline() -> BoxedStrategy<Octets<'static>> {
+    vec(1u8.., 0..20).prop_map(|octets| Octets::Inline(Cow::Owned(octets))).boxed()
+}
+
 fn append_message() -> BoxedStrategy<AppendMessage<'static>> {
-    let octets = vec(1u8.., 0..20).prop_map(|octets| Octets::Inline(Cow::Owned(octets)));
     let kind =
         prop_oneof![Just(AppendKind::Literal), Just(AppendKind::Literal8), Just(AppendKind::Utf8)];
-    (of(flags()), of(date()), kind, octets)
-        .prop_map(|(flags, date, kind, octets)| AppendMessage { flags, date, kind, octets })
+    let part = prop_oneof![inline().prop_map(CatPart::Text), line().prop_map(CatPart::Url)];
+    let data = prop_oneof![
+        (kind, inline()).prop_map(|(kind, octets)| AppendData::Octets(kind, octets)),
+        vec(part, 1..4).prop_map(AppendData::Catenate),
+    ];
+    (of(flags()), of(date()), data)
+        .prop_map(|(flags, date, data)| AppendMessage { flags, date, data })
         .boxed()
+}
+
+fn filter() -> BoxedStrategy<Filter<'static>> {
+    let mailboxes = || vec(mailbox(), 1..3);
+    prop_oneof![
+        Just(Filter::Selected),
+        Just(Filter::SelectedDelayed),
+        Just(Filter::Personal),
+        mailboxes().prop_map(Filter::Subtree),
+        mailboxes().prop_map(Filter::SubtreeOne),
+        mailboxes().prop_map(Filter::Mailboxes),
+    ]
+    .boxed()
+}
+
+fn notify() -> BoxedStrategy<Notify<'static>> {
+    let event = prop_oneof![
+        vec(item(), 0..3).prop_map(Event::MessageNew),
+        Just(Event::MessageExpunge),
+        Just(Event::MailboxName),
+        word().prop_map(Event::Other),
+    ];
+    let set = (any::<bool>(), vec((filter(), vec(event, 0..3)), 1..3));
+    prop_oneof![
+        1 => Just(Notify::None),
+        4 => set.prop_map(|(status, groups)| Notify::Set { status, groups }),
+    ]
+    .boxed()
+}
+
+/// Commands of extensions that few clients use.
+fn rare() -> BoxedStrategy<Command<'static>> {
+    let search = (returns(), of(word()), vec(key(), 1..3))
+        .prop_map(|(returns, charset, keys)| Search { returns, charset, keys });
+    prop_oneof![
+        notify().prop_map(Command::Notify),
+        vec(line(), 1..3).prop_map(Command::CancelUpdate),
+        vec(line(), 0..3).prop_map(Command::Language),
+        vec((line(), word()), 1..3).prop_map(Command::GenUrlAuth),
+        vec(line(), 1..3).prop_map(Command::UrlFetch),
+        of((mailbox(), vec(word(), 0..3))).prop_map(Command::ResetKey),
+        (vec(filter(), 0..3), search)
+            .prop_map(|(sources, search)| Command::MultiSearch(sources, search)),
+        (any::<bool>(), set(), mailbox(), append_message()).prop_map(
+            |(uid, set, mailbox, message)| Command::Replace { uid, set, mailbox, message }
+        ),
+    ]
+    .boxed()
 }
 
 fn status_items() -> BoxedStrategy<Vec<StatusItem<'static>>> {
@@ -534,6 +602,7 @@ fn list_command() -> BoxedStrategy<command::List<'static>> {
     let returns = prop_oneof![
         word().prop_map(ListReturn::Word),
         status_items().prop_map(ListReturn::Status),
+        vec(line(), 1..3).prop_map(ListReturn::Metadata),
         Just(ListReturn::Other(Cow::Borrowed(b"XNEW"), Cow::Borrowed(b"(1)"))),
     ];
     (of(vec(word(), 0..3)), mailbox(), vec(line(), 1..3), of(vec(returns, 0..3)))
@@ -658,7 +727,7 @@ fn command() -> BoxedStrategy<Tagged<'static>> {
         (line(), vec((word(), any::<u64>()), 0..3))
             .prop_map(|(root, limits)| Command::SetQuota(root, limits)),
     ];
-    (word(), prop_oneof![others, mailbox_commands(), searches(), store()])
+    (word(), prop_oneof![others, mailbox_commands(), searches(), store(), rare()])
         .prop_map(|(tag, command)| Tagged { tag, command })
         .boxed()
 }

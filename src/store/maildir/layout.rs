@@ -53,7 +53,7 @@ pub enum Layout {
 
 /// One folder of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::store) struct Place {
     /// Its directory.
     pub path: PathBuf,
     /// Whether that is a Maildir, or only a level above others.
@@ -130,7 +130,7 @@ impl Layout {
     ///
     /// # Errors
     /// What the system says of reading the directories.
-    pub(super) fn folders(self, root: &Path) -> Result<BTreeMap<String, Place>> {
+    pub(in crate::store) fn folders(self, root: &Path) -> Result<BTreeMap<String, Place>> {
         let mut found = BTreeMap::new();
         if is_maildir(root) {
             found.insert("INBOX".to_owned(), Place { path: root.to_owned(), selectable: true });
@@ -243,7 +243,7 @@ impl Layout {
 }
 
 /// Whether the directory is a Maildir: it has a `cur` in it.
-pub(super) fn is_maildir(path: &Path) -> bool {
+pub(in crate::store) fn is_maildir(path: &Path) -> bool {
     path.join("cur").is_dir()
 }
 

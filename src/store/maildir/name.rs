@@ -30,14 +30,14 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 
 /// Makes unique names.
 #[derive(Debug, Clone)]
-pub(super) struct Names {
+pub(in crate::store) struct Names {
     process: u32,
     host: String,
 }
 
 impl Names {
     /// Names of this process on this machine.
-    pub(super) fn here() -> Self {
+    pub(in crate::store) fn here() -> Self {
         let system = rustix::system::uname();
         Self::new(std::process::id(), &system.nodename().to_string_lossy())
     }
@@ -56,7 +56,7 @@ impl Names {
     }
 
     /// The next name, without size; different from every other.
-    pub(super) fn next(&self, now: SystemTime, token: Option<&str>) -> String {
+    pub(in crate::store) fn next(&self, now: SystemTime, token: Option<&str>) -> String {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let count = COUNT.fetch_add(1, Memory::Relaxed);
         let (seconds, micros) = (since.as_secs(), since.subsec_micros());
@@ -90,7 +90,7 @@ fn extension<'a>(unique: &'a str, key: &str) -> Option<&'a str> {
 }
 
 /// The unique part of a file name, and its info without the colon.
-pub(super) fn split(file: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(in crate::store) fn split(file: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b':', file) {
         Some(colon) => (&file[..colon], Some(&file[colon + 1..])),
         None => (file, None),
@@ -99,7 +99,7 @@ pub(super) fn split(file: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// What stands behind the colon.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Info {
+pub(in crate::store) struct Info {
     /// Flag letters in ASCII order; those we do not know are kept.
     letters: Vec<u8>,
     /// What follows the letters, its comma included; kept as it is.
@@ -109,7 +109,7 @@ pub(super) struct Info {
 impl Info {
     /// Reads an info; one of another version than `2` has no flags, and is dropped when
     /// flags are set.
-    pub(super) fn parse(info: Option<&[u8]>) -> Self {
+    pub(in crate::store) fn parse(info: Option<&[u8]>) -> Self {
         let Some(flags) = info.and_then(|info| info.strip_prefix(b"2,")) else {
             return Self::default();
         };
@@ -121,7 +121,7 @@ impl Info {
     }
 
     /// Sets or clears a letter.
-    pub(super) fn set(&mut self, letter: u8, on: bool) {
+    pub(in crate::store) fn set(&mut self, letter: u8, on: bool) {
         match (self.letters.binary_search(&letter), on) {
             (Err(at), true) => self.letters.insert(at, letter),
             (Ok(at), false) => {
@@ -134,6 +134,12 @@ impl Info {
     /// Whether no letter is set.
     pub(super) fn is_empty(&self) -> bool {
         self.letters.is_empty()
+    }
+
+    /// The flags of the letters that mean the same in every folder.
+    pub(in crate::store) fn system_flags(&self) -> Flags {
+        let known = |(letter, _): &&(u8, &str)| self.letters.contains(letter);
+        LETTERS.iter().filter(known).map(|(_, name)| *name).collect()
     }
 
     /// The letters as flags; `keywords` tells what the small ones mean in this folder.
@@ -153,7 +159,7 @@ impl Info {
     }
 
     /// The file name of a message with this info.
-    pub(super) fn file_name(&self, unique: &[u8]) -> Vec<u8> {
+    pub(in crate::store) fn file_name(&self, unique: &[u8]) -> Vec<u8> {
         let mut name = unique.to_vec();
         name.extend_from_slice(b":2,");
         name.extend_from_slice(&self.letters);
@@ -163,14 +169,14 @@ impl Info {
 }
 
 /// The letter that a flag has in every folder.
-pub(super) fn system_letter(flag: &Flag) -> Option<u8> {
+pub(in crate::store) fn system_letter(flag: &Flag) -> Option<u8> {
     let known = LETTERS.iter().find(|(_, name)| name.eq_ignore_ascii_case(flag.name()));
     known.map(|(letter, _)| *letter)
 }
 
 /// The order of delivery: by the numbers in the names where they differ in numbers, so that
 /// `Q10` comes after `Q9`.
-pub(super) fn by_delivery(a: &str, b: &str) -> Ordering {
+pub(in crate::store) fn by_delivery(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
     loop {
         match (left.first(), right.first()) {

@@ -2,10 +2,12 @@
 //!
 //! UIDs and UIDVALIDITY by RFC 9051 section 2.3.1.1, mod-sequences by RFC 7162 section 3.1.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::MailboxId;
+use super::disk::Head;
 use crate::store::{Flags, Received, Status};
 
 /// One message. Cloning is cheap: the octets are shared.
@@ -59,6 +61,15 @@ pub struct Stored {
     pub modified: Vec<u32>,
 }
 
+/// Flags that are about to change.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// UIDs and the flags that they will have.
+    pub changed: BTreeMap<u32, Flags>,
+    /// UIDs that are left alone, ascending.
+    pub modified: Vec<u32>,
+}
+
 /// UIDs that went with one change, all of them next to each other.
 #[derive(Debug, Clone)]
 struct Vanished {
@@ -74,6 +85,14 @@ pub struct Mailbox {
     pub(super) special_use: Vec<String>,
     pub(super) selectable: bool,
     pub(super) version: u64,
+    /// Rights that were given (RFC 4314), by identifier.
+    pub(super) rights: BTreeMap<String, String>,
+    /// Annotations (RFC 5464), by the name of the entry in lower case.
+    pub(super) annotations: BTreeMap<String, Vec<u8>>,
+    /// The account's version at the last change of the annotations.
+    pub(super) annotations_version: u64,
+    /// Key of the mailbox's URLs (RFC 4467); empty: none was made.
+    pub(super) url_key: Vec<u8>,
     uid_next: u32,
     highest_modseq: u64,
     recent_from: u32,
@@ -89,12 +108,83 @@ impl Mailbox {
             special_use: Vec::new(),
             selectable: true,
             version,
+            rights: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            annotations_version: 0,
+            url_key: Vec::new(),
             uid_next: 1,
             highest_modseq: 1,
             recent_from: 1,
             messages: Vec::new(),
             vanished: Vec::new(),
         }
+    }
+
+    /// A mailbox as an index has it, its messages still to come.
+    pub(super) fn restored(id: MailboxId, uid_validity: u32, head: &Head) -> Self {
+        let vanished = |(modseq, first, last): &(u64, u32, u32)| Vanished {
+            modseq: *modseq,
+            uids: *first..=*last,
+        };
+        Self {
+            uid_next: head.uid_next.max(1),
+            highest_modseq: head.modseq.max(1),
+            recent_from: head.recent_from.max(1),
+            vanished: head.vanished.iter().map(vanished).collect(),
+            ..Self::new(id, uid_validity, 0)
+        }
+    }
+
+    /// Puts a message back where it was. UIDs have to come in ascending order.
+    pub(super) fn restore(&mut self, message: Message) {
+        self.messages.push(message);
+    }
+
+    /// What happened while nobody looked: flags that other programs have changed, and
+    /// messages that they took away. All of it gets one new mod-sequence.
+    pub(super) fn restore_changes(&mut self, changed: &[u32], gone: &[u32]) {
+        if changed.is_empty() && gone.is_empty() {
+            return;
+        }
+        self.highest_modseq += 1;
+        for uid in changed {
+            if let Some(at) = self.index(*uid) {
+                self.messages[at].modseq = self.highest_modseq;
+            }
+        }
+        let modseq = self.highest_modseq;
+        self.vanished.extend(gone.iter().map(|uid| Vanished { modseq, uids: *uid..=*uid }));
+    }
+
+    /// What went and when: mod-sequence, first and last UID.
+    pub(super) fn vanished(&self) -> Vec<(u64, u32, u32)> {
+        let each = |gone: &Vanished| (gone.modseq, *gone.uids.start(), *gone.uids.end());
+        self.vanished.iter().map(each).collect()
+    }
+
+    /// Rights that were given, by identifier (RFC 4314).
+    pub fn rights(&self) -> &BTreeMap<String, String> {
+        &self.rights
+    }
+
+    /// Annotations by the name of the entry, in lower case (RFC 5464).
+    pub fn annotations(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.annotations
+    }
+
+    /// The account's version at the last change of the annotations; 0: there was none.
+    pub fn annotations_version(&self) -> u64 {
+        self.annotations_version
+    }
+
+    /// Key of the mailbox's URLs (RFC 4467); empty: none was made.
+    pub fn url_key(&self) -> &[u8] {
+        &self.url_key
+    }
+
+    /// Octets of all messages.
+    pub fn octets(&self) -> u64 {
+        self.messages.iter().map(|message| message.octets.len() as u64).sum()
     }
 
     /// Its identity, which a rename keeps and a deletion ends (MAILBOXID, RFC 8474).
@@ -185,7 +275,7 @@ impl Mailbox {
             uid_validity: self.uid_validity,
             uid_next: self.uid_next,
             highest_modseq: Some(self.highest_modseq),
-            size: Some(self.messages.iter().map(|m| m.octets.len() as u64).sum()),
+            size: Some(self.octets()),
         }
     }
 
@@ -216,21 +306,20 @@ impl Mailbox {
         uids
     }
 
-    /// Changes flags; messages that are not there are left out.
-    pub(super) fn store(
-        &mut self,
+    /// What a change of flags would do; messages that are not there are left out.
+    pub(super) fn plan(
+        &self,
         uids: &[u32],
         operation: FlagOperation,
         flags: &Flags,
         unchanged_since: Option<u64>,
-    ) -> Stored {
-        let mut stored = Stored::default();
-        let modseq = self.highest_modseq + 1;
+    ) -> Plan {
+        let mut plan = Plan::default();
         for uid in uids {
             let Some(at) = self.index(*uid) else { continue };
-            let message = &mut self.messages[at];
+            let message = &self.messages[at];
             if unchanged_since.is_some_and(|limit| message.modseq > limit) {
-                stored.modified.push(*uid);
+                plan.modified.push(*uid);
                 continue;
             }
             let after = match operation {
@@ -247,16 +336,27 @@ impl Mailbox {
                 }
             };
             if after != message.flags {
-                message.flags = after;
-                message.modseq = modseq;
-                stored.changed.push(*uid);
+                plan.changed.insert(*uid, after);
             }
+        }
+        plan.modified.sort_unstable();
+        plan.modified.dedup();
+        plan
+    }
+
+    /// Does what was planned.
+    pub(super) fn apply(&mut self, plan: Plan) -> Stored {
+        let modseq = self.highest_modseq + 1;
+        let mut stored = Stored { changed: Vec::new(), modified: plan.modified };
+        for (uid, flags) in plan.changed {
+            let Some(at) = self.index(uid) else { continue };
+            self.messages[at].flags = flags;
+            self.messages[at].modseq = modseq;
+            stored.changed.push(uid);
         }
         if !stored.changed.is_empty() {
             self.highest_modseq = modseq;
         }
-        stored.changed.sort_unstable();
-        stored.modified.sort_unstable();
         stored
     }
 

@@ -181,9 +181,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Nothing came yet.
-    pub fn new() -> Rc<Self> {
-        Rc::new(Self::with_room(KEPT_OCTETS))
+    /// Nothing came yet; no more than `most` octets are remembered.
+    pub fn new(most: Option<u64>) -> Rc<Self> {
+        let most = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(KEPT_OCTETS);
+        Rc::new(Self::with_room(most.min(KEPT_OCTETS)))
     }
 
     fn with_room(most_octets: usize) -> Self {
@@ -307,7 +308,7 @@ pub mod tests {
 
     #[test]
     fn queries_see_the_envelope() {
-        let log = Log::new();
+        let log = Log::new(None);
         add(&log, &["bob@example.test", "carol@example.test"], "Welcome", "\r\nhello there\r\n");
         for (text, count) in [
             ("to:bob", 1),

@@ -19,7 +19,7 @@ use crate::net::http::Url;
 /// With `-- CMD`, the servers live as long as CMD, which finds them in its environment
 /// (SMTP_URL, IMAPS_URL, ... and accounts for pillarbox itself), and whose exit code is
 /// passed on. Without, one line of JSON on standard output says which ports are ready, and the
-/// servers run until they are interrupted. Mail is kept in memory.
+/// servers run until they are interrupted. Mail is kept in memory unless --store says more.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = EXAMPLES,
@@ -55,6 +55,18 @@ pub struct Args {
     /// say; repeatable (there is always `local.test`)
     #[arg(long, value_name = "PATH")]
     pub seed_news: Vec<PathBuf>,
+
+    /// Where mail is kept: memory, or maildir:DIR, a Maildir++ for each user in DIR
+    ///
+    /// What is in DIR is there again at the next start, UIDs, flags and subscriptions too,
+    /// however this one ended. Other programs can read it; what they deliver into it is seen
+    /// at the next start. All of it is held in memory, too.
+    #[arg(long, value_name = "STORE", default_value = "memory", value_parser = store)]
+    pub store: Store,
+
+    /// Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
 
     /// Listen on a port of choice, as imap=1143; repeatable (default: any free port)
     #[arg(long = "port", value_name = "PROTOCOL=PORT")]
@@ -206,6 +218,28 @@ impl Args {
             _ => !self.command.is_empty(),
         }
     }
+}
+
+/// Where mail is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// Nowhere else than in memory.
+    Memory,
+    /// In this folder, too.
+    Maildir(PathBuf),
+}
+
+fn store(text: &str) -> Result<Store, String> {
+    match text.split_once(':') {
+        None if text == "memory" => Ok(Store::Memory),
+        Some(("maildir", path)) if !path.is_empty() => Ok(Store::Maildir(path.into())),
+        _ => Err("want memory or maildir:DIR".into()),
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let size = crate::query::span::size(text).filter(|size| *size > 0);
+    size.ok_or_else(|| "want a number of octets, as 500M or 2G".into())
 }
 
 fn user(text: &str) -> Result<(String, String), String> {

@@ -263,13 +263,15 @@ fn parsed(text: &str) -> Result<Expr, (Trouble, String)> {
 #[cfg(test)]
 mod tests {
     use super::super::accepted::tests::add;
+    use super::super::users::Keep;
     use super::*;
 
     fn control() -> Control {
         let users = [("bob".to_owned(), "secret".to_owned())];
         Control {
-            log: Log::new(),
-            users: Users::new(&users, false, None, None, Duration::ZERO, None),
+            log: Log::new(None),
+            users: Users::new(&users, false, None, None, Duration::ZERO, None, Keep::default())
+                .expect("memory needs no disk"),
             stop: Rc::new(Notify::new()),
         }
     }

@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_unmet_is_explained() {
-        let log = Log::new();
+        let log = Log::new(None);
         let lacking = expectation("to:bob subject:welcome count:2");
         let lines = lacking.unmet(&log).expect("nothing came");
         assert_eq!(lines[0], format!("not as expected: {lacking}: 0 messages came, not 2"));
@@ -364,7 +364,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn waiting_ends_with_the_message_or_the_time() {
-        let log = Log::new();
+        let log = Log::new(None);
         let start = std::time::Instant::now();
         settle(&[expectation("to:bob")], &log).await;
         let patient = [expectation("to:bob within:1min"), expectation("to:carol never")];

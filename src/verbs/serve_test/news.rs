@@ -319,18 +319,15 @@ impl Sink for Articles {
 
 #[cfg(test)]
 mod tests {
+    use super::super::users::Keep;
     use super::*;
 
     fn news() -> Rc<News> {
-        let users = Users::new(
-            &[("alice".into(), "secret".into())],
-            false,
-            None,
-            None,
-            Default::default(),
-            None,
-        );
-        News::new("news.test", users, Log::new())
+        let alice = [("alice".into(), "secret".into())];
+        let delay = Default::default();
+        let users = Users::new(&alice, false, None, None, delay, None, Keep::default())
+            .expect("memory needs no disk");
+        News::new("news.test", users, Log::new(None))
     }
 
     fn article(groups: &str, id: &str) -> Vec<u8> {

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_line_holds_what_a_test_looks_at() {
-        let log = Log::new();
+        let log = Log::new(None);
         add(&log, &["bob@example.test"], "=?utf-8?q?Gr=C3=BC=C3=9Fe?=", "\r\nhello\r\n");
         let text = line(&log.all()[0]).expect("JSON");
         assert!(text.ends_with("}\n"));
@@ -221,7 +221,7 @@ mod tests {
             "echo \"$PILLARBOX_ID $PILLARBOX_TO $OUT\" >>\"$OUT\"; grep Subject >>\"$OUT\"";
         local
             .run_until(async {
-                let log = Log::new();
+                let log = Log::new(None);
                 let variables = [("OUT".to_owned(), place.clone().into_os_string())];
                 let pipes = Pipes::start(&log, None, Some(OsStr::new(script)), None, &variables);
                 add(&log, &["bob@example.test"], "One", "\r\n");

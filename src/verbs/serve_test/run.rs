@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::accepted::Log;
-use super::args::Args;
+use super::args::{Args, Store};
 use super::certificates::{Certificates, Preset, system_roots_pem};
 use super::client;
 use super::control::Control;
@@ -27,13 +27,14 @@ use super::record::Recorder;
 use super::replay::{Player, Recording, Replay};
 use super::seed;
 use super::service::{Parts, Services, mechanisms};
-use super::users::Users;
+use super::users::{Keep, Users};
 use crate::base::secret::Secret;
 use crate::config::credentials::hide_password;
 use crate::net::tls::{self, read_pem_certificates};
 use crate::net::transcript::{Redactor, Transcript};
 use crate::open::Context;
 use crate::sasl::Mechanism;
+use crate::store::memory::Budget;
 use crate::ui::{Exit, Failure, report, trace};
 
 /// How `serve-test` ends: its own exit code, or the wrapped command's.
@@ -166,6 +167,15 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     let lmtp = scratch.path().join("lmtp.sock");
     let listeners = Listeners::bind(args.listen, &args.ports, &lmtp).await?;
     let limits = Limits(&args.limits);
+    if args.max_memory.is_some() && args.store != Store::Memory {
+        let why = "--max-memory drops mail, and --store maildir keeps it: choose one";
+        return Err(Failure::usage(why).into());
+    }
+    let budget = args.max_memory.map(Budget::new);
+    let folder = match &args.store {
+        Store::Memory => None,
+        Store::Maildir(folder) => Some(folder.as_path()),
+    };
     let users = Users::new(
         &named,
         args.any_user,
@@ -173,7 +183,12 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         args.like,
         limits.login_delay(),
         args.keytab.as_deref(),
-    );
+        Keep { folder, budget: budget.clone() },
+    )?;
+    if let Some(budget) = budget {
+        let users = users.clone();
+        tokio::task::spawn_local(async move { users.make_room(&budget).await });
+    }
     if let Some(name) = &args.catch_all
         && users.mail(name).is_none()
     {
@@ -182,7 +197,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
     for path in &args.seed_mail {
         seed::mail(&users, path, context).await?;
     }
-    let log = Log::new();
+    let log = Log::new(args.max_memory);
     let news = News::new("localhost", users.clone(), log.clone());
     for path in &args.seed_news {
         news.seed(path, context).await?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::users::{Users, put};
 use crate::base::location::Location;
 use crate::open::{self, Context, Create};
+use crate::store::line_ends::crlf;
 use crate::store::memory::{NewMessage, Shared};
 use crate::store::{self, Id, Meta, Sink, What};
 use crate::ui::Failure;
@@ -53,32 +54,8 @@ impl Sink for Into {
         let message = NewMessage {
             flags: message.flags.clone().unwrap_or_default(),
             received: message.received,
-            octets: with_crlf(&self.octets).into(),
+            octets: crlf(&self.octets).into(),
         };
         put(&self.mail, "INBOX", message).ok_or_else(|| store::Error::NoFolder("INBOX".into()))
-    }
-}
-
-/// Every bare LF becomes CRLF.
-fn with_crlf(octets: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(octets.len() + octets.len() / 32);
-    let mut before = 0;
-    for &octet in octets {
-        if octet == b'\n' && before != b'\r' {
-            out.push(b'\r');
-        }
-        out.push(octet);
-        before = octet;
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn line_ends_become_those_of_the_wire() {
-        assert_eq!(with_crlf(b"a\nb\r\n\nc"), b"a\r\nb\r\n\r\nc");
     }
 }

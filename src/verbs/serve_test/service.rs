@@ -134,13 +134,15 @@ impl Services {
                 settings: {
                     let mut hidden = parts.hidden.clone();
                     if let Some(like) = parts.like {
-                        hidden.extend(like.hidden(hidden::imap_names(&[]).into_iter()));
+                        let names = hidden::imap_names(&[]).into_iter();
+                        hidden.extend(like.hidden(names.chain(["LITERAL-".to_owned()])));
                     }
                     let mut settings = imap::server::Settings {
                         host: parts.host.clone(),
                         allow_cleartext: parts.allow_cleartext,
                         mechanisms: parts.mechanisms.clone(),
                         hidden,
+                        gmail: parts.like == Some(Like::Gmail),
                         ..imap::server::Settings::default()
                     };
                     parts.limits.imap(&mut settings);

@@ -14,8 +14,10 @@ use crate::base::secret::Secret;
 use crate::pop::server::{Maildrops, Unavailable};
 use crate::sasl::Secrets;
 use crate::smtp::syntax::path::ForwardPath;
-use crate::store::memory::{Account, MailboxId, Memory, NewMessage, Shared};
+use crate::store::maildir::Layout;
+use crate::store::memory::{Account, Budget, MailboxId, Memory, NewMessage, Shared};
 use crate::store::{self, Deleted, Id, Listed, Sink, Spool, Store as _, What};
+use crate::ui::report;
 
 /// All users and their mail.
 pub struct Users {
@@ -33,6 +35,18 @@ pub struct Users {
     /// How long a user of POP3 waits between two logins, and when the last was.
     login_delay: Duration,
     logins: RefCell<BTreeMap<String, Instant>>,
+    /// Where mail is kept beside memory.
+    folder: Option<PathBuf>,
+    budget: Option<Rc<Budget>>,
+}
+
+/// How mail is kept.
+#[derive(Debug, Default)]
+pub struct Keep<'k> {
+    /// The folder that keeps it beside memory; `None`: there is none.
+    pub folder: Option<&'k Path>,
+    /// How much of it there may be; `None`: as much as comes.
+    pub budget: Option<Rc<Budget>>,
 }
 
 struct User {
@@ -42,6 +56,9 @@ struct User {
 
 impl Users {
     /// Users with their passwords. `keytab` lets them log in by GSSAPI too.
+    ///
+    /// # Errors
+    /// A folder that cannot be used.
     pub fn new(
         users: &[(String, String)],
         any: bool,
@@ -49,7 +66,8 @@ impl Users {
         like: Option<Like>,
         login_delay: Duration,
         keytab: Option<&Path>,
-    ) -> Rc<Self> {
+        keep: Keep<'_>,
+    ) -> store::Result<Rc<Self>> {
         let now = crate::open::now().seconds;
         let all = Self {
             accounts: RefCell::default(),
@@ -61,28 +79,93 @@ impl Users {
             held: RefCell::default(),
             login_delay,
             logins: RefCell::default(),
+            folder: keep.folder.map(Path::to_owned),
+            budget: keep.budget,
         };
         for (name, password) in users {
-            all.add(name, Some(Secret::new(password.as_bytes())));
+            all.add(name, Some(Secret::new(password.as_bytes())))?;
         }
-        Rc::new(all)
+        Ok(Rc::new(all))
     }
 
-    fn add(&self, name: &str, password: Option<Secret>) -> Shared {
-        let mail = Account::shared(self.uid_validity, crate::store::system_clock());
-        for (folder, special_use) in Like::folders(self.like) {
+    fn add(&self, name: &str, password: Option<Secret>) -> store::Result<Shared> {
+        let name = name.to_lowercase();
+        let clock = store::system_clock();
+        let (mail, is_new) = match &self.folder {
+            None => (Account::shared(self.uid_validity, clock), true),
+            Some(folder) => {
+                let root = Layout::Nested.directory(folder, &name)?;
+                Account::open(&root, self.uid_validity, clock)
+                    .map_err(|error| store::Error::file(&root, error))?
+            }
+        };
+        for (folder, special_use) in Like::folders(self.like).iter().filter(|_| is_new) {
             let uses: Vec<String> = Some(*special_use)
                 .filter(|it| !it.is_empty())
                 .map(str::to_owned)
                 .into_iter()
                 .collect();
-            let made = mail.borrow_mut().create(folder, &uses);
-            debug_assert!(made.is_ok(), "{folder} is a new name");
-            mail.borrow_mut().set_subscribed(folder, true);
+            mail.borrow_mut().create(folder, &uses)?;
+            mail.borrow_mut().set_subscribed(folder, true)?;
+        }
+        if let Some(budget) = &self.budget {
+            mail.borrow_mut().set_budget(budget.clone());
         }
         let user = User { password, mail: mail.clone() };
-        self.accounts.borrow_mut().insert(name.to_lowercase(), user);
-        mail
+        self.accounts.borrow_mut().insert(name, user);
+        Ok(mail)
+    }
+
+    /// A mailbox for a user that nobody has named; `None` where it cannot be made, which is
+    /// told.
+    fn add_unnamed(&self, name: &str) -> Option<Shared> {
+        match self.add(name, None) {
+            Ok(mail) => Some(mail),
+            Err(error) => {
+                report::warning(&format!("no mailbox for {name:?}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Drops the oldest messages whenever there are more octets than the budget allows, and
+    /// tells of it. Ends where nothing is left to drop.
+    pub async fn make_room(&self, budget: &Budget) {
+        loop {
+            budget.exceeded().await;
+            let (mut messages, mut octets) = (0_u64, 0_u64);
+            while budget.excess() > 0 {
+                let Some((mail, mailbox, uid, size)) = self.oldest() else { break };
+                if mail.borrow_mut().expunge(mailbox, &[uid]).is_err() {
+                    break;
+                }
+                messages += 1;
+                octets += size;
+            }
+            report::note(&format!(
+                "memory is full: the oldest {messages} messages ({octets} octets) were dropped"
+            ));
+            if messages == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The message that was saved first: where it is, and its octets.
+    fn oldest(&self) -> Option<(Shared, MailboxId, u32, u64)> {
+        let mut found: Option<(i64, Shared, MailboxId, u32, u64)> = None;
+        for (_, shared) in self.all() {
+            let mail = shared.borrow();
+            for (_, mailbox) in mail.mailboxes() {
+                let Some(first) = mailbox.messages().first() else { continue };
+                if found.as_ref().is_none_or(|(saved, ..)| first.saved < *saved) {
+                    let size = first.octets.len() as u64;
+                    found = Some((first.saved, shared.clone(), mailbox.id(), first.uid, size));
+                }
+            }
+        }
+        found.map(|(_, mail, mailbox, uid, size)| (mail, mailbox, uid, size))
     }
 
     /// The mail of the user who logged in by this name.
@@ -91,7 +174,7 @@ impl Users {
         let known = self.accounts.borrow().get(&name).map(|user| user.mail.clone());
         match known {
             Some(mail) => Some(mail),
-            None if self.any => Some(self.add(&name, None)),
+            None if self.any => self.add_unnamed(&name),
             None => None,
         }
     }
@@ -145,7 +228,7 @@ impl Users {
             .find_map(|name| self.accounts.borrow().get(name).map(|user| user.mail.clone()));
         let first = || self.accounts.borrow().values().next().map(|user| user.mail.clone());
         known
-            .or_else(|| self.any.then(|| self.add(plain, None)))
+            .or_else(|| self.any.then(|| self.add_unnamed(plain)).flatten())
             .or_else(|| self.mail(self.catch_all.as_deref()?))
             .or_else(|| {
                 (to.is_postmaster() || Magic::of(&address).is_some_and(|it| it.has_mailbox()))

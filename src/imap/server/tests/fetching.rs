@@ -82,7 +82,9 @@ fn macros_and_metadata() {
     assert!(talk.ask("FETCH 1 FULL")[0].contains(" BODY ("));
     assert_eq!(
         talk.ask("UID FETCH 2 (EMAILID THREADID SAVEDATE)"),
-        ["* 2 FETCH (UID 2 EMAILID (M2) THREADID NIL SAVEDATE \"10-Jan-2024 12:00:00 +0000\")"]
+        [
+            "* 2 FETCH (UID 2 EMAILID (M2) THREADID (T09160c07b5ac957e) SAVEDATE \"10-Jan-2024 12:00:00 +0000\")"
+        ]
     );
     assert_eq!(talk.ask("FETCH 2 PREVIEW"), ["* 2 FETCH (PREVIEW \"text\")"]);
     assert_eq!(talk.end("FETCH 1 X-GM-MSGID"), "BAD");

@@ -168,6 +168,7 @@ fn select_tells_how_it_stands() {
             "* OK [UIDNEXT 3]".to_owned(),
             "* OK [HIGHESTMODSEQ 2]".to_owned(),
             "* OK [MAILBOXID (F1)]".to_owned(),
+            "* OK [URLMECH INTERNAL]".to_owned(),
         ]
     };
     let lines = |said: Vec<String>| -> Vec<String> {

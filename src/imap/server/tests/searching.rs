@@ -98,7 +98,8 @@ fn charsets() {
     let mut talk = Talk::inbox(&server(&account));
     let key = "SEARCH CHARSET utf-8 SUBJECT {7}\r\ngr\u{fc}\u{df}E";
     assert_eq!(talk.ask(key), ["* SEARCH 1"]);
-    assert_eq!(talk.end("SEARCH CHARSET X-NONE ALL"), "NO [BADCHARSET (US-ASCII UTF-8)]");
+    let refused = talk.end("SEARCH CHARSET X-NONE ALL");
+    assert!(refused.starts_with("NO [BADCHARSET (US-ASCII UTF-8 ISO-8859-1 "), "{refused}");
     assert_eq!(talk.end("SEARCH CHARSET US-ASCII SUBJECT {2}\r\n\u{fc}"), "BAD");
     talk.ask("ENABLE UTF8=ACCEPT");
     assert_eq!(talk.ask("SEARCH SUBJECT \"gr\u{fc}\""), ["* SEARCH 1"]);
@@ -167,7 +168,7 @@ fn sorted() {
         ["* ESEARCH (TAG \"12\") UID COUNT 3 ALL 3,2,1"]
     );
     assert_eq!(talk.end("SORT (RELEVANCY) UTF-8 ALL"), "BAD");
-    assert_eq!(talk.end("SORT (DATE) X-NONE ALL"), "NO [BADCHARSET (US-ASCII UTF-8)]");
+    assert!(talk.end("SORT (DATE) X-NONE ALL").starts_with("NO [BADCHARSET (US-ASCII UTF-8 "));
 }
 
 #[test]

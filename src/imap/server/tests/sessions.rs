@@ -88,7 +88,7 @@ fn id_namespace_capability_and_enable() {
     assert_eq!(enabled, ["* ENABLED QRESYNC UTF8=ACCEPT IMAP4rev2"]);
     assert_eq!(talk.ask("ENABLE X-NONE"), ["* ENABLED"]);
     assert_eq!(talk.end("COMPRESS LZ4"), "NO [CANNOT]");
-    assert_eq!(talk.end("GETQUOTA \"\""), "BAD");
+    assert_eq!(talk.ask("GETQUOTA \"\""), ["* QUOTA \"\" ()"]);
 }
 
 #[test]

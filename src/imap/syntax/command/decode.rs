@@ -2,19 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::super::date::DateTime;
+use super::super::append::AppendMessage;
 use super::super::fetch::Item;
 use super::super::flag::Flags;
 use super::super::mailbox::{Mailbox, StatusItem};
+use super::super::notify::{Filter, Notify};
 use super::super::response::{parse_entry, parse_id};
 use super::super::search::{Search, Sort, ThreadBy};
 use super::super::set::SequenceSet;
 use super::super::token::{Cursor, Fail, Manner, Parse, TAG, all_of};
 use super::super::{ModSeq, UidValidity};
-use super::{
-    Action, AppendKind, AppendMessage, Command, Depth, List, ListReturn, SelectParameter,
-    StoreValue, Tagged, Word,
-};
+use super::{Action, Command, Depth, List, ListReturn, SelectParameter, StoreValue, Tagged, Word};
 use crate::base::decode;
 use crate::base::secret::Secret;
 
@@ -73,7 +71,7 @@ fn parse_numbered<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Parse<Option<Command<'a>>> {
     let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    let known = ["COPY", "MOVE", "FETCH", "STORE", "SEARCH", "SORT", "THREAD"];
+    let known = ["COPY", "MOVE", "FETCH", "STORE", "SEARCH", "SORT", "THREAD", "REPLACE"];
     if !known.into_iter().any(is) {
         return Ok(None);
     }
@@ -89,7 +87,11 @@ fn parse_numbered<'a>(
     }
     let set = SequenceSet::parse(cursor)?;
     cursor.sp()?;
-    Ok(Some(if is("COPY") {
+    Ok(Some(if is("REPLACE") {
+        let mailbox = Mailbox::parse(cursor)?;
+        cursor.sp()?;
+        Command::Replace { uid, set, mailbox, message: AppendMessage::parse(cursor)? }
+    } else if is("COPY") {
         Command::Copy { uid, set, mailbox: Mailbox::parse(cursor)? }
     } else if is("MOVE") {
         Command::Move { uid, set, mailbox: Mailbox::parse(cursor)? }
@@ -179,15 +181,28 @@ fn parse_plain<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command
     if let Some(command) = parse_numbered(name, false, cursor)? {
         return Ok(Some(command));
     }
+    if is("RESETKEY") {
+        return parse_reset_key(cursor).map(Some);
+    }
+    if is("LANGUAGE") {
+        let mut languages = Vec::new();
+        if cursor.eat(b' ')? {
+            languages = parse_astrings(cursor)?;
+        }
+        return Ok(Some(Command::Language(languages)));
+    }
     let known = [
         "APPEND",
         "AUTHENTICATE",
+        "CANCELUPDATE",
         "COMPRESS",
         "CREATE",
         "DELETE",
         "DELETEACL",
         "ENABLE",
+        "ESEARCH",
         "EXAMINE",
+        "GENURLAUTH",
         "GETACL",
         "GETMETADATA",
         "GETQUOTA",
@@ -198,6 +213,7 @@ fn parse_plain<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command
         "LOGIN",
         "LSUB",
         "MYRIGHTS",
+        "NOTIFY",
         "RENAME",
         "SELECT",
         "SETACL",
@@ -206,6 +222,7 @@ fn parse_plain<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command
         "STATUS",
         "SUBSCRIBE",
         "UNSUBSCRIBE",
+        "URLFETCH",
     ];
     if !known.into_iter().any(is) {
         return Ok(None);
@@ -255,6 +272,16 @@ fn parse_plain<'a>(name: &[u8], cursor: &mut Cursor<'a>) -> Parse<Option<Command
             Ok((name, cursor.number()?))
         })?;
         Command::SetQuota(root, limits)
+    } else if is("CANCELUPDATE") {
+        Command::CancelUpdate(parse_astrings(cursor)?)
+    } else if is("ESEARCH") {
+        parse_multi_search(cursor)?
+    } else if is("GENURLAUTH") {
+        parse_gen_url_auth(cursor)?
+    } else if is("NOTIFY") {
+        Command::Notify(Notify::parse(cursor)?)
+    } else if is("URLFETCH") {
+        Command::UrlFetch(parse_astrings(cursor)?)
     } else if is("GETMETADATA") {
         parse_get_metadata(cursor)?
     } else {
@@ -345,37 +372,58 @@ fn parse_append<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
     let mut messages = Vec::new();
     cursor.sp()?;
     loop {
-        let mut flags = None;
-        if cursor.peek()? == b'(' {
-            flags = Some(Flags::parse(cursor)?);
-            cursor.sp()?;
-        }
-        let mut date = None;
-        if cursor.peek()? == b'"' {
-            date = Some(DateTime::parse(cursor)?);
-            cursor.sp()?;
-        }
-        let utf8 = cursor.eat_word("UTF8")?;
-        if utf8 {
-            cursor.sp()?;
-            cursor.expect(b'(', "(")?;
-        }
-        let start = cursor.at();
-        let (octets, binary) = cursor.literal_octets()?;
-        let kind = match (utf8, binary) {
-            (true, true) => AppendKind::Utf8,
-            (true, false) => return Err(Fail::Bad { offset: start, expected: "literal8" }),
-            (false, true) => AppendKind::Literal8,
-            (false, false) => AppendKind::Literal,
-        };
-        if utf8 {
-            cursor.expect(b')', ")")?;
-        }
-        messages.push(AppendMessage { flags, date, kind, octets });
+        messages.push(AppendMessage::parse(cursor)?);
         if !cursor.eat(b' ')? {
             return Ok(Command::Append { mailbox, messages });
         }
     }
+}
+
+/// `"RESETKEY" [SP mailbox *(SP mechanism)]` (RFC 4467)
+fn parse_reset_key<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    if !cursor.eat(b' ')? {
+        return Ok(Command::ResetKey(None));
+    }
+    let mailbox = Mailbox::parse(cursor)?;
+    let mut mechanisms = Vec::new();
+    while cursor.eat(b' ')? {
+        mechanisms.push(Cow::Borrowed(cursor.atom()?));
+    }
+    Ok(Command::ResetKey(Some((mailbox, mechanisms))))
+}
+
+/// `"GENURLAUTH" 1*(SP astring SP mechanism)` (RFC 4467)
+fn parse_gen_url_auth<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let mut urls = Vec::new();
+    loop {
+        let url = cursor.astring()?;
+        cursor.sp()?;
+        urls.push((url, Cow::Borrowed(cursor.atom()?)));
+        if !cursor.eat(b' ')? {
+            return Ok(Command::GenUrlAuth(urls));
+        }
+    }
+}
+
+/// `"ESEARCH" [SP "IN" SP "(" source-mbox ")"] [SP search-return-opts] SP search-program`
+/// (RFC 7377; it defines no scope options)
+fn parse_multi_search<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
+    let mut sources = Vec::new();
+    if cursor.eat_word("IN")? {
+        cursor.sp()?;
+        sources = cursor.list1(Filter::parse)?;
+        cursor.sp()?;
+    }
+    Ok(Command::MultiSearch(sources, Search::parse(cursor)?))
+}
+
+/// `1*(SP string)`, the first SP taken.
+fn parse_astrings<'a>(cursor: &mut Cursor<'a>) -> Parse<Vec<Cow<'a, [u8]>>> {
+    let mut strings = vec![cursor.astring()?];
+    while cursor.eat(b' ')? {
+        strings.push(cursor.astring()?);
+    }
+    Ok(strings)
 }
 
 fn parse_list<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
@@ -424,6 +472,10 @@ impl<'a> ListReturn<'a> {
             let items = cursor.list1(|cursor| cursor.atom().map(StatusItem::from_atom))?;
             return Ok(ListReturn::Status(items));
         }
+        if name.eq_ignore_ascii_case(b"METADATA") {
+            cursor.sp()?;
+            return cursor.list1(Cursor::astring).map(ListReturn::Metadata);
+        }
         Ok(match parse_value_list(cursor)? {
             None => ListReturn::Word(Cow::Borrowed(name)),
             Some(value) => ListReturn::Other(Cow::Borrowed(name), value),
@@ -464,37 +516,56 @@ impl<'a> SelectParameter<'a> {
     }
 }
 
-/// `getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries`
+/// `getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries`; RFC 5464's
+/// own examples have the options behind the mailbox.
 fn parse_get_metadata<'a>(cursor: &mut Cursor<'a>) -> Parse<Command<'a>> {
-    let (mut depth, mut max_size) = (None, None);
-    if cursor.peek()? == b'(' {
-        cursor.list1(|cursor| {
-            if cursor.eat_word("MAXSIZE")? {
-                cursor.sp()?;
-                max_size = Some(cursor.number()?);
-            } else if cursor.eat_word("DEPTH")? {
-                cursor.sp()?;
-                depth = Some(if cursor.eat_word("0")? {
-                    Depth::Zero
-                } else if cursor.eat_word("1")? {
-                    Depth::One
-                } else if cursor.eat_word("infinity")? {
-                    Depth::Infinity
-                } else {
-                    return cursor.bad("0, 1 or infinity");
-                });
-            } else {
-                return cursor.bad("getmetadata-option");
-            }
-            Ok(())
-        })?;
+    let mut options = (None, None);
+    let first = cursor.peek()? == b'(';
+    if first {
+        options = parse_metadata_options(cursor)?;
         cursor.sp()?;
     }
     let mailbox = Mailbox::parse(cursor)?;
     cursor.sp()?;
+    if !first && cursor.peek()? == b'(' {
+        // A list of entries, or options and the entries behind them.
+        let mut ahead = cursor.clone();
+        ahead.bump();
+        if ahead.eat_word("DEPTH")? || ahead.eat_word("MAXSIZE")? {
+            options = parse_metadata_options(cursor)?;
+            cursor.sp()?;
+        }
+    }
     let entries = match cursor.peek()? {
         b'(' => cursor.list1(Cursor::astring)?,
         _ => vec![cursor.astring()?],
     };
+    let (depth, max_size) = options;
     Ok(Command::GetMetadata { depth, max_size, mailbox, entries })
+}
+
+/// `getmetadata-options = "(" getmetadata-option *(SP getmetadata-option) ")"`
+fn parse_metadata_options(cursor: &mut Cursor<'_>) -> Parse<(Option<Depth>, Option<u64>)> {
+    let (mut depth, mut max_size) = (None, None);
+    cursor.list1(|cursor| {
+        if cursor.eat_word("MAXSIZE")? {
+            cursor.sp()?;
+            max_size = Some(cursor.number()?);
+        } else if cursor.eat_word("DEPTH")? {
+            cursor.sp()?;
+            depth = Some(if cursor.eat_word("0")? {
+                Depth::Zero
+            } else if cursor.eat_word("1")? {
+                Depth::One
+            } else if cursor.eat_word("infinity")? {
+                Depth::Infinity
+            } else {
+                return cursor.bad("0, 1 or infinity");
+            });
+        } else {
+            return cursor.bad("getmetadata-option");
+        }
+        Ok(())
+    })?;
+    Ok((depth, max_size))
 }

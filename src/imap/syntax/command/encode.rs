@@ -5,10 +5,7 @@ use super::super::encode::Encoder;
 use super::super::mailbox::StatusItem;
 use super::super::response::encode_id;
 use super::super::token::{TAG, all_of};
-use super::{
-    Action, AppendKind, AppendMessage, Command, Depth, List, ListReturn, SelectParameter,
-    StoreValue, Tagged,
-};
+use super::{Action, Command, Depth, List, ListReturn, SelectParameter, StoreValue, Tagged};
 use crate::base::secret::Secret;
 
 impl Tagged<'_> {
@@ -27,12 +24,52 @@ impl Tagged<'_> {
 impl Command<'_> {
     fn encode(&self, out: &mut Encoder) {
         out.raw(self.name());
-        if matches!(self, Command::Word(_)) {
-            return;
+        match self {
+            Command::Word(_) | Command::ResetKey(None) => return,
+            Command::Language(languages) if languages.is_empty() => return,
+            _ => {}
         }
         out.sp();
         match self {
             Command::Word(_) => {}
+            Command::CancelUpdate(tags) => astrings(out, tags, "tag"),
+            Command::GenUrlAuth(urls) => {
+                if urls.is_empty() {
+                    out.refuse("empty list of URLs");
+                }
+                out.spaced(urls, |out, (url, mechanism)| {
+                    out.line_astring(url, "URL");
+                    out.sp();
+                    out.atom(mechanism, "mechanism");
+                });
+            }
+            Command::Language(languages) => astrings(out, languages, "language"),
+            Command::MultiSearch(sources, search) => {
+                if !sources.is_empty() {
+                    out.raw("IN ");
+                    out.list(sources, |out, source| source.encode(out));
+                    out.sp();
+                }
+                search.encode(out);
+            }
+            Command::Notify(notify) => notify.encode(out),
+            Command::Replace { set, mailbox, message, .. } => {
+                set.encode(out);
+                out.sp();
+                mailbox.encode(out);
+                out.sp();
+                message.encode(out);
+            }
+            Command::ResetKey(mailbox) => {
+                if let Some((mailbox, mechanisms)) = mailbox {
+                    mailbox.encode(out);
+                    for mechanism in mechanisms {
+                        out.sp();
+                        out.atom(mechanism, "mechanism");
+                    }
+                }
+            }
+            Command::UrlFetch(urls) => astrings(out, urls, "URL"),
             Command::Append { mailbox, messages } => {
                 mailbox.encode(out);
                 if messages.is_empty() {
@@ -189,6 +226,13 @@ impl Command<'_> {
     }
 }
 
+fn astrings(out: &mut Encoder, strings: &[std::borrow::Cow<'_, [u8]>], what: &'static str) {
+    if strings.is_empty() {
+        out.refuse(what);
+    }
+    out.spaced(strings, |out, string| out.line_astring(string, what));
+}
+
 /// `*("A"-"Z" / ... / "=")`, as `sasl` made it.
 fn encode_base64(text: &Secret, out: &mut Encoder) {
     let valid = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=');
@@ -226,28 +270,6 @@ fn encode_metadata_options(depth: Option<Depth>, max_size: Option<u64>, out: &mu
         });
     }
     out.raw(") ");
-}
-
-impl AppendMessage<'_> {
-    /// Writes flags, date and message as they stand in APPEND, for a caller that does not yet
-    /// know how many will follow (RFC 3502).
-    pub fn encode(&self, out: &mut Encoder) {
-        if let Some(flags) = &self.flags {
-            flags.encode(out);
-            out.sp();
-        }
-        if let Some(date) = self.date {
-            date.encode(out);
-            out.sp();
-        }
-        if self.kind == AppendKind::Utf8 {
-            out.raw("UTF8 (");
-        }
-        out.octets(&self.octets, self.kind != AppendKind::Literal);
-        if self.kind == AppendKind::Utf8 {
-            out.raw(")");
-        }
-    }
 }
 
 impl StoreValue<'_> {
@@ -294,6 +316,13 @@ impl ListReturn<'_> {
             ListReturn::Status(items) => {
                 out.raw("STATUS ");
                 encode_status_items(items, out);
+            }
+            ListReturn::Metadata(entries) => {
+                out.raw("METADATA ");
+                if entries.is_empty() {
+                    out.refuse("empty list of entries");
+                }
+                out.list(entries, |out, entry| out.line_astring(entry, "entry name"));
             }
             ListReturn::Word(name) => out.atom(name, "list return option"),
             ListReturn::Other(name, value) => {

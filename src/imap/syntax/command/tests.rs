@@ -1,5 +1,7 @@
 use super::*;
 use crate::base::decode::Decoded;
+use crate::imap::syntax::Octets;
+use crate::imap::syntax::append::{AppendData, AppendKind};
 use crate::imap::syntax::encode::{Encoder, Literals, Stop};
 use crate::imap::syntax::flag::Flag;
 
@@ -90,8 +92,9 @@ fn appends() {
     same(b"A APPEND x UTF8 (~{3+}\r\nabc)\r\n");
     let large = whole(b"A APPEND x {70000}\r\n UTF8 (~{80000+}\r\n)\r\n");
     let Command::Append { messages, .. } = large.command else { panic!("no APPEND") };
-    assert_eq!(messages[0].octets, Octets::Streamed { len: 70_000 });
-    assert_eq!(messages[1].kind, AppendKind::Utf8);
+    let streamed = Octets::Streamed { len: 70_000 };
+    assert_eq!(messages[0].data, AppendData::Octets(AppendKind::Literal, streamed));
+    assert!(matches!(messages[1].data, AppendData::Octets(AppendKind::Utf8, _)));
 }
 
 #[test]
@@ -170,8 +173,7 @@ fn streamed_appends_stop_where_the_octets_go() {
     let message = |len| AppendMessage {
         flags: None,
         date: None,
-        kind: AppendKind::Literal,
-        octets: Octets::Streamed { len },
+        data: AppendData::Octets(AppendKind::Literal, Octets::Streamed { len }),
     };
     let command = Tagged {
         tag: b"a"[..].into(),
@@ -214,4 +216,37 @@ fn hostile_nesting_ends() {
         let text = format!("a SEARCH {}", part.repeat(50_000));
         assert!(decode(text.as_bytes()).is_err(), "{part}");
     }
+}
+
+#[test]
+fn commands_of_rarer_extensions() {
+    // RFC 5465 sections 3.1 and 7.
+    same(b"a NOTIFY SET STATUS (SELECTED (MessageNew (UID FLAGS) MessageExpunge)) (SUBTREE (Lists) (MessageNew MessageExpunge FlagChange)) (PERSONAL NONE)\r\n");
+    same(b"a NOTIFY NONE\r\n");
+    same(
+        b"a SEARCH RETURN (COUNT UPDATE (UID BODY[HEADER.FIELDS (TO FROM SUBJECT)])) FROM boss\r\n",
+    );
+    same(b"a CANCELUPDATE B02 B03\r\n");
+    // RFC 4469 section 5.
+    same(b"A003 APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE (URL /Drafts;UIDVALIDITY=385759045/;UID=20/;section=HEADER TEXT {4+}\r\n\r\n--)\r\n");
+    // RFC 4467 section 7.
+    same(b"a775 GENURLAUTH imap://joe@example.com/INBOX/;uid=20/;section=1.2 INTERNAL\r\n");
+    same(b"a775 URLFETCH imap://joe@example.com/INBOX/;uid=20;urlauth=submit+fred:internal:91\r\n");
+    same(b"a RESETKEY INBOX INTERNAL\r\n");
+    same(b"a RESETKEY\r\n");
+    // RFC 7377 section 2.
+    same(b"tag1 ESEARCH IN (MAILBOXES (folder1) SUBTREE (folder2)) UNSEEN\r\n");
+    // RFC 8508 section 3.
+    same(b"R01 UID REPLACE 2000 \"my drafts\" (\\Seen) {4+}\r\na\r\n\r\r\n");
+    same(b"a LANGUAGE fr en\r\n");
+    same(b"a LANGUAGE\r\n");
+    same(b"a UNAUTHENTICATE\r\n");
+    // RFC 5464 section 4.2, options behind the mailbox.
+    let after = whole(b"a GETMETADATA INBOX (MAXSIZE 1024) (/shared/comment /private/comment)\r\n");
+    let before =
+        whole(b"a GETMETADATA (MAXSIZE 1024) INBOX (/shared/comment /private/comment)\r\n");
+    assert_eq!(after, before);
+    let one = whole(b"a NOTIFY SET (mailboxes misc (messageNEW messageexpunge))\r\n");
+    let many = whole(b"a NOTIFY SET (MAILBOXES (misc) (MessageNew MessageExpunge))\r\n");
+    assert_eq!(one, many);
 }

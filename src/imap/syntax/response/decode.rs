@@ -11,8 +11,8 @@ use super::super::mailbox::{List, Mailbox, Namespace, Status};
 use super::super::search::{Esearch, Thread};
 use super::super::set::SequenceSet;
 use super::super::token::{Cursor, Fail, LOOSE_ATOM, Manner, Parse, TAG};
-use super::super::{ModSeq, NilPair, SeqNum};
-use super::{Condition, Data, Response, StatusText};
+use super::super::{ModSeq, NilPair, Octets, SeqNum};
+use super::{Condition, Data, Response, StatusText, UrlData};
 use crate::base::decode;
 
 /// Decodes the response at the start of `octets`, the octets of streamed literals left out.
@@ -144,6 +144,9 @@ impl<'a> Data<'a> {
         let data = if is(b"FETCH") {
             cursor.sp()?;
             Data::Fetch(Fetch::parse(cursor, SeqNum(number))?)
+        } else if is(b"UIDFETCH") {
+            cursor.sp()?;
+            Data::UidFetch(Fetch::parse(cursor, SeqNum(number))?)
         } else if is(b"EXISTS") {
             Data::Exists(number)
         } else if is(b"RECENT") {
@@ -210,6 +213,13 @@ impl<'a> Data<'a> {
                 cursor.skip_spaces()?;
             }
             Data::Thread(threads)
+        } else if is("GENURLAUTH") {
+            Data::GenUrlAuth(parse_astrings(cursor)?)
+        } else if is("URLFETCH") {
+            Data::UrlFetch(parse_url_data(cursor)?)
+        } else if is("LANGUAGE") {
+            cursor.sp()?;
+            Data::Language(cursor.list(Cursor::astring)?)
         } else if is("QUOTAROOT") {
             cursor.sp()?;
             let mailbox = Mailbox::parse(cursor)?;
@@ -336,6 +346,24 @@ fn parse_astrings<'a>(cursor: &mut Cursor<'a>) -> Parse<Vec<Cow<'a, [u8]>>> {
             return Ok(strings);
         }
         strings.push(cursor.astring()?);
+    }
+}
+
+/// `1*(SP astring SP nstring)` (RFC 4467)
+fn parse_url_data<'a>(cursor: &mut Cursor<'a>) -> Parse<Vec<UrlData<'a>>> {
+    let mut found = Vec::new();
+    loop {
+        cursor.skip_spaces()?;
+        if matches!(cursor.peek()?, b'\r' | b'\n') {
+            return Ok(found);
+        }
+        let url = cursor.astring()?;
+        cursor.sp()?;
+        let octets = match cursor.peek()? {
+            b'{' | b'~' => Some(cursor.literal_octets()?.0),
+            _ => cursor.nstring()?.map(Octets::Inline),
+        };
+        found.push((url, octets));
     }
 }
 

@@ -109,7 +109,28 @@ impl Data<'_> {
                 out.raw(if *earlier { "VANISHED (EARLIER) " } else { "VANISHED " });
                 uids.encode(out);
             }
-            Data::Fetch(fetch) => fetch.encode(out),
+            Data::Fetch(fetch) => fetch.encode("FETCH", out),
+            Data::UidFetch(fetch) => fetch.encode("UIDFETCH", out),
+            Data::GenUrlAuth(urls) => {
+                out.raw("GENURLAUTH");
+                strings(out, urls, "URL");
+            }
+            Data::UrlFetch(found) => {
+                out.raw("URLFETCH");
+                for (url, octets) in found {
+                    out.sp();
+                    out.line_astring(url, "URL");
+                    out.sp();
+                    match octets {
+                        Some(octets) => out.octets(octets, false),
+                        None => out.raw("NIL"),
+                    }
+                }
+            }
+            Data::Language(languages) => {
+                out.raw("LANGUAGE ");
+                out.list(languages, |out, language| out.line_astring(language, "language"));
+            }
             Data::Search { numbers, modseq } => found(out, "SEARCH", numbers, *modseq),
             Data::Sort { numbers, modseq } => found(out, "SORT", numbers, *modseq),
             Data::Esearch(result) => result.encode(out),

@@ -1,0 +1,136 @@
+//! Our IMAP server before clients of other makers: what the RFCs say line by line, clients
+//! that mean harm, and the end of the process at any moment.
+//!
+//! The conformance script runs against Dovecot too, so that a mistake of the script is not
+//! taken for one of ours.
+
+mod support;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use support::binary::BINARY;
+use support::{Dovecot, Home, Run, needs, peer_file};
+
+/// A storm of many rounds takes its time.
+const LONG: Duration = Duration::from_secs(600);
+
+/// The script ended well, and did not leave out all of its cases.
+fn complete(run: Run) {
+    let run = run.success();
+    assert!(run.text().lines().any(|line| line.starts_with("ok ")), "nothing was tried:\n{run}");
+}
+
+/// Runs a script of `tests/peers` inside `serve-test OPTIONS -- python3`.
+fn inside_serve_test(options: &[&str], script: &str) {
+    let home = Home::new();
+    let mut arguments: Vec<OsString> = vec!["serve-test".into()];
+    arguments.extend(options.iter().map(OsString::from));
+    for word in ["--allow-cleartext", "--user", "alice:secret", "--", "python3"] {
+        arguments.push(word.into());
+    }
+    arguments.push(peer_file(script).into());
+    complete(home.pillarbox(&arguments).env("PYTHONDONTWRITEBYTECODE", "1").within(LONG).run());
+}
+
+#[test]
+fn the_rfcs_are_kept() {
+    if needs("the_rfcs_are_kept", &["python3"]) {
+        inside_serve_test(&[], "imap_conformance.py");
+    }
+}
+
+#[test]
+fn the_rfcs_are_kept_over_a_maildir() {
+    if needs("the_rfcs_are_kept_over_a_maildir", &["python3"]) {
+        let folder = Home::new();
+        let store = format!("maildir:{}", folder.path().join("mail").display());
+        inside_serve_test(&["--store", &store], "imap_conformance.py");
+    }
+}
+
+#[test]
+fn the_conformance_script_holds_for_dovecot() {
+    const TEST: &str = "the_conformance_script_holds_for_dovecot";
+    if !needs(TEST, &["python3"]) {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start(TEST) else { return };
+    let home = Home::new();
+    // The others need what Dovecot 2.3 lacks or does otherwise: it hangs up behind 20 bad
+    // commands and 10 connections, takes BODY[]<0.0> and STORE without flags, has no MULTIAPPEND,
+    // and tells no places of sorted results.
+    let script = support::args![
+        peer_file("imap_conformance.py"),
+        "every section",
+        "every key",
+        "sorted",
+        "flags are",
+        "copies",
+        "lists are"
+    ];
+    let mut invocation = home
+        .command("python3", &script)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("IMAP_IS_DOVECOT", "1");
+    for (name, value) in dovecot.environment() {
+        invocation = invocation.env(&name, value);
+    }
+    complete(invocation.within(LONG).run());
+}
+
+#[test]
+fn hostile_clients_hurt_nobody() {
+    if needs("hostile_clients_hurt_nobody", &["python3"]) {
+        inside_serve_test(&[], "imap_hostile.py");
+    }
+}
+
+#[test]
+fn what_is_acknowledged_survives_a_kill() {
+    if !needs("what_is_acknowledged_survives_a_kill", &["python3"]) {
+        return;
+    }
+    let full = support::full();
+    let rounds = if full { "200" } else { "6" };
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = since.map_or(1, |since| since.as_secs()).to_string();
+    let home = Home::new();
+    let script = support::args![peer_file("imap_killed.py"), BINARY, rounds, seed];
+    let invocation = home.command("python3", script).env("PYTHONDONTWRITEBYTECODE", "1");
+    complete(invocation.within(LONG).run());
+}
+
+#[test]
+fn the_oldest_mail_makes_room() {
+    if !needs("the_oldest_mail_makes_room", &["python3"]) {
+        return;
+    }
+    const SCRIPT: &str = "\
+import imaplib, os
+client = imaplib.IMAP4(os.environ['IMAP_HOST'], int(os.environ['IMAP_PORT']), timeout=20)
+client.login('alice', 'secret')
+for n in range(40):
+    assert client.append('INBOX', None, None, b'Subject: %d\\r\\n\\r\\n' % n + b'x' * 100000 + b'\\r\\n')[0] == 'OK'
+client.select('INBOX')
+client.noop()
+uids = client.uid('SEARCH', 'ALL')[1][0].split()
+assert 5 <= len(uids) <= 10 and uids[-1] == b'40', uids
+print('ok ')
+";
+    let home = Home::new();
+    let arguments = support::args![
+        "serve-test",
+        "--max-memory",
+        "1M",
+        "--allow-cleartext",
+        "--user",
+        "alice:secret",
+        "--",
+        "python3",
+        "-c",
+        SCRIPT
+    ];
+    let run = home.pillarbox(arguments).within(LONG).run().success();
+    assert!(run.errors().contains("memory is full"), "{run}");
+}
