@@ -16,8 +16,11 @@ from harness import case, true
 
 USER, PASSWORD = next(iter(harness.USERS.items()))
 SERVER = os.getppid()
-# What an attack may cost, in MiB above what the server held before it.
-ALLOWED = 96
+# What an attack may cost, in MiB above what the server held before it: a connection that is written to
+# may have much read ahead (READ_AHEAD_OCTETS of net::wire), and an allocator keeps some.
+ALLOWED = 160
+# Seconds that others may wait, in a debug build on a busy machine.
+PATIENCE = 10
 
 
 def resident():
@@ -56,7 +59,7 @@ class Beside:
         self.thread.join(harness.TIMEOUT)
         self.client.logout()
         if kind is None:
-            true(self.count > 0 and self.longest < 5, "others had to wait %.1f s" % self.longest)
+            true(self.count > 0 and self.longest < PATIENCE, "others had to wait %.1f s" % self.longest)
             grown = max(self.peak, resident()) - self.before
             true(grown < ALLOWED, "memory grew by %.0f MiB" % grown)
 
