@@ -2,19 +2,18 @@
 //! first the header, then the parts, then the text of the bodies.
 //!
 //! Nothing here refuses a message; what cannot be decoded is shown with replacement
-//! characters. Text inside attachments that are no text (PDF, office documents) is not
-//! looked for.
+//! characters. Text inside attachments that are no text (PDF, office documents) is looked for
+//! where that is asked for.
 
 use std::cell::OnceCell;
+use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
+use super::pieces::{self, Piece};
 use super::structure::{self, Kind, Part, Structure};
-use super::{charset, headers, html, transfer, words};
+use super::{charset, documents, headers, html, words};
 use crate::base::date::Zoned;
-
-/// Messages that are themselves in a transfer encoding are looked into this deep.
-const ENCODED_MESSAGES: usize = 3;
 
 /// Most octets of decoded text kept of one message; text beyond it is not searched.
 pub const TEXT_OCTETS: usize = 256 * 1024 * 1024;
@@ -36,6 +35,24 @@ impl Header {
             })
             .collect();
         Header { fields }
+    }
+
+    /// As [`Header::new`], but only the fields of these names, in any case.
+    pub fn only(message: &[u8], names: &[&str]) -> Header {
+        let fields = headers::fields(message)
+            .filter(|field| names.iter().any(|name| field.is(name)))
+            .map(|field| {
+                (String::from_utf8_lossy(field.name).into_owned(), words::decode(field.value))
+            })
+            .collect();
+        Header { fields }
+    }
+
+    /// Each field on a line of its own, as `Name: value`.
+    pub fn lines(&self) -> String {
+        let lines: Vec<String> =
+            self.fields().map(|(name, value)| format!("{name}: {value}")).collect();
+        lines.join("\n")
     }
 
     /// The fields in their order: name as written, value decoded.
@@ -148,6 +165,7 @@ pub struct Facts<'m> {
     structure: OnceCell<Structure>,
     parts: OnceCell<Vec<PartFacts>>,
     texts: OnceCell<Vec<String>>,
+    with_documents: bool,
 }
 
 impl<'m> Facts<'m> {
@@ -159,7 +177,15 @@ impl<'m> Facts<'m> {
             structure: OnceCell::new(),
             parts: OnceCell::new(),
             texts: OnceCell::new(),
+            with_documents: false,
         }
+    }
+
+    /// The same, and the text inside PDF, DOCX and ODT parts counts as text of the bodies.
+    #[must_use]
+    pub fn with_documents(mut self, with_documents: bool) -> Facts<'m> {
+        self.with_documents = with_documents;
+        self
     }
 
     /// The message as given.
@@ -186,9 +212,30 @@ impl<'m> Facts<'m> {
     /// one for the header of each message inside the message.
     pub fn texts(&self) -> &[String] {
         self.texts.get_or_init(|| {
-            let mut texts = Texts { out: Vec::new(), left: TEXT_OCTETS };
-            texts.collect(self.message, self.structure(), 0);
-            texts.out
+            let mut out: Vec<String> = Vec::new();
+            let mut left = TEXT_OCTETS;
+            let outline;
+            let structure = match self.structure.get() {
+                Some(structure) => structure,
+                None => {
+                    outline = structure::outline(self.message);
+                    &outline
+                }
+            };
+            let _ = pieces::walk(self.message, structure, &mut |piece| {
+                let text = match piece {
+                    Piece::Header(block) => Header::new(block).lines(),
+                    Piece::Text { octets, charset, html } => decoded(octets, charset, html),
+                    Piece::Document { octets, kind } if self.with_documents => {
+                        documents::text(kind, octets)
+                    }
+                    Piece::Document { .. } => return ControlFlow::Continue(()),
+                };
+                left = left.saturating_sub(text.len());
+                out.push(text);
+                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            out
         })
     }
 
@@ -210,85 +257,19 @@ impl<'m> Facts<'m> {
 
 /// The octets of a part's body without their transfer encoding.
 pub fn part_octets<'m>(message: &'m [u8], part: &Part) -> std::borrow::Cow<'m, [u8]> {
-    transfer::decode(encoding(part), message.get(part.body.clone()).unwrap_or_default())
+    pieces::octets(message, part)
 }
 
 /// The text of a part as a reader sees it: transfer encoding and charset undone, HTML
 /// reduced to its text.
 pub fn part_text(message: &[u8], part: &Part) -> String {
-    let octets = part_octets(message, part);
     let label = part.content_type.parameter("charset").unwrap_or_default();
-    let text = charset::decode(label.as_bytes(), &octets);
-    if part.content_type.is("text", "html") || part.content_type.is("application", "xhtml+xml") {
-        html::to_text(&text)
-    } else {
-        text
-    }
+    decoded(&part_octets(message, part), &label, pieces::is_html(part))
 }
 
-fn encoding(part: &Part) -> transfer::Encoding {
-    part.encoding.as_deref().map_or(transfer::Encoding::Identity, transfer::Encoding::from_value)
-}
-
-struct Texts {
-    out: Vec<String>,
-    left: usize,
-}
-
-impl Texts {
-    fn push(&mut self, text: String) {
-        self.left = self.left.saturating_sub(text.len());
-        self.out.push(text);
-    }
-
-    fn collect(&mut self, message: &[u8], structure: &Structure, depth: usize) {
-        let mut encoded_until = 0;
-        for (id, part) in structure.parts().iter().enumerate() {
-            // The tree saw a transfer encoding where a message should be: the parts in it
-            // are not what they seem.
-            if id < encoded_until || self.left == 0 {
-                continue;
-            }
-            if id > 0 && structure.is_message(id) {
-                let header = Header::new(&message[part.header.clone()]);
-                let lines: Vec<String> =
-                    header.fields().map(|(name, value)| format!("{name}: {value}")).collect();
-                self.push(lines.join("\n"));
-            }
-            match part.kind {
-                Kind::Leaf if part.content_type.is_kind("text") => {
-                    self.push(part_text(message, part));
-                }
-                Kind::Message(_)
-                    if encoding(part) != transfer::Encoding::Identity
-                        && depth < ENCODED_MESSAGES =>
-                {
-                    encoded_until = subtree_end(structure, id);
-                    let decoded = part_octets(message, part);
-                    self.collect_nested(&decoded, depth + 1);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn collect_nested(&mut self, message: &[u8], depth: usize) {
-        let header = Header::new(message);
-        let lines: Vec<String> =
-            header.fields().map(|(name, value)| format!("{name}: {value}")).collect();
-        self.push(lines.join("\n"));
-        self.collect(message, &structure::parse(message), depth);
-    }
-}
-
-/// The first part that is not inside the part `id`: parts stand before their children.
-fn subtree_end(structure: &Structure, id: usize) -> usize {
-    let inside = &structure.part(id).body;
-    let later = structure.parts().iter().skip(id + 1);
-    id + 1
-        + later
-            .take_while(|part| part.body.end <= inside.end && part.header.start < inside.end)
-            .count()
+fn decoded(octets: &[u8], charset: &str, html: bool) -> String {
+    let text = charset::decode(charset.as_bytes(), octets);
+    if html { html::to_text(&text) } else { text }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use mail_parser::decoders::html::add_html_token;
 const HIDDEN: [&[u8]; 4] = [b"script", b"style", b"title", b"template"];
 
 /// Elements that stand inside a line of text: their tags separate nothing.
-const INLINE: [&[u8]; 28] = [
+pub const INLINE: [&[u8]; 28] = [
     b"a", b"abbr", b"acronym", b"b", b"bdo", b"big", b"cite", b"code", b"del", b"dfn", b"em",
     b"font", b"i", b"ins", b"kbd", b"label", b"mark", b"q", b"s", b"samp", b"small", b"span",
     b"strike", b"strong", b"sub", b"sup", b"tt", b"u",

@@ -46,54 +46,112 @@ pub fn decode(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Marks an octet outside the alphabet in [`SEXTETS`].
+const NO_SEXTET: u8 = 0xff;
+
+/// The six bits that each octet of the alphabet stands for (RFC 2045 section 6.8).
+const SEXTETS: [u8; 256] = {
+    let mut table = [NO_SEXTET; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0;
+    while value < alphabet.len() {
+        table[alphabet[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
+
 /// Decodes base64; octets outside its alphabet are passed over (RFC 2045 section 6.8), and
 /// encodings put one after another, each with its padding, are read on.
 pub fn base64(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() / 4 * 3 + 3);
-    let mut bits: u32 = 0;
-    let mut sextets = 0;
-    for &octet in body {
-        let sextet = match octet {
-            b'A'..=b'Z' => octet - b'A',
-            b'a'..=b'z' => octet - b'a' + 26,
-            b'0'..=b'9' => octet - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
-                finish_group(&mut out, bits, sextets);
-                bits = 0;
-                sextets = 0;
-                continue;
+    let mut out = vec![0; body.len() / 4 * 3 + 3];
+    let (mut at, mut len) = (0, 0);
+    let (mut bits, mut sextets) = (0_u32, 0_u32);
+    while at < body.len() {
+        if sextets == 0 {
+            // Lines are whole groups as a rule: these go four octets at a time.
+            let (used, written) = whole_groups(&body[at..], &mut out[len..]);
+            at += used;
+            len += written;
+            if at >= body.len() {
+                break;
             }
-            _ => continue,
-        };
-        bits = (bits << 6) | u32::from(sextet);
-        sextets += 1;
-        if sextets == 4 {
-            let [_, first, second, third] = bits.to_be_bytes();
-            out.extend_from_slice(&[first, second, third]);
-            bits = 0;
-            sextets = 0;
+        }
+        let octet = body[at];
+        at += 1;
+        let sextet = SEXTETS[usize::from(octet)];
+        if octet == b'=' {
+            len += finish_group(&mut out[len..], bits, sextets);
+            (bits, sextets) = (0, 0);
+        } else if sextet != NO_SEXTET {
+            bits = (bits << 6) | u32::from(sextet);
+            sextets += 1;
+            if sextets == 4 {
+                out[len..len + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
+                len += 3;
+                (bits, sextets) = (0, 0);
+            }
         }
     }
-    finish_group(&mut out, bits, sextets);
+    len += finish_group(&mut out[len..], bits, sextets);
+    out.truncate(len);
     out
 }
 
-/// Writes the whole octets of a group of fewer than four sextets.
-fn finish_group(out: &mut Vec<u8>, bits: u32, sextets: u32) {
-    if sextets >= 2 {
-        let [_, first, second, _] = (bits << (6 * (4 - sextets))).to_be_bytes();
-        out.push(first);
-        if sextets == 3 {
-            out.push(second);
+/// Decodes groups of four octets of the alphabet, up to the first that is none; how many octets
+/// were used and written.
+fn whole_groups(body: &[u8], out: &mut [u8]) -> (usize, usize) {
+    let mut groups = 0;
+    for (group, place) in body.chunks_exact(4).zip(out.chunks_exact_mut(3)) {
+        let a = u32::from(SEXTETS[usize::from(group[0])]);
+        let b = u32::from(SEXTETS[usize::from(group[1])]);
+        let c = u32::from(SEXTETS[usize::from(group[2])]);
+        let d = u32::from(SEXTETS[usize::from(group[3])]);
+        // Sextets have six bits: one of more is no sextet.
+        if (a | b | c | d) > 0x3f {
+            break;
         }
+        let bits = a << 18 | b << 12 | c << 6 | d;
+        place[0] = (bits >> 16) as u8;
+        place[1] = (bits >> 8) as u8;
+        place[2] = bits as u8;
+        groups += 1;
     }
+    (4 * groups, 3 * groups)
 }
+
+/// Writes the whole octets of a group of fewer than four sextets; how many these are.
+fn finish_group(out: &mut [u8], bits: u32, sextets: u32) -> usize {
+    if sextets < 2 {
+        return 0;
+    }
+    let [_, first, second, _] = (bits << (6 * (4 - sextets))).to_be_bytes();
+    out[0] = first;
+    if sextets == 3 {
+        out[1] = second;
+        return 2;
+    }
+    1
+}
+
+/// Marks an octet that is no hexadecimal digit in [`DIGITS`].
+const NO_DIGIT: u8 = 0xff;
+
+/// What each hexadecimal digit stands for.
+const DIGITS: [u8; 256] = {
+    let mut table = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 /// The value of a hexadecimal digit.
 pub(crate) fn hex(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    Some(DIGITS[usize::from(octet)]).filter(|digit| *digit != NO_DIGIT)
 }
 
 /// Appends `octets` to `out` with each `escape` and two hexadecimal digits made the octet that
@@ -121,28 +179,66 @@ pub(super) fn unescape(octets: &[u8], escape: u8, out: &mut Vec<u8>) {
 /// Decodes quoted-printable; an `=` that begins no escape stays (RFC 2045 section 6.7).
 /// Line ends stay as they are; blanks before them go.
 pub fn quoted_printable(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len());
-    let mut rest = body;
-    while !rest.is_empty() {
-        let length = super::headers::line_length(rest);
-        let (line, following) = rest.split_at(length);
-        rest = following;
-        let content = super::headers::without_line_end(line);
-        let line_end = &line[content.len()..];
-        let kept = content
-            .iter()
-            .rposition(|octet| !super::headers::is_blank(*octet))
-            .map_or(0, |last| last + 1);
-        let (content, soft) = match content[..kept].strip_suffix(b"=") {
-            Some(content) => (content, true),
-            None => (&content[..kept], false),
-        };
-        unescape(content, b'=', &mut out);
-        if !soft {
-            out.extend_from_slice(line_end);
+    let mut out: Vec<u8> = Vec::with_capacity(body.len());
+    // Up to here in `out` blanks are no blanks before a line's end: they were written as
+    // escapes, or stand in a line before.
+    let mut fixed = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'=', b'\n', &body[at..]) {
+        let mark = at + found;
+        if body[mark] == b'=' {
+            let digits = match body[mark + 1..] {
+                [high, low, ..] => (DIGITS[usize::from(high)], DIGITS[usize::from(low)]),
+                _ => (NO_DIGIT, NO_DIGIT),
+            };
+            if digits.0 != NO_DIGIT && digits.1 != NO_DIGIT {
+                out.extend_from_slice(&body[at..mark]);
+                out.push((digits.0 << 4) | digits.1);
+                fixed = out.len();
+                at = mark + 3;
+            } else if let Some(after) = soft_break(&body[mark + 1..]) {
+                out.extend_from_slice(&body[at..mark]);
+                fixed = out.len();
+                at = mark + 1 + after;
+            } else {
+                out.extend_from_slice(&body[at..=mark]);
+                fixed = out.len();
+                at = mark + 1;
+            }
+            continue;
         }
+        let line = &body[at..mark];
+        let (line, end) = match line.strip_suffix(b"\r") {
+            Some(line) => (line, &body[mark - 1..=mark]),
+            None => (line, &body[mark..=mark]),
+        };
+        out.extend_from_slice(line);
+        trim_blanks(&mut out, fixed);
+        out.extend_from_slice(end);
+        fixed = out.len();
+        at = mark + 1;
     }
+    out.extend_from_slice(&body[at..]);
+    trim_blanks(&mut out, fixed);
     out
+}
+
+/// Where the next line begins, when nothing but blanks stands behind an `=`.
+fn soft_break(rest: &[u8]) -> Option<usize> {
+    let blanks = rest.iter().take_while(|octet| super::headers::is_blank(**octet)).count();
+    match rest[blanks..] {
+        [] => Some(blanks),
+        [b'\n', ..] => Some(blanks + 1),
+        [b'\r', b'\n', ..] => Some(blanks + 2),
+        _ => None,
+    }
+}
+
+/// Takes blanks off the end, but none before `fixed`.
+fn trim_blanks(out: &mut Vec<u8>, fixed: usize) {
+    while out.len() > fixed && out.last().is_some_and(|octet| super::headers::is_blank(*octet)) {
+        out.pop();
+    }
 }
 
 #[cfg(test)]
@@ -176,12 +272,60 @@ mod tests {
         assert_eq!(Encoding::from_value(b"8bit"), Encoding::Identity);
     }
 
+    /// One octet after the other.
+    fn slow_base64(body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for encoding in body.split(|octet| *octet == b'=') {
+            let sextets = encoding.iter().map(|octet| SEXTETS[usize::from(*octet)]);
+            let sextets: Vec<u8> = sextets.filter(|sextet| *sextet != NO_SEXTET).collect();
+            for group in sextets.chunks(4) {
+                let bits = group.iter().fold(0_u32, |bits, sextet| bits << 6 | u32::from(*sextet));
+                let [_, octets @ ..] = (bits << (6 * (4 - group.len()))).to_be_bytes();
+                out.extend_from_slice(&octets[..group.len() * 6 / 8]);
+            }
+        }
+        out
+    }
+
+    /// One line after the other.
+    fn slow_quoted_printable(body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for line in body.split_inclusive(|octet| *octet == b'\n') {
+            let content = crate::message::headers::without_line_end(line);
+            let kept = content.iter().rposition(|octet| !matches!(octet, b' ' | b'\t'));
+            let kept = &content[..kept.map_or(0, |last| last + 1)];
+            let (text, end) = match kept.strip_suffix(b"=") {
+                Some(text) => (text, &b""[..]),
+                None => (kept, &line[content.len()..]),
+            };
+            unescape(text, b'=', &mut out);
+            out.extend_from_slice(end);
+        }
+        out
+    }
+
     proptest! {
         #[test]
         fn base64_returns(octets in prop::collection::vec(any::<u8>(), 0..200)) {
             use base64::Engine as _;
             let text = base64::engine::general_purpose::STANDARD.encode(&octets);
             prop_assert_eq!(super::base64(text.as_bytes()), octets);
+        }
+
+        #[test]
+        fn base64_is_the_same_octet_by_octet(
+            octets in prop::collection::vec(
+                prop::sample::select(b"QUJD=\n\r -/+z\xff".to_vec()), 0..80),
+        ) {
+            prop_assert_eq!(super::base64(&octets), slow_base64(&octets));
+        }
+
+        #[test]
+        fn quoted_printable_is_the_same_line_by_line(
+            octets in prop::collection::vec(
+                prop::sample::select(b"a=4 \t\r\n=0\xe4".to_vec()), 0..60),
+        ) {
+            prop_assert_eq!(super::quoted_printable(&octets), slow_quoted_printable(&octets));
         }
 
         #[test]

@@ -378,6 +378,15 @@ pub struct DateTerm {
     pub range: TimeRange,
 }
 
+impl DateTerm {
+    /// Whether it says how long ago, and not when.
+    pub fn is_span(&self) -> bool {
+        self.text.starts_with(|c: char| c.is_ascii_digit())
+            && self.text.ends_with(|c: char| c.is_ascii_lowercase())
+            && self.text.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase())
+    }
+}
+
 /// Sizes in octets, both ends included; `None` is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeRange {

@@ -68,6 +68,13 @@ impl<'m> Local<'m> {
         }
     }
 
+    /// The same, and text inside PDF, DOCX and ODT parts counts as text of the bodies.
+    #[must_use]
+    pub fn with_documents(mut self, with_documents: bool) -> Local<'m> {
+        self.content = self.content.with_documents(with_documents);
+        self
+    }
+
     /// What is found out of the message's octets.
     pub fn content(&self) -> &facts::Facts<'m> {
         &self.content

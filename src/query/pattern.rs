@@ -70,6 +70,17 @@ impl Pattern {
             Pattern::Present => true,
         }
     }
+
+    /// How often it stands in the text, at most `most` times.
+    pub fn count(&self, text: &str, most: usize) -> usize {
+        match self {
+            Pattern::Text(wanted) => {
+                wanted.finder.find_iter(fold(text).as_bytes()).take(most).count()
+            }
+            Pattern::Regex(regex) => regex.find_iter(text).take(most).count(),
+            Pattern::Present => 0,
+        }
+    }
 }
 
 impl PartialEq for Pattern {
@@ -108,14 +119,22 @@ fn plain_slashes(source: &str) -> String {
 /// upper case first so that `ß` is `ss` and final sigma is sigma.
 pub fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        return if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
             Cow::Owned(text.to_ascii_lowercase())
         } else {
             Cow::Borrowed(text)
-        }
-    } else {
-        Cow::Owned(text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect())
+        };
     }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0'..='\x7f' => out.push(c.to_ascii_lowercase()),
+            // Kana, ideographs and Hangul have no case.
+            '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => out.push(c),
+            _ => out.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Writes a text so that the parser reads it as the same text, in quotation marks unless
@@ -170,6 +189,15 @@ mod tests {
         }
         assert!(!Pattern::text("ann").matches("an n"));
         assert!(!Pattern::text("x").matches(""));
+    }
+
+    #[test]
+    fn folding_is_the_same_for_every_letter() {
+        for c in ('\0'..=char::MAX).filter(|c| !c.is_ascii()) {
+            let whole: String = c.to_uppercase().flat_map(char::to_lowercase).collect();
+            assert_eq!(fold(c.encode_utf8(&mut [0; 4])), whole);
+        }
+        assert_eq!(fold("A\u{e9}B"), "a\u{e9}b");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 pub use content::{ContentType, Parameter};
 pub use envelope::Envelope;
-pub use parse::parse;
+pub use parse::{outline, parse};
 pub use section::{NoSection, Section, Selection};
 
 /// The most parts that one message is taken to have; boundaries after that are text.
