@@ -218,7 +218,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l sort -d '
 -date\t''
 from\t''
 subject\t''
-size\t''"
+size\t''
+relevance\t''"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -253,8 +254,14 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trust-anc
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l count -d 'Print only how many there are'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l uids -d 'Print UIDs in place of references; for one folder of a server'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l thread -d 'Print whole threads, across folders, each message before its answers'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l watch -d 'Stay, and print what comes to match (with --json also what matches no longer)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l index -d 'Keep an index of each Maildir in it, brought up to date before it is asked'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l attachments-text -d 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l verify -d 'Compare a server\'s answer with every message of the folder, and say where it lies; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l json -d 'Print JSON Lines, one object a line'

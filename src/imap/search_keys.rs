@@ -25,7 +25,9 @@ use jiff::{Span, Timestamp};
 
 use super::syntax::search::{Day, Field as In, Key, Measure, Word};
 use super::syntax::set::{Bound, Range, SequenceSet};
-use crate::query::{DateTerm, Expr, Field, Pattern, SizeRange, Term, TimeRange, UidSet};
+use crate::query::{
+    DateKeyword, DateTerm, Expr, Field, Pattern, SizeRange, Term, TimeRange, UidSet,
+};
 
 /// The largest number that a server without IMAP4rev2 reads (RFC 3501 section 9, `number`).
 const LARGEST: u64 = u32::MAX as u64;
@@ -42,6 +44,9 @@ pub struct Manner {
     pub bodies: bool,
     /// The server speaks Gmail's language (X-GM-EXT-1).
     pub gmail: bool,
+    /// The server compares how long ago a message came by the second (WITHIN, RFC 5032), and
+    /// this is the present.
+    pub within: Option<Timestamp>,
 }
 
 /// What to ask.
@@ -295,7 +300,7 @@ fn of_term(term: &Term, manner: Manner) -> Bounds {
             Bounds { most: Found::Everything, least: any_of(known) }
         }
         Term::Flag(name) => of_flag(name, true),
-        Term::Date(date) => of_date(date),
+        Term::Date(date) => of_span(date, manner).unwrap_or_else(|| of_date(date)),
         Term::Size(range) => of_size(*range),
         Term::Uid(set) => of_uids(set),
         Term::Thread(id) => of_thread(id, manner),
@@ -434,6 +439,29 @@ fn of_flag(name: &str, wanted: bool) -> Bounds {
 fn is_keyword(name: &str) -> bool {
     let special = |octet| b"(){%*\"\\]".contains(&octet);
     !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_graphic() && !special(octet))
+}
+
+/// A span back from now, as a number of seconds. It is final: the server's clock, which set the
+/// date of arrival, is the better one to compare with.
+fn of_span(date: &DateTerm, manner: Manner) -> Option<Bounds> {
+    let now = manner.within?;
+    if !date.is_span() {
+        return None;
+    }
+    let (measure, instant) = match (date.keyword, date.range) {
+        (DateKeyword::Older, TimeRange { from: None, until: Some(instant) }) => {
+            (Measure::Older, instant)
+        }
+        (DateKeyword::Newer, TimeRange { from: Some(instant), until: None }) => {
+            (Measure::Younger, instant)
+        }
+        _ => return None,
+    };
+    let seconds = u64::try_from(now.duration_since(instant).as_secs()).ok()?;
+    // RFC 5032 section 3: the interval is an nz-number.
+    (1..=LARGEST)
+        .contains(&seconds)
+        .then(|| Bounds::exact(Found::Those(Key::Number(measure, seconds))))
 }
 
 /// A server compares days as it shows them, in a zone that we do not know: less than a day

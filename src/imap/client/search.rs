@@ -3,18 +3,281 @@
 //! How a query becomes keys is decided elsewhere; this module knows keys.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::time::Duration;
 
-use super::{Client, Error};
+use super::{Client, Error, Selected};
+use crate::imap::syntax::Uid;
 use crate::imap::syntax::command::Command;
-use crate::imap::syntax::response::Data;
-use crate::imap::syntax::search::{Key, Return, Search, Sort, SortKey, Thread, ThreadBy};
+use crate::imap::syntax::encode::Literals;
+use crate::imap::syntax::fetch::{Fetch, Item};
+use crate::imap::syntax::mailbox::Mailbox;
+use crate::imap::syntax::response::{Condition, Data};
+use crate::imap::syntax::search::{Esearch, Key, Return, Search, Sort, SortKey, Thread, ThreadBy};
 use crate::imap::syntax::set::SequenceSet;
+use crate::net::deadline;
 
 /// Results expanded from one ESEARCH set: what a mailbox can hold. A set that claims more is a
 /// server's mistake or malice.
 const RESULTS: u64 = 50_000_000;
 
+/// What is asked of one mailbox in a [`Client::flight`].
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Examined first; `None`: the mailbox that is selected.
+    pub mailbox: Option<Mailbox<'static>>,
+    /// Searches, in this order.
+    pub searches: Vec<Inquiry>,
+    /// What is fetched after them; `$` is the result that a search was told to save.
+    pub fetches: Vec<SequenceSet>,
+    /// The items that are fetched, UID among them.
+    pub items: Vec<Item<'static>>,
+}
+
+/// One search of an [`Asking`].
+#[derive(Debug, Clone)]
+pub struct Inquiry {
+    /// All of these have to match; at least one.
+    pub keys: Vec<Key<'static>>,
+    /// What to return, where the server knows that; empty for a plain SEARCH or SORT response.
+    pub returns: Vec<Return<'static>>,
+    /// The order of the answer; empty: ascending.
+    pub criteria: Vec<(bool, SortKey)>,
+}
+
+/// What was answered for one mailbox.
+#[derive(Debug, Default)]
+pub struct Answered {
+    /// UIDVALIDITY; 0 where the server did not tell.
+    pub uid_validity: u32,
+    /// Number of messages in the mailbox.
+    pub exists: u32,
+    /// The answer to each search that was asked.
+    pub results: Vec<Matches>,
+}
+
+/// What a search has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// The UIDs, ascending or in the order that was asked for.
+    pub uids: Vec<u32>,
+    /// How many there are, where that was asked for.
+    pub count: Option<u32>,
+}
+
+impl Matches {
+    fn take(&mut self, data: &Data<'_>) {
+        match data {
+            Data::Search { numbers, .. } | Data::Sort { numbers, .. } => {
+                self.uids.extend_from_slice(numbers);
+            }
+            Data::Esearch(result) => self.take_extended(result),
+            _ => {}
+        }
+    }
+
+    fn take_extended(&mut self, result: &Esearch<'_>) {
+        self.count = result.count.or(self.count);
+        self.uids.extend(expanded(result.all.as_ref()));
+        if let Some((_, set)) = &result.partial {
+            self.uids.extend(expanded(set.as_ref()));
+        }
+    }
+}
+
+/// What a command of a flight is for.
+enum Purpose {
+    Examine(Vec<u8>),
+    Search { sorted: bool },
+    Fetch,
+}
+
 impl Client {
+    /// Asks several mailboxes in one flight: every command is on its way before the first answer
+    /// is waited for, so that all of it takes one round trip (RFC 9051 section 5.5: each command
+    /// that could be ambiguous stands behind the one that settles it). Only where a literal
+    /// has to wait for its go-ahead, what was asked before is waited for first. What is fetched
+    /// goes to `on` with the number of its [`Asking`].
+    ///
+    /// Each mailbox has an answer or a refusal of its own; a refused fetch counts as one that
+    /// gave nothing.
+    ///
+    /// # Errors
+    /// The connection's errors.
+    pub async fn flight(
+        &mut self,
+        asking: &[Asking],
+        on: &mut dyn FnMut(usize, u32, &Fetch<'_>),
+    ) -> Result<Vec<Result<Answered, Error>>, Error> {
+        self.deadline(deadline::COMMAND);
+        let mut answers: Vec<Result<Answered, Error>> =
+            asking.iter().map(|_| Ok(Answered::default())).collect();
+        let mut under_way: VecDeque<(usize, Purpose, u32)> = VecDeque::new();
+        for (number, one) in asking.iter().enumerate() {
+            for (purpose, command, can_wait) in self.commands(one) {
+                if can_wait {
+                    self.land(&mut under_way, &mut answers, on).await?;
+                }
+                match self.send(command).await {
+                    Ok(tag) => under_way.push_back((number, purpose, tag)),
+                    // A literal that the server did not want: the command has ended already.
+                    Err(refused @ Error::Refused { .. }) => answers[number] = Err(refused),
+                    Err(error) => return Err(error),
+                }
+                self.ease().await?;
+            }
+        }
+        self.land(&mut under_way, &mut answers, on).await?;
+        Ok(answers)
+    }
+
+    /// The commands of one mailbox, and whether each may have to wait for a go-ahead.
+    fn commands(&self, asking: &Asking) -> Vec<(Purpose, Command<'static>, bool)> {
+        let mut commands = Vec::new();
+        if let Some(mailbox) = &asking.mailbox {
+            let waits = self.literals() == Literals::Synchronising
+                && !mailbox.0.iter().all(u8::is_ascii_graphic);
+            let command = Command::Select {
+                mailbox: mailbox.clone(),
+                read_only: true,
+                parameters: Vec::new(),
+            };
+            commands.push((Purpose::Examine(mailbox.0.to_vec()), command, waits));
+        }
+        for inquiry in &asking.searches {
+            let (keys, sorted) = (inquiry.keys.clone(), !inquiry.criteria.is_empty());
+            let waits = self.literals() != Literals::Plus && keys.iter().any(Key::needs_charset);
+            let returns = (!inquiry.returns.is_empty()).then(|| inquiry.returns.clone());
+            let command = if sorted {
+                let charset = Cow::Borrowed(&b"UTF-8"[..]);
+                let criteria = inquiry.criteria.clone();
+                Command::Sort(true, Sort { returns, criteria, charset, keys })
+            } else {
+                let charset = self.charset(&keys);
+                Command::Search(true, Search { returns, charset, keys })
+            };
+            commands.push((Purpose::Search { sorted }, command, waits));
+        }
+        for set in &asking.fetches {
+            let command = Command::Fetch {
+                uid: true,
+                set: set.clone(),
+                items: asking.items.clone(),
+                changed_since: None,
+                vanished: false,
+            };
+            commands.push((Purpose::Fetch, command, false));
+        }
+        commands
+    }
+
+    /// Waits for all that is under way, in its order.
+    async fn land(
+        &mut self,
+        under_way: &mut VecDeque<(usize, Purpose, u32)>,
+        answers: &mut [Result<Answered, Error>],
+        on: &mut dyn FnMut(usize, u32, &Fetch<'_>),
+    ) -> Result<(), Error> {
+        while let Some((number, purpose, tag)) = under_way.pop_front() {
+            let mut matches = Matches::default();
+            if let Purpose::Examine(mailbox) = &purpose {
+                let mailbox = mailbox.clone();
+                self.state.selected =
+                    Some(Selected { mailbox, read_only: true, ..Selected::default() });
+            }
+            let ended = self
+                .wait(tag, &mut |data| match (&purpose, data) {
+                    (Purpose::Search { .. }, data) => matches.take(data),
+                    (Purpose::Fetch, Data::Fetch(fetch)) => {
+                        if let Some(Uid(uid)) = fetch.uid {
+                            on(number, uid, fetch);
+                        }
+                    }
+                    _ => {}
+                })
+                .await;
+            let refused = match ended {
+                Ok(_) => None,
+                Err(refused @ Error::Refused { .. }) => Some(refused),
+                Err(error) => return Err(error),
+            };
+            if matches!((&purpose, &refused), (Purpose::Examine(_), Some(_))) {
+                self.state.selected = None;
+            }
+            let Ok(answered) = &mut answers[number] else { continue };
+            match (purpose, refused) {
+                (Purpose::Fetch, _) => {}
+                (_, Some(refused)) => answers[number] = Err(refused),
+                (Purpose::Examine(_), None) => {
+                    if let Some(selected) = &mut self.state.selected {
+                        selected.is_stale = false;
+                    }
+                }
+                (Purpose::Search { sorted }, None) => {
+                    if !sorted {
+                        matches.uids.sort_unstable();
+                        matches.uids.dedup();
+                    }
+                    answered.results.push(matches);
+                }
+            }
+            if let (Ok(answered), Some(selected)) = (&mut answers[number], &self.state.selected) {
+                answered.uid_validity = selected.uid_validity.0;
+                answered.exists = selected.exists;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets of these UIDs, each short enough for one command; `uids` are best sorted.
+    pub fn sets(uids: &[u32]) -> Vec<SequenceSet> {
+        Self::batches(uids, usize::MAX)
+    }
+
+    /// Asks the server to tell of changes in all personal mailboxes (NOTIFY, RFC 5465).
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and the connection's errors.
+    pub async fn notify_of_all(&mut self) -> Result<(), Error> {
+        const EVENTS: &[u8] = b"NOTIFY SET (selected (MessageNew MessageExpunge FlagChange)) \
+            (personal (MessageNew MessageExpunge FlagChange))";
+        let reply = self.raw(EVENTS, &mut |_| {}).await?;
+        match reply.condition {
+            Condition::Ok => Ok(()),
+            _ => Err(Error::Refused { command: "NOTIFY", reply }),
+        }
+    }
+
+    /// Waits until the server tells of a change anywhere that [`Client::notify_of_all`] asked
+    /// about, or `limit` has passed (`false`). Cancel-safe.
+    ///
+    /// # Errors
+    /// The connection's errors.
+    pub async fn wait_for_any(&mut self, limit: Duration) -> Result<bool, Error> {
+        self.wire.set_timeout(limit + Duration::from_secs(60));
+        let told = async {
+            loop {
+                let mut is_change = false;
+                let on = &mut |data: &Data<'_>| {
+                    let is_news = matches!(
+                        data,
+                        Data::MailboxStatus(_)
+                            | Data::Exists(_)
+                            | Data::Expunge(_)
+                            | Data::Vanished { .. }
+                            | Data::Fetch(_)
+                    );
+                    is_change |= is_news;
+                };
+                self.receive(on).await?;
+                if is_change {
+                    return Ok(true);
+                }
+            }
+        };
+        tokio::time::timeout(limit, told).await.unwrap_or(Ok(false))
+    }
+
     fn charset(&self, keys: &[Key<'_>]) -> Option<Cow<'static, [u8]>> {
         // RFC 6855 section 3: no CHARSET once UTF-8 is on.
         let needed = !self.is_utf8() && keys.iter().any(Key::needs_charset);

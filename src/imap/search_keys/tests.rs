@@ -8,7 +8,7 @@ use crate::imap::syntax::search::Search;
 use crate::message::facts;
 use crate::query::{Attributes, Context, DateKeyword, Is, Local, parse};
 
-const OURS: Manner = Manner { utf8: true, bodies: true, gmail: false };
+const OURS: Manner = Manner { utf8: true, bodies: true, gmail: false, within: None };
 
 fn context() -> Context {
     let now = "2026-03-15T12:00:00Z".parse().expect("a time");
@@ -268,7 +268,7 @@ proptest! {
     /// What the server finds, less what is then left out, is what the query asks for.
     #[test]
     fn server_and_rest_are_the_query(expr in any_expr(), message in any_message(), utf8: bool) {
-        let mapping = map(&expr, Manner { utf8, bodies: true, gmail: false });
+        let mapping = map(&expr, Manner { utf8, bodies: true, gmail: false, within: None });
         let local = Local::new(&message.octets, message.attributes.clone());
         let found = match &mapping.asked {
             Asked::Nothing => false,

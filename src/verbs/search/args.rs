@@ -29,6 +29,10 @@ pub struct Args {
     #[arg(long)]
     pub count: bool,
 
+    /// Print UIDs in place of references; for one folder of a server
+    #[arg(long, conflicts_with_all = ["count", "thread"])]
+    pub uids: bool,
+
     /// Print the first N and look no further than that takes
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
@@ -37,6 +41,22 @@ pub struct Args {
     #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
     pub sort: Option<Sort>,
 
+    /// Print whole threads, across folders, each message before its answers
+    #[arg(long, conflicts_with_all = ["count", "sort", "limit"])]
+    pub thread: bool,
+
+    /// Stay, and print what comes to match (with --json also what matches no longer)
+    #[arg(long, conflicts_with_all = ["count", "sort", "limit", "thread"])]
+    pub watch: bool,
+
+    /// Keep an index of each Maildir in it, brought up to date before it is asked
+    #[arg(long)]
+    pub index: bool,
+
+    /// Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact
+    #[arg(long)]
+    pub attachments_text: bool,
+
     /// Say what would be asked of a server and what would be found out here, and search nothing
     #[arg(long)]
     pub explain: bool,
@@ -44,6 +64,11 @@ pub struct Args {
     /// Download what body: and text: need instead of leaving them to the server's own meaning
     #[arg(long)]
     pub exact: bool,
+
+    /// Compare a server's answer with every message of the folder, and say where it lies; implies
+    /// --exact
+    #[arg(long)]
+    pub verify: bool,
 
     /// The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system's)
     #[arg(long, value_name = "ZONE", value_parser = zone)]
@@ -71,11 +96,21 @@ pub enum Sort {
     Subject,
     /// The smallest first.
     Size,
+    /// The one that has most of what is looked for first.
+    Relevance,
 }
 
 impl ValueEnum for Sort {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Date, Self::DateDescending, Self::From, Self::Subject, Self::Size]
+        const ALL: [Sort; 6] = [
+            Sort::Date,
+            Sort::DateDescending,
+            Sort::From,
+            Sort::Subject,
+            Sort::Size,
+            Sort::Relevance,
+        ];
+        &ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -85,6 +120,7 @@ impl ValueEnum for Sort {
             Self::From => "from",
             Self::Subject => "subject",
             Self::Size => "size",
+            Self::Relevance => "relevance",
         }))
     }
 }
@@ -116,8 +152,10 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 const EXAMPLES: &str = "\
 References go to standard output, one a line; on a terminal it is a table with date, author,
 subject and flags. --json prints one object a message with `reference`, `date` (RFC 3339, in
-universal time), `from`, `subject`, `flags`, `size` and `folder`; `text_by` is there where the
-query has body: or text:, and says whether the server's meaning decided or ours.
+universal time), `from`, `subject`, `flags`, `size` and `folder`, and with `uid` where the message
+has one; `text_by` is there where the query has body: or text:, and says whether the server's
+meaning decided or ours; `score` with --sort relevance; `thread` (a number), `depth` and `matched`
+with --thread; `event`, which is `found` or `gone`, with --watch.
 
 Examples:
   Unread messages of the last two weeks, everywhere in an account:
@@ -126,6 +164,8 @@ Examples:
     pillarbox search 'subject:report' alice | pillarbox fetch - --to eml:reports
   The subjects of the five newest messages with an attachment:
     pillarbox search 'has:attachment' alice --sort -date --limit 5 --json | jq -r .subject
+  The whole discussion around one message, in all folders of an account:
+    pillarbox search --thread 'subject:report' alice
   What goes to the server, and what is found out here:
     pillarbox search 'has:pdf from:ann since:2026-01' alice --explain";
 

@@ -81,7 +81,7 @@ fn on_server(place: &Place, expr: &Expr, exact: bool) -> Explained {
         None => expr.clone(),
     };
     // What a server offers is known once it is asked; Gmail's language is Gmail's.
-    let manner = Manner { utf8: true, bodies: !exact, gmail: true };
+    let manner = Manner { utf8: true, bodies: !exact, gmail: true, within: None };
     let mapping = map(&narrowed, manner);
     let asks = match &mapping.asked {
         Asked::Nothing => Vec::new(),
@@ -184,6 +184,7 @@ mod tests {
             expr: parse(query, &context).expect(query),
             targets: vec![Target::Server(place), Target::Place(local, None)],
             zone: TimeZone::UTC,
+            now: Timestamp::UNIX_EPOCH,
         };
         let written = Written::default();
         let mut out = Output::to(Box::new(written.clone()), format, false);

@@ -1,21 +1,19 @@
 //! How much of a header decides a query: a few fields where those are all that it asks about, so
 //! that a news server can give them out of its overview.
 
-use super::found::FIELDS;
+use super::found::Details;
 use crate::query::{Expr, Field, Term};
 use crate::store::What;
 
-/// What to read of a message's header: with `with_details` also what a list shows of it.
-pub fn asked(expr: &Expr, with_details: bool) -> What {
+/// What to read of a message's header: with details also what they are made of.
+pub fn asked(expr: &Expr, details: Details) -> What {
     let mut names: Vec<String> = Vec::new();
     let mut add = |name: &str| {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name.to_owned());
         }
     };
-    if with_details {
-        FIELDS.into_iter().for_each(&mut add);
-    }
+    details.fields().iter().copied().for_each(&mut add);
     for term in expr.terms() {
         match term {
             Term::Match(Field::Id, _) => add("Message-ID"),
@@ -49,15 +47,21 @@ mod tests {
 
     #[test]
     fn a_few_fields_where_they_decide() {
-        let fields = |query: &str, with_details| match asked(&expr(query), with_details) {
+        let fields = |query: &str, details| match asked(&expr(query), details) {
             What::HeaderFields(names) => Some(names.join(",")),
             _ => None,
         };
-        assert_eq!(fields("subject:x -from:ann body:y", false).as_deref(), Some("Subject,From"));
-        assert_eq!(fields("subject:x", true).as_deref(), Some("Date,From,Subject"));
-        assert_eq!(fields("header:x-face:a id:b", false).as_deref(), Some("x-face,Message-ID"));
-        assert_eq!(fields("larger:1k has:pdf", false).as_deref(), Some(""));
-        assert_eq!(fields("word", false), None);
-        assert_eq!(fields("thread:a@b", true), None);
+        assert_eq!(
+            fields("subject:x -from:ann body:y", Details::None).as_deref(),
+            Some("Subject,From")
+        );
+        assert_eq!(fields("subject:x", Details::Shown).as_deref(), Some("Date,From,Subject"));
+        assert_eq!(
+            fields("header:x-face:a id:b", Details::None).as_deref(),
+            Some("x-face,Message-ID")
+        );
+        assert_eq!(fields("larger:1k has:pdf", Details::None).as_deref(), Some(""));
+        assert_eq!(fields("word", Details::None), None);
+        assert_eq!(fields("thread:a@b", Details::Shown), None);
     }
 }

@@ -14,11 +14,12 @@ use anyhow::Result;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
-use super::found::{Found, Results};
+use super::found::{Details, Found, Results};
 use super::literal::{Extent, Look};
+use super::{plan, relevance};
 use crate::base::location::{MaildirFile, Reference};
 use crate::message::facts::{Header, PartFacts};
-use crate::query::{Attributes, Expr, Facts, Known, Local, Need, Verdict, eval};
+use crate::query::{Attributes, Expr, Facts, Field, Known, Local, Need, Term, Verdict, eval};
 use crate::store;
 use crate::store::part::find_header_end;
 
@@ -26,12 +27,15 @@ use crate::store::part::find_header_end;
 /// the first come soon.
 const BATCH: usize = 1024;
 
-/// Octets that the first read of a file asks for: the header block of nearly every message,
-/// and the whole of a short one.
-const FIRST_OCTETS: u64 = 16 * 1024;
+/// Octets that the first read of a file asks for where the header may decide: the header block
+/// of nearly every message.
+const HEADER_OCTETS: usize = 8 * 1024;
+
+/// Octets that the first read asks for where the body has to be looked at: the whole of most.
+const WHOLE_OCTETS: usize = 128 * 1024;
 
 /// Octets of the reads after that, until the header has ended.
-const NEXT_OCTETS: u64 = 256 * 1024;
+const NEXT_OCTETS: usize = 256 * 1024;
 
 /// Above that many octets a file is mapped and not read.
 const MAP_ABOVE_OCTETS: u64 = 1024 * 1024;
@@ -75,15 +79,20 @@ impl MailFile {
 ///
 /// # Errors
 /// The output's.
-pub async fn search(files: &[MailFile], expr: &Expr, results: &mut Results<'_>) -> Result<()> {
-    let matcher = Matcher::new(expr, results.wants_details());
+pub async fn search(
+    files: &[MailFile],
+    expr: &Expr,
+    manner: Manner,
+    results: &mut Results<'_>,
+) -> Result<()> {
+    let matcher = Matcher::new(expr, results.details(), manner);
     for batch in files.chunks(BATCH) {
         if results.is_full() {
             break;
         }
         let found: Vec<store::Result<Option<Found>>> = batch
             .par_iter()
-            .map_init(Vec::new, |buffer, file| matcher.test(file, buffer))
+            .map_init(Buffer::default, |buffer, file| matcher.test(file, buffer))
             .collect();
         for found in found {
             match found {
@@ -99,26 +108,61 @@ pub async fn search(files: &[MailFile], expr: &Expr, results: &mut Results<'_>) 
     Ok(())
 }
 
+/// How files are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Text inside PDF, DOCX and ODT parts counts as text of the bodies.
+    pub documents: bool,
+    /// Maildirs have an index kept in them.
+    pub index: bool,
+}
+
 /// The query, made ready for many files.
 struct Matcher<'q> {
     expr: &'q Expr,
-    with_details: bool,
+    details: Details,
+    manner: Manner,
+    /// The header fields that are decoded; `None`: all.
+    names: Option<Vec<&'q str>>,
+    /// What the system tells of a file is wanted, or asked for by the query.
+    wants_system: bool,
+    /// The header can decide of every message.
+    by_header: bool,
     of_header: Option<Look>,
     of_whole: Option<Look>,
 }
 
 impl<'q> Matcher<'q> {
-    fn new(expr: &'q Expr, with_details: bool) -> Self {
+    fn new(expr: &'q Expr, details: Details, manner: Manner) -> Self {
+        let terms = expr.terms();
+        let names = plan::header_names(expr).map(|mut names| {
+            names.extend(details.fields());
+            names
+        });
+        let of_system = |term: &&Term| matches!(term, Term::Date(_) | Term::Size(_));
+        let of_body = |term: &&Term| match term {
+            Term::Match(field, _) => matches!(
+                field,
+                Field::Body | Field::Text | Field::FileName | Field::Type | Field::Charset
+            ),
+            Term::Has(_) => true,
+            Term::Is(is) => is.flag().is_none(),
+            _ => false,
+        };
         Self {
             expr,
-            with_details,
-            of_header: Look::new(expr, Extent::Header),
-            of_whole: Look::new(expr, Extent::Whole),
+            details,
+            manner,
+            names,
+            wants_system: details != Details::None || terms.iter().any(of_system),
+            by_header: !terms.iter().any(of_body) && details != Details::Score,
+            of_header: Look::new(expr, Extent::Header, manner.documents),
+            of_whole: Look::new(expr, Extent::Whole, manner.documents),
         }
     }
 
     /// Whether the query asks for this message; a file that has gone is not asked for.
-    fn test(&self, file: &MailFile, buffer: &mut Vec<u8>) -> store::Result<Option<Found>> {
+    fn test(&self, file: &MailFile, buffer: &mut Buffer) -> store::Result<Option<Found>> {
         let path = &file.path;
         let mut tested = self.test_at(file, path, buffer);
         if file.kind == Kind::Maildir && is_missing(&tested) {
@@ -137,7 +181,7 @@ impl<'q> Matcher<'q> {
         &self,
         file: &MailFile,
         path: &Path,
-        buffer: &mut Vec<u8>,
+        buffer: &mut Buffer,
     ) -> io::Result<Option<Found>> {
         let mut seen = Seen { file, system: None, header: None };
         let mut verdict = eval(self.expr, &seen);
@@ -147,48 +191,121 @@ impl<'q> Matcher<'q> {
         }
         match verdict {
             Verdict::No => return Ok(None),
-            Verdict::Yes if !self.with_details => {
-                return Ok(Some(seen.found(path)));
-            }
+            Verdict::Yes if self.details == Details::None => return Ok(Some(seen.found(path))),
             Verdict::Yes | Verdict::Needs(_) => {}
         }
         let mut opened = File::open(path)?;
-        let system = System::of(&opened.metadata()?);
-        let is_whole = read_header(&mut opened, buffer)?;
-        let header_end = find_header_end(buffer).unwrap_or(buffer.len());
-        let can_be = |look: &Option<Look>, octets: &[u8]| {
-            look.as_ref().is_none_or(|look| look.may_match(octets))
-        };
-        if !can_be(&self.of_header, &buffer[..header_end])
-            || (is_whole && !can_be(&self.of_whole, buffer))
+        let mut system = seen.system;
+        if system.is_none() && self.wants_system {
+            system = Some(System::of(&opened.metadata()?));
+        }
+        let first = if self.by_header { HEADER_OCTETS } else { WHOLE_OCTETS };
+        let is_whole = buffer.read_header(&mut opened, first)?;
+        let octets = buffer.octets();
+        let header_end = find_header_end(octets).unwrap_or(octets.len());
+        let block = &octets[..header_end];
+        if verdict != Verdict::Yes
+            && self.of_header.as_ref().is_some_and(|look| !look.may_match_header(block))
         {
             return Ok(None);
         }
-        let header = Header::new(&buffer[..header_end]);
-        let seen = Seen { file, system: Some(system), header: Some(&header) };
-        match eval(self.expr, &seen) {
-            Verdict::Yes => return Ok(Some(seen.found(path))),
+        let header = match &self.names {
+            Some(names) => Header::only(block, names),
+            None => Header::new(block),
+        };
+        let seen = Seen { file, system, header: Some(&header) };
+        let verdict = match verdict {
+            Verdict::Yes => verdict,
+            _ => eval(self.expr, &seen),
+        };
+        match verdict {
+            Verdict::Yes if self.details != Details::Score => return Ok(Some(seen.found(path))),
             Verdict::No => return Ok(None),
-            Verdict::Needs(_) => {}
+            Verdict::Yes | Verdict::Needs(_) => {}
         }
         let map;
         let octets: &[u8] = if is_whole {
-            buffer
-        } else if system.octets > MAP_ABOVE_OCTETS {
+            buffer.octets()
+        } else if opened.metadata()?.len() > MAP_ABOVE_OCTETS {
             // SAFETY: the mapping is read only. A message file is never changed in place:
             // every program that keeps to the formats writes a new file instead, and the old
             // one lives as long as it is open here.
             map = unsafe { memmap2::Mmap::map(&opened) }?;
             &map
         } else {
-            opened.read_to_end(buffer)?;
-            buffer
+            while !buffer.read_more(&mut opened, NEXT_OCTETS)? {}
+            buffer.octets()
         };
-        if !is_whole && !can_be(&self.of_whole, octets) {
+        if verdict != Verdict::Yes
+            && self.of_whole.as_ref().is_some_and(|look| !look.may_match(octets))
+        {
             return Ok(None);
         }
-        let matches = Local::new(octets, seen.attributes()).matches(self.expr);
-        Ok(matches.then(|| seen.found(path)))
+        let local = Local::new(octets, seen.attributes()).with_documents(self.manner.documents);
+        Ok((verdict == Verdict::Yes || local.matches(self.expr)).then(|| {
+            let score = match self.details {
+                Details::Score => Some(relevance::score(self.expr, local.content())),
+                Details::None | Details::Shown | Details::Thread => None,
+            };
+            Found { score, ..seen.found(path) }
+        }))
+    }
+}
+
+/// Room for the start of a file, used again for the next.
+#[derive(Default)]
+struct Buffer {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    fn octets(&self) -> &[u8] {
+        &self.room[..self.len]
+    }
+
+    /// Reads from the start until the header block is there, `first` octets and then more;
+    /// whether that was the whole file.
+    fn read_header(&mut self, file: &mut File, first: usize) -> io::Result<bool> {
+        self.len = 0;
+        let mut wanted = first;
+        loop {
+            let before = self.len;
+            if self.read_more(file, wanted)? {
+                return Ok(true);
+            }
+            // The empty line may lie across the seam; its line before it begins anywhere.
+            let octets = self.octets();
+            let seam = &octets[before.saturating_sub(3)..];
+            let ended = match before {
+                0 => find_header_end(octets).is_some(),
+                _ => {
+                    memchr::memmem::find(seam, b"\n\n").is_some()
+                        || memchr::memmem::find(seam, b"\n\r\n").is_some()
+                }
+            };
+            if ended {
+                return Ok(false);
+            }
+            wanted = NEXT_OCTETS;
+        }
+    }
+
+    /// Reads so many octets more, or up to the end; whether that has come.
+    fn read_more(&mut self, file: &mut File, wanted: usize) -> io::Result<bool> {
+        let end = self.len + wanted;
+        if self.room.len() < end {
+            self.room.resize(end, 0);
+        }
+        while self.len < end {
+            match file.read(&mut self.room[self.len..end]) {
+                Ok(0) => return Ok(true),
+                Ok(read) => self.len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -205,32 +322,6 @@ pub fn find_again(path: &Path) -> Option<PathBuf> {
             (now.unique() == known.unique()).then(|| entry.path())
         })
     })
-}
-
-/// Reads into `buffer` until the header block is there; whether that was the whole file.
-fn read_header(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    buffer.clear();
-    let mut wanted = FIRST_OCTETS;
-    loop {
-        let before = buffer.len();
-        let read = file.by_ref().take(wanted).read_to_end(buffer)? as u64;
-        if read < wanted {
-            return Ok(true);
-        }
-        // The empty line may lie across the seam; its line before it begins anywhere.
-        let seam = before.saturating_sub(3);
-        let ended = match before {
-            0 => find_header_end(buffer).is_some(),
-            _ => {
-                memchr::memmem::find(&buffer[seam..], b"\n\n").is_some()
-                    || memchr::memmem::find(&buffer[seam..], b"\n\r\n").is_some()
-            }
-        };
-        if ended {
-            return Ok(false);
-        }
-        wanted = NEXT_OCTETS;
-    }
 }
 
 /// What the system tells of a file.

@@ -22,10 +22,38 @@ const AUTHOR_CHARACTERS: usize = 28;
 const SUBJECT_CHARACTERS: usize = 72;
 
 /// Fields of the header that [`Found`] is made of.
-pub const FIELDS: [&str; 3] = ["Date", "From", "Subject"];
+const FIELDS: [&str; 3] = ["Date", "From", "Subject"];
+
+/// The same, where messages are put into threads.
+const THREAD_FIELDS: [&str; 6] =
+    ["Date", "From", "Subject", "Message-ID", "References", "In-Reply-To"];
+
+/// What is wanted of each message beside its reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Details {
+    /// Nothing.
+    None,
+    /// What is shown of it: date, author, subject, flags, size.
+    Shown,
+    /// The same, and what it answers.
+    Thread,
+    /// The same as is shown, and how much of what is looked for is in it.
+    Score,
+}
+
+impl Details {
+    /// The header fields that they are made of.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Details::None => &[],
+            Details::Shown | Details::Score => &FIELDS,
+            Details::Thread => &THREAD_FIELDS,
+        }
+    }
+}
 
 /// One message that the query asks for. What is not known is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Found {
     /// The message's reference, in text.
     pub reference: String,
@@ -42,9 +70,38 @@ pub struct Found {
     pub size: Option<u64>,
     /// Its folder, `/` between levels.
     pub folder: Option<String>,
+    /// Its UID, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
     /// Whose meaning body: and text: had: `server` or `exact`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_by: Option<&'static str>,
+    /// How much of what is looked for is in it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Its place in a thread, where threads were asked for.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<ThreadPlace>,
+    /// What happened to it, where the result is kept live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'static str>,
+    /// Its Message-ID without angle brackets; not shown.
+    #[serde(skip)]
+    pub id: Option<String>,
+    /// The ids of the messages that it answers, oldest first; not shown.
+    #[serde(skip)]
+    pub references: Vec<String>,
+}
+
+/// Where in a thread a message stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ThreadPlace {
+    /// The number of its thread among those found, from 1.
+    pub thread: usize,
+    /// How many messages stand between it and the thread's first, which has 0.
+    pub depth: usize,
+    /// Whether the query asks for this message, and not only for another of its thread.
+    pub matched: bool,
 }
 
 impl Found {
@@ -54,6 +111,8 @@ impl Found {
         self.date = header.date().or(received);
         self.from = header.value("From").map(str::to_owned);
         self.subject = header.subject().map(str::to_owned);
+        self.id = header.message_id();
+        self.references = header.references();
         self
     }
 
@@ -85,6 +144,9 @@ pub struct Results<'o> {
     count: usize,
     failed: bool,
     text_by: Option<&'static str>,
+    uids: bool,
+    /// Nothing is printed: everything is kept, with these details.
+    keeping: Option<Details>,
 }
 
 impl<'o> Results<'o> {
@@ -106,7 +168,28 @@ impl<'o> Results<'o> {
             count: 0,
             failed: false,
             text_by: None,
+            uids: false,
+            keeping: None,
         }
+    }
+
+    /// UIDs are printed in place of references.
+    #[must_use]
+    pub fn uids(mut self, uids: bool) -> Self {
+        self.uids = uids;
+        self
+    }
+
+    /// Nothing is printed: messages are kept with these details, for [`Results::into_kept`].
+    #[must_use]
+    pub fn keeping(mut self, details: Details) -> Self {
+        self.keeping = Some(details);
+        self
+    }
+
+    /// What was kept, and whether something could not be searched.
+    pub fn into_kept(self) -> (Vec<Found>, bool) {
+        (self.kept, self.failed)
     }
 
     /// What is said of `text_by` where the message itself does not say.
@@ -116,15 +199,47 @@ impl<'o> Results<'o> {
         self
     }
 
-    /// Whether more than the reference is wanted of each message.
-    pub fn wants_details(&self) -> bool {
-        !self.counting && (self.sort.is_some() || self.out.format() != Format::Lines)
+    /// What is wanted of each message beside the reference.
+    pub fn details(&self) -> Details {
+        match (self.keeping, self.sort) {
+            (Some(details), _) => details,
+            _ if self.counting => Details::None,
+            (None, Some(Sort::Relevance)) => Details::Score,
+            (None, Some(_)) => Details::Shown,
+            (None, None) if self.out.format() != Format::Lines => Details::Shown,
+            (None, None) => Details::None,
+        }
+    }
+
+    /// Whether only the number of messages is wanted.
+    pub fn is_counting(&self) -> bool {
+        self.counting && self.limit.is_none()
+    }
+
+    /// How many more messages are wanted in the order in which they come; `None`: all.
+    pub fn wanted(&self) -> Option<usize> {
+        let decides = self.keeping.is_none() && (self.sort.is_none() || self.counting);
+        self.limit.filter(|_| decides).map(|limit| limit.saturating_sub(self.count))
+    }
+
+    /// How many messages are printed at most; `None`: all.
+    pub fn limit(&self) -> Option<usize> {
+        self.limit
+    }
+
+    /// What comes from now on stands in the order that was asked for.
+    pub fn is_in_order(&mut self) {
+        self.sort = None;
+    }
+
+    /// Counts so many messages more, where only their number is wanted.
+    pub fn count(&mut self, messages: usize) {
+        self.count += messages;
     }
 
     /// Whether nothing more is wanted.
     pub fn is_full(&self) -> bool {
-        let decides = self.sort.is_none() || self.counting;
-        decides && self.limit.is_some_and(|limit| self.count >= limit)
+        self.wanted() == Some(0)
     }
 
     /// Takes one message; what comes behind the limit is dropped.
@@ -137,13 +252,25 @@ impl<'o> Results<'o> {
         }
         found.text_by = found.text_by.or(self.text_by);
         self.count += 1;
+        if self.keeping.is_some() {
+            self.kept.push(found);
+            return Ok(());
+        }
         if self.counting {
             return Ok(());
         }
         match (self.sort, self.out.format()) {
-            (None, Format::Lines) => self.out.line(&found.reference)?,
+            (None, Format::Lines) => self.line(&found)?,
             (None, Format::Json) => self.out.json(&found)?,
             _ => self.kept.push(found),
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, found: &Found) -> Result<()> {
+        match found.uid.filter(|_| self.uids) {
+            Some(uid) => self.out.line(&uid.to_string())?,
+            None => self.out.line(&found.reference)?,
         }
         Ok(())
     }
@@ -169,13 +296,30 @@ impl<'o> Results<'o> {
     /// # Errors
     /// The output's.
     pub fn finish(mut self) -> Result<Exit> {
+        let kept = std::mem::take(&mut self.kept);
+        self.print(kept)
+    }
+
+    /// Prints messages that stand in their order already, and says how it ends.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn finish_with(mut self, list: Vec<Found>, failed: bool) -> Result<Exit> {
+        (self.sort, self.count) = (None, list.len());
+        self.failed |= failed;
+        self.print(list)
+    }
+
+    fn print(mut self, mut kept: Vec<Found>) -> Result<Exit> {
         if self.counting {
             match self.out.format() {
                 Format::Json => self.out.json(&serde_json::json!({ "count": self.count }))?,
                 _ => self.out.line(&self.count.to_string())?,
             }
         }
-        let mut kept = std::mem::take(&mut self.kept);
+        if self.counting {
+            kept.clear();
+        }
         if let Some(sort) = self.sort {
             arrange(&mut kept, sort);
         }
@@ -184,7 +328,7 @@ impl<'o> Results<'o> {
             Format::Human => self.table(&kept)?,
             Format::Lines => {
                 for found in &kept {
-                    self.out.line(&found.reference)?;
+                    self.line(found)?;
                 }
             }
             Format::Json => {
@@ -200,6 +344,19 @@ impl<'o> Results<'o> {
         })
     }
 
+    /// The subject, to the right by its place in a thread; what the query does not ask for
+    /// itself stands in parentheses.
+    fn subject(&self, found: &Found) -> String {
+        let subject = shown(found.subject.as_deref().unwrap_or_default(), SUBJECT_CHARACTERS);
+        match found.place {
+            None => subject,
+            Some(place) => {
+                let indent = "  ".repeat(place.depth.min(LEVELS));
+                if place.matched { indent + &subject } else { format!("{indent}({subject})") }
+            }
+        }
+    }
+
     fn table(&mut self, rows: &[Found]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -213,7 +370,7 @@ impl<'o> Results<'o> {
             table.add_row([
                 date.unwrap_or_default(),
                 shown(&found.author(), AUTHOR_CHARACTERS),
-                shown(found.subject.as_deref().unwrap_or_default(), SUBJECT_CHARACTERS),
+                self.subject(found),
                 flags(found.flags.as_deref().unwrap_or_default()),
             ]);
         }
@@ -223,6 +380,9 @@ impl<'o> Results<'o> {
         Ok(())
     }
 }
+
+/// How far a reply stands to the right at most, in levels of its thread.
+const LEVELS: usize = 12;
 
 /// One cell: harmless, on one line, and not too long.
 fn shown(text: &str, most: usize) -> String {
@@ -242,7 +402,7 @@ fn flags(flags: &[String]) -> String {
 }
 
 /// Puts messages in order; equal ones stay as they are.
-fn arrange(list: &mut [Found], sort: Sort) {
+pub fn arrange(list: &mut [Found], sort: Sort) {
     let text = |text: &str| fold(text).into_owned();
     match sort {
         Sort::Date => list.sort_by_key(|found| found.date),
@@ -252,6 +412,11 @@ fn arrange(list: &mut [Found], sort: Sort) {
         Sort::Subject => list
             .sort_by_cached_key(|found| base_subject(found.subject.as_deref().unwrap_or_default())),
         Sort::Size => list.sort_by_key(|found| found.size),
+        // The best first, and of two that are as good the newer.
+        Sort::Relevance => list.sort_by(|a, b| {
+            let score = |found: &Found| found.score.unwrap_or_default();
+            score(b).total_cmp(&score(a)).then(b.date.cmp(&a.date))
+        }),
     }
 }
 
@@ -277,7 +442,7 @@ mod tests {
             flags: Some(vec!["\\Seen".into(), "Junk".into()]),
             size: Some(u64::try_from(subject.len()).expect("small")),
             folder: Some("INBOX".into()),
-            text_by: None,
+            ..Found::default()
         }
     }
 
@@ -351,15 +516,16 @@ mod tests {
     #[test]
     fn details_are_wanted_only_where_they_show() {
         for (format, counting, sort, wanted) in [
-            (Format::Lines, false, None, false),
-            (Format::Lines, false, Some(Sort::Date), true),
-            (Format::Json, false, None, true),
-            (Format::Json, true, None, false),
-            (Format::Human, false, None, true),
+            (Format::Lines, false, None, Details::None),
+            (Format::Lines, false, Some(Sort::Date), Details::Shown),
+            (Format::Lines, false, Some(Sort::Relevance), Details::Score),
+            (Format::Json, false, None, Details::Shown),
+            (Format::Json, true, None, Details::None),
+            (Format::Human, false, None, Details::Shown),
         ] {
             let mut out = Output::to(Box::new(Written::default()), format, false);
             let results = Results::new(&mut out, counting, None, sort, TimeZone::UTC);
-            assert_eq!(results.wants_details(), wanted);
+            assert_eq!(results.details(), wanted);
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// The zone in which days begin.
     pub zone: TimeZone,
+    /// The present, from which spans go back.
+    pub now: Timestamp,
 }
 
 impl Plan {
@@ -54,7 +56,8 @@ impl Plan {
                 .into());
         }
         let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
-        let context = Context { now: Timestamp::now(), zone: zone.clone() };
+        let now = Timestamp::now();
+        let context = Context { now, zone: zone.clone() };
         let expr = query::parse(&args.query, &context).map_err(|error| {
             let shown = error.render(&args.query).replace('\n', "\n  ");
             Failure::new(Exit::Two, format!("the query cannot be read\n  {shown}"))
@@ -90,8 +93,18 @@ impl Plan {
             }
             targets.push(target(Location::parse_os(word)?, config)?);
         }
-        Ok(Plan { expr, targets, zone })
+        if args.uids && !is_one_folder(&targets) {
+            let message = "UIDs name messages of one folder of an IMAP server";
+            return Err(Failure::new(Exit::Two, message)
+                .hint("name one folder, such as work:INBOX")
+                .into());
+        }
+        Ok(Plan { expr, targets, zone, now })
     }
+}
+
+fn is_one_folder(targets: &[Target]) -> bool {
+    matches!(targets, [Target::Server(place)] if place.scope != Scope::All)
 }
 
 /// What one location means here.
@@ -196,6 +209,24 @@ fn nothing() -> Expr {
 /// Whether a narrowed query asks for no message at all.
 pub fn is_nothing(expr: &Expr) -> bool {
     matches!(expr, Expr::Or(list) if list.is_empty())
+}
+
+/// The header fields that a query speaks of, each once; `None`: all of them.
+pub fn header_names(expr: &Expr) -> Option<Vec<&str>> {
+    let mut names: Vec<&str> = Vec::new();
+    for term in expr.terms() {
+        match term {
+            Term::Match(Field::Text, _) => return None,
+            Term::Match(field, _) => names.extend(field.header_name()),
+            Term::Header(name, _) => names.push(name),
+            Term::Date(_) => names.push("Date"),
+            Term::Thread(_) => names.extend(["Message-ID", "References", "In-Reply-To"]),
+            _ => {}
+        }
+    }
+    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+    Some(names)
 }
 
 /// Whose meaning `body:` and `text:` have: `server` where one answers them itself, else

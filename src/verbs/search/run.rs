@@ -1,20 +1,22 @@
 //! Carries the plan out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use jiff::Timestamp;
 
-use super::args::Args;
-use super::explain;
-use super::files::{self, Kind, MailFile};
-use super::found::{Found, Results};
+use super::args::{Args, Sort};
+use super::files::{self, Kind, MailFile, Manner};
+use super::found::{Details, Found, Results};
 use super::plan::{self, Plan, Target};
-use super::server::{self, Place};
-use super::spooled;
-use crate::base::location::{Location, MaildirFile};
+use super::server::{self, How, Place};
+use super::{explain, index, relevance, spooled, threads, watch};
+use crate::base::location::{ImapUrl, Location, MaildirFile};
+use crate::imap::store::Account;
+use crate::message::documents::QUIET;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::query::{Attributes, Expr, Local};
 use crate::store::maildir::{Maildir, MessageFile};
@@ -29,16 +31,58 @@ use crate::ui::{Exit, Failure, Output};
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let plan = Plan::make(&args, &context.config, &mut std::io::stdin().lock())?;
     if args.explain {
-        explain::print(&plan, args.exact, out)?;
+        explain::print(&plan, is_exact(&args), out)?;
         return Ok(Exit::Ok);
     }
+    if args.attachments_text {
+        keep_readers_quiet();
+    }
+    if args.watch {
+        return watch::run(&plan, &args, context, out).await;
+    }
+    if args.thread {
+        return in_threads(&plan, &args, context, out).await;
+    }
     let mut results = Results::new(out, args.count, args.limit, args.sort, plan.zone.clone())
-        .text_by(plan::text_by(&plan.expr, false));
-    for target in &plan.targets {
+        .text_by(plan::text_by(&plan.expr, false))
+        .uids(args.uids);
+    everywhere((&plan.targets, plan.now), &plan.expr, &args, context, &mut results).await?;
+    results.finish()
+}
+
+/// Whether text on a server has our meaning.
+pub fn is_exact(args: &Args) -> bool {
+    args.exact || args.verify || args.attachments_text
+}
+
+/// The readers of documents are other people's, and may panic over a broken one: that costs the
+/// text of the document, and is nothing to tell.
+fn keep_readers_quiet() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(QUIET) {
+            told(panic);
+        }
+    }));
+}
+
+/// Searches each place; what cannot be searched is told.
+///
+/// # Errors
+/// The output's.
+async fn everywhere(
+    (targets, now): (&[Target], Timestamp),
+    expr: &Expr,
+    args: &Args,
+    context: &Context,
+    results: &mut Results<'_>,
+) -> Result<()> {
+    for target in targets {
         if results.is_full() {
             break;
         }
-        if let Err(error) = search(target, &plan.expr, &args, context, &mut results).await {
+        let order = args.sort.filter(|_| targets.len() == 1);
+        if let Err(error) = search(target, expr, args, (order, now), context, results).await {
             if open::verdict(&error).output_closed {
                 return Err(error);
             }
@@ -46,45 +90,93 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         }
         results.flush()?;
     }
-    results.finish()
+    Ok(())
+}
+
+/// What the query asks for, and then all that is there, put into threads.
+async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    let zone = || plan.zone.clone();
+    let mut results = Results::new(out, false, None, None, zone()).keeping(Details::None);
+    everywhere((&plan.targets, plan.now), &plan.expr, args, context, &mut results).await?;
+    let (matched, failed) = results.into_kept();
+    let matched: HashSet<String> = matched.into_iter().map(|found| found.reference).collect();
+    let mut threads = Vec::new();
+    if !matched.is_empty() {
+        let mut results = Results::new(out, false, None, None, zone()).keeping(Details::Thread);
+        everywhere((&plan.targets, plan.now), &Expr::All, args, context, &mut results).await?;
+        threads = threads::whole(results.into_kept().0, &matched);
+    }
+    Results::new(out, false, None, None, zone()).finish_with(threads, failed)
 }
 
 async fn search(
     target: &Target,
     expr: &Expr,
     args: &Args,
+    (order, now): (Option<Sort>, Timestamp),
     context: &Context,
     results: &mut Results<'_>,
 ) -> Result<()> {
     match target {
-        Target::Server(place) => on_server(place, expr, args, context, results).await,
+        Target::Server(place) => {
+            let (mut session, url) = connect(place, args, context).await?;
+            let how = How { order, ..how(args, now) };
+            server::search(&mut session, place, &url, expr, how, results).await?;
+            session.finish().await?;
+            Ok(())
+        }
         Target::Place(location, only) => {
             let options = &args.server.options;
             let opened = open::open_mail(location, options, Create::No, context).await?;
-            in_place(opened, location, only.as_deref(), expr, results).await
+            in_place(opened, location, only.as_deref(), expr, manner(args), results).await
         }
         Target::Files(paths) => {
-            files::search(&named(paths), &plan::narrowed(expr, None, None), results).await
+            let expr = plan::narrowed(expr, None, None);
+            files::search(&named(paths), &expr, manner(args), results).await
         }
-        Target::Message(octets) => one_message(octets, expr, results),
+        Target::Message(octets) => one_message(octets, expr, manner(args), results),
     }
 }
 
-async fn on_server(
+/// How a server is searched, as the command line says.
+pub fn how(args: &Args, now: Timestamp) -> How {
+    let (exact, verify) = (is_exact(args), args.verify);
+    How { now, exact, verify, documents: args.attachments_text, order: None }
+}
+
+fn manner(args: &Args) -> Manner {
+    Manner { documents: args.attachments_text, index: args.index }
+}
+
+/// A session with a server.
+///
+/// # Errors
+/// Network, TLS and login errors.
+pub async fn connect(
     place: &Place,
+    args: &Args,
+    context: &Context,
+) -> Result<(Box<Account>, ImapUrl)> {
+    let options = &args.server.options;
+    let opened = open::open_mail(&place.location, options, Create::No, context).await?;
+    match opened.mail {
+        Mail::Imap(session, url) => Ok((session, url)),
+        _ => Err(Failure::usage(format!("{} is no IMAP server", place.location)).into()),
+    }
+}
+
+/// Searches a place that is no server's.
+///
+/// # Errors
+/// As [`run`].
+pub async fn in_one_place(
+    target: &Target,
     expr: &Expr,
     args: &Args,
     context: &Context,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let options = &args.server.options;
-    let opened = open::open_mail(&place.location, options, Create::No, context).await?;
-    let Mail::Imap(mut session, url) = opened.mail else {
-        return Err(Failure::usage(format!("{} is no IMAP server", place.location)).into());
-    };
-    server::search(&mut session, place, &url, expr, args.exact, results).await?;
-    session.finish().await?;
-    Ok(())
+    search(target, expr, args, (None, Timestamp::now()), context, results).await
 }
 
 /// A source that `open` has opened. `only` names messages of a source without folders.
@@ -93,6 +185,7 @@ async fn in_place(
     location: &Location,
     only: Option<&[Id]>,
     expr: &Expr,
+    manner: Manner,
     results: &mut Results<'_>,
 ) -> Result<()> {
     let account = match location {
@@ -100,7 +193,7 @@ async fn in_place(
         _ => None,
     };
     match &mut opened.mail {
-        Mail::Maildir(maildir) => return in_maildir(maildir, expr, results).await,
+        Mail::Maildir(maildir) => return in_maildir(maildir, expr, manner, results).await,
         Mail::Eml(eml, path) => {
             let of_folder = path.is_dir();
             let list = eml.list().await?.into_iter().map(|listed| MailFile {
@@ -111,7 +204,7 @@ async fn in_place(
                 size: listed.size,
             });
             let list: Vec<MailFile> = list.collect();
-            return files::search(&list, &plan::narrowed(expr, None, None), results).await;
+            return files::search(&list, &plan::narrowed(expr, None, None), manner, results).await;
         }
         _ => {}
     }
@@ -131,13 +224,18 @@ async fn in_place(
         .filter_map(|id| Some((id.clone(), opened.reference(id)?.to_string())))
         .collect();
     let name = |id: &Id| names.get(id).cloned();
-    spooled::search(opened.spool(), listed, only, &narrowed, &name, results).await?;
+    spooled::search(opened.spool(), listed, only, &narrowed, manner, &name, results).await?;
     opened.spool().finish().await?;
     Ok(())
 }
 
 /// All folders of a tree, INBOX first.
-async fn in_maildir(maildir: &mut Maildir, expr: &Expr, results: &mut Results<'_>) -> Result<()> {
+async fn in_maildir(
+    maildir: &mut Maildir,
+    expr: &Expr,
+    manner: Manner,
+    results: &mut Results<'_>,
+) -> Result<()> {
     let mut folders = maildir.folders(&[]).await?;
     folders.retain(|folder| folder.selectable);
     folders.sort_by(|a, b| (a.name != "INBOX", &a.name).cmp(&(b.name != "INBOX", &b.name)));
@@ -150,12 +248,12 @@ async fn in_maildir(maildir: &mut Maildir, expr: &Expr, results: &mut Results<'_
             continue;
         }
         let name: Arc<str> = folder.name.as_str().into();
-        let list: Vec<MailFile> = maildir
-            .files(&folder.name)?
-            .into_iter()
-            .map(|file| maildir_file(file, Some(Arc::clone(&name))))
-            .collect();
-        files::search(&list, &narrowed, results).await?;
+        if manner.index {
+            index::search(maildir, &name, &narrowed, manner, results).await?;
+        } else {
+            let list = index::list(maildir, &name)?;
+            files::search(&list, &narrowed, manner, results).await?;
+        }
     }
     Ok(())
 }
@@ -209,14 +307,22 @@ fn maildir_file(file: MessageFile, folder: Option<Arc<str>>) -> MailFile {
 }
 
 /// The message on standard input, whose reference is `-`.
-fn one_message(octets: &[u8], expr: &Expr, results: &mut Results<'_>) -> Result<()> {
+fn one_message(
+    octets: &[u8],
+    expr: &Expr,
+    manner: Manner,
+    results: &mut Results<'_>,
+) -> Result<()> {
     let attributes = Attributes { size: Some(octets.len() as u64), ..Attributes::default() };
     let dated = Local::new(octets, Attributes::default());
     let received = dated.content().header().date();
-    let message = Local::new(octets, Attributes { received, ..attributes });
+    let message =
+        Local::new(octets, Attributes { received, ..attributes }).with_documents(manner.documents);
     if message.matches(&plan::narrowed(expr, None, None)) {
-        let found =
-            Found { reference: "-".into(), size: Some(octets.len() as u64), ..Found::default() };
+        let size = Some(octets.len() as u64);
+        let score = relevance::score(expr, message.content());
+        let score = (results.details() == Details::Score).then_some(score);
+        let found = Found { reference: "-".into(), size, score, ..Found::default() };
         results.add(found.with_header(message.content().header(), received))?;
     }
     Ok(())

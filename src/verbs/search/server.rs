@@ -1,8 +1,10 @@
 //! A search on an IMAP server: per folder the best SEARCH that misses nothing, then what is
-//! left, found out of the least that decides it.
+//! left, found out of the least that decides it, in as few round trips as that takes.
 //!
-//! Attributes come first, then the header fields that the query speaks of, then BODYSTRUCTURE,
-//! then whole messages. A server that refuses text beyond ASCII is asked without.
+//! Many folders are asked in one flight. Where the server keeps a result (SEARCHRES, RFC 5182),
+//! the first facts of the messages come in the same flight. Attributes come first, then the
+//! header fields that the query speaks of, then BODYSTRUCTURE, then whole messages, one in
+//! memory at a time. A server that refuses text beyond ASCII is asked without.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -10,32 +12,37 @@ use std::num::NonZeroU32;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::found::{FIELDS, Found, Results};
+use super::found::{Details, Found, Results};
+use super::gather::{self, Facts, Message};
 use super::plan;
-use super::spooled::Collected;
 use crate::base::location::{ImapReference, ImapUrl, Location, Reference};
-use crate::imap::client::facts::Asked as Ask;
-use crate::imap::client::fetch::Wanted;
-use crate::imap::client::{self, Client};
+use crate::imap::client::search::{Answered, Asking, Inquiry};
+use crate::imap::client::{self, Capabilities, Client};
 use crate::imap::search_keys::{Asked, Manner, Mapping, map};
 use crate::imap::store::Account;
-use crate::imap::syntax::fetch::{Section, SectionText};
 use crate::imap::syntax::mailbox::Mailbox;
-use crate::imap::syntax::search::Key;
+use crate::imap::syntax::search::{Key, Return, SortKey, Word};
 use crate::imap::syntax::set::SequenceSet;
-use crate::message::facts::{Facts, Header};
-use crate::query::{Attributes, Expr, Field, Gathered, Need, Term, Verdict, eval};
-use crate::store::{self, Flag, Id};
-use crate::ui::Failure;
+use crate::query::{Expr, Gathered, Need, Term, Verdict, eval};
+use crate::store;
+use crate::ui::{Failure, report};
+
+use super::args::Sort;
+
+/// Folders that are asked in one flight.
+const FOLDERS: usize = 64;
 
 /// Messages that are decided before the results go out.
-const BATCH: usize = 512;
+const GROUP: usize = 2048;
 
-/// Whole messages that are held at once.
-const WHOLE: usize = 32;
+/// Messages whose facts are kept when they come along with the answer to a search.
+const ALONG: usize = 8192;
 
 /// Octets of a set of UIDs that is sent along with a search; a longer one is compared here.
 const SET_OCTETS: usize = 600;
+
+/// Most UIDs that a warning names.
+const NAMED: usize = 20;
 
 /// Where on a server to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +75,22 @@ pub struct Only {
     pub uids: Option<Vec<u32>>,
 }
 
+/// How a server is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// The present, from which the query's spans go back.
+    pub now: Timestamp,
+    /// `body:` and `text:` have our meaning: what they need is downloaded.
+    pub exact: bool,
+    /// The server's answer is compared with every message.
+    pub verify: bool,
+    /// Text inside documents counts.
+    pub documents: bool,
+    /// The order that is asked for, where one folder is all that is searched, so that the
+    /// server can put it in order.
+    pub order: Option<Sort>,
+}
+
 /// Looks through the folders of a place, and gives what matches to `results`. `url` is what
 /// references are made of.
 ///
@@ -79,13 +102,18 @@ pub async fn search(
     place: &Place,
     url: &ImapUrl,
     expr: &Expr,
-    exact: bool,
+    how: How,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let gmail = account.client().capabilities().has("X-GM-EXT-1");
+    let capabilities = account.client().capabilities().clone();
+    let gmail = capabilities.has("X-GM-EXT-1");
     if !gmail && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
         let host = &url.server.host;
         return Err(Failure::usage(format!("gm: is Gmail's own, and {host} is not Gmail")).into());
+    }
+    if how.verify && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
+        let message = "what gm: means only the server can say: it cannot be verified";
+        return Err(Failure::usage(message).into());
     }
     let nothing = Only::default();
     let (folders, only) = match &place.scope {
@@ -98,23 +126,21 @@ pub async fn search(
             (vec![(ours, mailbox)], only)
         }
     };
+    let mut folders: Vec<Folder> = folders
+        .into_iter()
+        .filter_map(|(name, mailbox)| {
+            let expr = plan::narrowed(expr, Some(&name), place.account.as_deref());
+            (!plan::is_nothing(&expr)).then_some(Folder { name, mailbox, expr })
+        })
+        .collect();
+    let within = capabilities.has("WITHIN").then_some(how.now);
+    let manner = Manner { utf8: true, bodies: !how.exact, gmail, within };
     let is_one_of_many = folders.len() > 1;
-    let mut manner = Manner { utf8: true, bodies: !exact, gmail };
-    for (name, mailbox) in folders {
-        if results.is_full() {
-            break;
-        }
-        let narrowed = plan::narrowed(expr, Some(&name), place.account.as_deref());
-        if plan::is_nothing(&narrowed) {
-            continue;
-        }
-        let folder = Folder { name, mailbox, url, only };
-        match folder.search(account.client(), &narrowed, &mut manner, results).await {
-            Err(error) if is_one_of_many && is_refusal(&error) => {
-                results.fail(&error.context(format!("folder {}", folder.name)));
-            }
-            other => other?,
-        }
+    let mut session =
+        Session { client: account.client(), url, only, how, manner, capabilities, is_one_of_many };
+    while !folders.is_empty() && !results.is_full() {
+        let window: Vec<Folder> = folders.drain(..folders.len().min(FOLDERS)).collect();
+        session.search(window, results).await?;
         results.flush()?;
     }
     Ok(())
@@ -157,112 +183,352 @@ fn of_server(name: &[u8], utf8: bool) -> Mailbox<'static> {
     }
 }
 
-/// One folder.
-struct Folder<'a> {
+/// One folder, by our name and by the server's, and what is looked for in it.
+struct Folder {
     name: String,
     mailbox: Mailbox<'static>,
-    url: &'a ImapUrl,
-    only: &'a Only,
+    expr: Expr,
 }
 
-impl Folder<'_> {
-    async fn search(
-        &self,
-        client: &mut Client,
-        expr: &Expr,
-        manner: &mut Manner,
-        results: &mut Results<'_>,
-    ) -> Result<()> {
-        let selected = client.select(&self.mailbox, true).await.map_err(store::Error::from)?;
-        let uid_validity = selected.uid_validity.0;
-        let is_empty = selected.exists == 0;
-        match self.only.uid_validity {
-            Some(wanted) if wanted != uid_validity => {
-                let found = uid_validity;
-                return Err(store::Error::OtherGeneration { wanted, found }.into());
+/// A search under way.
+struct Session<'a> {
+    client: &'a mut Client,
+    url: &'a ImapUrl,
+    only: &'a Only,
+    how: How,
+    manner: Manner,
+    capabilities: Capabilities,
+    is_one_of_many: bool,
+}
+
+/// A folder that has answered.
+struct Share {
+    folder: Folder,
+    mapping: Mapping,
+    uid_validity: u32,
+    uids: Vec<u32>,
+    /// What each question found.
+    answers: Vec<HashSet<u32>>,
+    /// What came along with the answer.
+    along: HashMap<u32, Facts>,
+}
+
+impl Session<'_> {
+    async fn search(&mut self, folders: Vec<Folder>, results: &mut Results<'_>) -> Result<()> {
+        let shares = self.ask(folders, results).await?;
+        let mut group: Vec<Unit> = Vec::new();
+        // Where few are wanted, not many more are looked at.
+        let most =
+            results.wanted().map_or(GROUP, |wanted| (wanted.saturating_mul(4)).clamp(64, GROUP));
+        for mut share in shares {
+            if self.how.verify {
+                share = self.verified(share).await?;
             }
-            _ if is_empty => return Ok(()),
-            _ => {}
+            if results.is_counting() && share.mapping.rest == Expr::All {
+                results.count(share.uids.len());
+                continue;
+            }
+            let mut uids = share.uids.as_slice();
+            if let (Some(wanted), Expr::All) = (results.wanted(), &share.mapping.rest) {
+                uids = &uids[..uids.len().min(wanted)];
+            }
+            let mut left = uids.to_vec();
+            let share = std::rc::Rc::new(std::cell::RefCell::new(share));
+            while !left.is_empty() {
+                let room = most - group.iter().map(|unit| unit.messages.len()).sum::<usize>();
+                let part: Vec<u32> = left.drain(..left.len().min(room)).collect();
+                let messages = part.iter().map(|uid| share.borrow_mut().message(*uid)).collect();
+                group.push(Unit { share: std::rc::Rc::clone(&share), messages });
+                if part.len() == room {
+                    self.decide(std::mem::take(&mut group), results).await?;
+                    if results.is_full() {
+                        return Ok(());
+                    }
+                }
+            }
         }
-        let Some((mapping, uids, answers)) = self.ask(client, expr, manner).await? else {
-            return Ok(());
-        };
-        let details = results.wants_details();
-        let fields = fields(&mapping.rest, details);
-        for batch in uids.chunks(BATCH) {
-            if results.is_full() {
-                break;
-            }
-            let mut messages: Vec<Message> =
-                batch.iter().map(|uid| Message::new(*uid, &mapping.rest, &answers)).collect();
-            refine(client, &mut messages, &mapping.rest, &fields).await?;
-            messages.retain(|message| message.verdict == Verdict::Yes);
-            if details {
-                complete(client, &mut messages, &fields).await?;
-            }
-            for message in messages {
-                let Some(uid) = NonZeroU32::new(message.uid) else { continue };
-                let reference = self.reference(client, uid_validity, uid);
-                let text_by = plan::text_by(expr, manner.bodies);
-                results.add(Found { text_by, ..message.found(reference, &self.name) })?;
-            }
-        }
-        Ok(())
+        self.decide(group, results).await
     }
 
-    /// Asks what the server can be asked, and again without text beyond ASCII where it does
-    /// not take that. `None`: nothing can match.
-    async fn ask(
-        &self,
-        client: &mut Client,
-        expr: &Expr,
-        manner: &mut Manner,
-    ) -> Result<Option<(Mapping, Vec<u32>, Vec<HashSet<u32>>)>> {
+    /// Asks all folders in one flight what the server can be asked, and again without text
+    /// beyond ASCII where it does not take that.
+    async fn ask(&mut self, folders: Vec<Folder>, results: &mut Results<'_>) -> Result<Vec<Share>> {
         loop {
-            let mapping = map(expr, *manner);
-            let Asked::Keys(keys) = &mapping.asked else { return Ok(None) };
-            let can_retry =
-                manner.utf8 && keys.iter().chain(&mapping.questions).any(Key::needs_charset);
-            let asked = self.ask_all(client, keys, &mapping.questions).await;
-            match asked {
-                Err(client::Error::Refused { .. }) if can_retry => manner.utf8 = false,
-                Err(error) => return Err(store::Error::from(error).into()),
-                Ok((uids, answers)) => return Ok(Some((mapping, uids, answers))),
+            let mut asked = Vec::new();
+            let mut asking = Vec::new();
+            for (number, folder) in folders.iter().enumerate() {
+                let mapping = map(&folder.expr, self.manner);
+                let Asked::Keys(keys) = &mapping.asked else { continue };
+                asking.push(self.asking(folder, keys.clone(), &mapping, results));
+                asked.push((number, mapping));
             }
+            let mut along: Vec<HashMap<u32, Facts>> =
+                asking.iter().map(|_| HashMap::new()).collect();
+            let mut held = 0;
+            let answers = self
+                .client
+                .flight(&asking, &mut |number, uid, fetch| {
+                    let known = along[number].get_mut(&uid);
+                    match known {
+                        Some(facts) => facts.take(fetch),
+                        None if held < ALONG => {
+                            held += 1;
+                            along[number].entry(uid).or_default().take(fetch);
+                        }
+                        None => {}
+                    }
+                })
+                .await
+                .map_err(store::Error::from)?;
+            let needs_charset = |asking: &Asking| {
+                asking.searches.iter().flat_map(|inquiry| &inquiry.keys).any(Key::needs_charset)
+            };
+            let is_refused = |(asking, answer): (&Asking, &Result<Answered, client::Error>)| {
+                answer.is_err() && needs_charset(asking)
+            };
+            if self.manner.utf8 && asking.iter().zip(&answers).any(is_refused) {
+                self.manner.utf8 = false;
+                continue;
+            }
+            let mut folders: Vec<Option<Folder>> = folders.into_iter().map(Some).collect();
+            let mut shares = Vec::new();
+            for (((number, mapping), answer), along) in asked.into_iter().zip(answers).zip(along) {
+                let Some(folder) = folders[number].take() else { continue };
+                match self.share(folder, mapping, answer, along, results) {
+                    Ok(share) => shares.extend(share),
+                    Err((name, error)) if self.is_one_of_many && is_refusal(&error) => {
+                        results.fail(&error.context(format!("folder {name}")));
+                    }
+                    Err((_, error)) => return Err(error),
+                }
+            }
+            return Ok(shares);
         }
     }
 
-    async fn ask_all(
+    /// What one folder is asked.
+    fn asking(
         &self,
-        client: &mut Client,
-        keys: &[Key<'static>],
-        questions: &[Key<'static>],
-    ) -> Result<(Vec<u32>, Vec<HashSet<u32>>), client::Error> {
-        let mut keys = keys.to_vec();
+        folder: &Folder,
+        mut keys: Vec<Key<'static>>,
+        mapping: &Mapping,
+        results: &Results<'_>,
+    ) -> Asking {
+        let has = |name: &str| self.capabilities.has(name);
+        let is_extended = has("ESEARCH") || has("IMAP4rev2");
         if let Some(uids) = &self.only.uids {
             let set = SequenceSet::from_numbers(uids.iter().copied());
             if set.to_text().len() <= SET_OCTETS {
                 keys.push(Key::uids(set));
             }
         }
-        let mut uids = client.search(keys.clone()).await?;
+        let is_final = mapping.rest == Expr::All && self.only.uids.is_none() && !self.how.verify;
+        let criteria = if is_final { self.criteria() } else { Vec::new() };
+        let window = results.wanted().filter(|_| is_final && has_windows(&self.capabilities));
+        let mut fetches = Vec::new();
+        let mut items = Vec::new();
+        let returns = match window {
+            _ if !criteria.is_empty() => match results.limit() {
+                Some(limit) if has("ESORT") && (has("PARTIAL") || has("CONTEXT=SORT")) => {
+                    vec![Return::Partial(1, i64::try_from(limit.max(1)).unwrap_or(i64::MAX))]
+                }
+                _ => Vec::new(),
+            },
+            _ if !is_extended => Vec::new(),
+            _ if is_final && results.is_counting() => vec![Return::Count],
+            Some(wanted) => {
+                vec![Return::Partial(1, i64::try_from(wanted.max(1)).unwrap_or(i64::MAX))]
+            }
+            None => {
+                let needs = if results.wanted().is_some() || self.only.uids.is_some() {
+                    Vec::new()
+                } else {
+                    first_needs(&mapping.rest, results.details())
+                };
+                items = gather::items(&needs, &mapping.rest, results.details());
+                match (has("SEARCHRES") || has("IMAP4rev2"))
+                    && !items.is_empty()
+                    && !self.how.verify
+                {
+                    true => {
+                        fetches.push(SequenceSet::Saved);
+                        vec![Return::Save, Return::All]
+                    }
+                    false => vec![Return::All],
+                }
+            }
+        };
+        let returns_all = if is_extended { vec![Return::All] } else { Vec::new() };
+        let questions = mapping.questions.iter().map(|question| {
+            let mut keys = keys.clone();
+            keys.push(question.clone());
+            Inquiry { keys, returns: returns_all.clone(), criteria: Vec::new() }
+        });
+        let questions: Vec<Inquiry> = questions.collect();
+        let mut searches = vec![Inquiry { keys, returns, criteria }];
+        searches.extend(questions);
+        if self.how.verify {
+            let keys = vec![Key::Word(Word::All)];
+            searches.push(Inquiry { keys, returns: returns_all, criteria: Vec::new() });
+        }
+        Asking { mailbox: Some(folder.mailbox.clone()), searches, fetches, items }
+    }
+
+    /// The order that the server can put a final answer in; empty: it is put in order here.
+    fn criteria(&self) -> Vec<(bool, SortKey)> {
+        let has = |name: &str| self.capabilities.has(name);
+        let key = match self.how.order {
+            Some(Sort::Date) => (false, SortKey::Date),
+            Some(Sort::DateDescending) => (true, SortKey::Date),
+            Some(Sort::Subject) => (false, SortKey::Subject),
+            Some(Sort::Size) => (false, SortKey::Size),
+            Some(Sort::From) if has("SORT=DISPLAY") => (false, SortKey::DisplayFrom),
+            Some(Sort::From | Sort::Relevance) | None => return Vec::new(),
+        };
+        if has("SORT") { vec![key] } else { Vec::new() }
+    }
+
+    /// What a folder's answer gives; `None`: the folder is empty.
+    fn share(
+        &self,
+        folder: Folder,
+        mapping: Mapping,
+        answer: Result<Answered, client::Error>,
+        along: HashMap<u32, Facts>,
+        results: &mut Results<'_>,
+    ) -> Result<Option<Share>, (String, anyhow::Error)> {
+        let mut answered = match answer {
+            Ok(answered) => answered,
+            Err(error) => return Err((folder.name, store::Error::from(error).into())),
+        };
+        let uid_validity = answered.uid_validity;
+        if let Some(wanted) = self.only.uid_validity
+            && wanted != uid_validity
+        {
+            let error = store::Error::OtherGeneration { wanted, found: uid_validity };
+            return Err((folder.name, error.into()));
+        }
+        if answered.exists == 0 || answered.results.is_empty() {
+            return Ok(None);
+        }
+        let is_sorted = mapping.rest == Expr::All
+            && self.only.uids.is_none()
+            && !self.how.verify
+            && !self.criteria().is_empty();
+        if is_sorted {
+            results.is_in_order();
+        }
+        let first = answered.results.remove(0);
+        if let Some(count) = first.count
+            && first.uids.is_empty()
+        {
+            results.count(usize::try_from(count).unwrap_or(usize::MAX));
+        }
+        let mut uids = first.uids;
         if let Some(only) = &self.only.uids {
             uids.retain(|uid| only.binary_search(uid).is_ok());
         }
-        let mut answers = Vec::with_capacity(questions.len());
-        for question in questions {
-            let mut keys = keys.clone();
-            keys.push(question.clone());
-            let found = if uids.is_empty() { Vec::new() } else { client.search(keys).await? };
-            answers.push(found.into_iter().collect());
-        }
-        Ok((uids, answers))
+        let sets = answered.results.into_iter();
+        let answers = sets.map(|found| found.uids.into_iter().collect()).collect();
+        Ok(Some(Share { folder, mapping, uid_validity, uids, answers, along }))
     }
 
-    fn reference(&self, client: &Client, uid_validity: u32, uid: NonZeroU32) -> String {
-        let name = match self.mailbox.name(client.is_utf8()) {
+    /// What every message of the folder says, against what the server says of it: differences
+    /// are told, and ours holds.
+    async fn verified(&mut self, mut share: Share) -> Result<Share> {
+        let all: HashSet<u32> = share.answers.pop().unwrap_or_default();
+        let given: HashSet<u32> = share.uids.iter().copied().collect();
+        let mut uids: Vec<u32> = all.union(&given).copied().collect();
+        if let Some(only) = &self.only.uids {
+            uids.retain(|uid| only.binary_search(uid).is_ok());
+        }
+        uids.sort_unstable();
+        let ours = share.folder.expr.clone();
+        let mut right = Vec::new();
+        let (mut missed, mut wrong) = (Vec::new(), Vec::new());
+        for batch in uids.chunks(GROUP) {
+            let mut messages: Vec<Message> =
+                batch.iter().map(|uid| Message::new(*uid, &ours, &share.answers)).collect();
+            self.refine(&share.folder.mailbox, &mut messages, &ours, Details::None).await?;
+            for message in messages {
+                let is_right = message.verdict == Verdict::Yes;
+                // What the server left open is ours to find out, and no lie.
+                let is_open = share.mapping.rest != Expr::All;
+                match (is_right, given.contains(&message.uid)) {
+                    (true, false) => missed.push(message.uid),
+                    (false, true) if !is_open => wrong.push(message.uid),
+                    _ => {}
+                }
+                if is_right {
+                    right.push(message.uid);
+                }
+            }
+        }
+        for (uids, what) in [(missed, "leaves out"), (wrong, "gives, though they do not match,")] {
+            if !uids.is_empty() {
+                let named: Vec<String> = uids.iter().take(NAMED).map(u32::to_string).collect();
+                let more = if uids.len() > NAMED { ", ..." } else { "" };
+                report::warning(&format!(
+                    "{}: folder {}: the server's SEARCH {what} {} messages: UID {}{more}",
+                    self.url.server.host,
+                    share.folder.name,
+                    uids.len(),
+                    named.join(",")
+                ));
+            }
+        }
+        share.uids = right;
+        share.mapping.rest = Expr::All;
+        share.answers.clear();
+        Ok(share)
+    }
+
+    async fn refine(
+        &mut self,
+        mailbox: &Mailbox<'static>,
+        messages: &mut [Message],
+        rest: &Expr,
+        details: Details,
+    ) -> Result<()> {
+        let mut units = [gather::Unit { mailbox, expr: rest, rest, messages }];
+        gather::decide(self.client, &mut units, details, self.how.documents).await
+    }
+
+    /// Decides the messages of several folders, and gives what matches to `results`.
+    async fn decide(&mut self, mut group: Vec<Unit>, results: &mut Results<'_>) -> Result<()> {
+        let details = results.details();
+        let shares: Vec<_> = group.iter().map(|unit| unit.share.clone()).collect();
+        let borrowed: Vec<_> = shares.iter().map(|share| share.borrow()).collect();
+        let mut units: Vec<gather::Unit<'_>> = group
+            .iter_mut()
+            .zip(&borrowed)
+            .map(|(unit, share)| gather::Unit {
+                mailbox: &share.folder.mailbox,
+                expr: &share.folder.expr,
+                rest: &share.mapping.rest,
+                messages: &mut unit.messages,
+            })
+            .collect();
+        gather::decide(self.client, &mut units, details, self.how.documents).await?;
+        for (unit, share) in group.into_iter().zip(borrowed) {
+            let text_by = plan::text_by(&share.folder.expr, self.manner.bodies);
+            for message in unit.messages {
+                let Some(uid) = NonZeroU32::new(message.uid) else { continue };
+                if message.verdict != Verdict::Yes {
+                    continue;
+                }
+                let reference = self.reference(&share.folder.mailbox, share.uid_validity, uid);
+                let found = message.found(reference, &share.folder.name);
+                results.add(Found { text_by, ..found })?;
+            }
+        }
+        results.flush()
+    }
+
+    fn reference(&self, mailbox: &Mailbox<'_>, uid_validity: u32, uid: NonZeroU32) -> String {
+        let name = match mailbox.name(self.client.is_utf8()) {
             Some(name) => name.into_bytes(),
-            None => self.mailbox.0.to_vec(),
+            None => mailbox.0.to_vec(),
         };
         let (implicit_tls, server) = (self.url.implicit_tls, self.url.server.clone());
         Reference::Imap(ImapReference::new(implicit_tls, server, name, Some(uid_validity), uid))
@@ -270,157 +536,36 @@ impl Folder<'_> {
     }
 }
 
-/// One message on its way to a verdict.
-struct Message {
-    uid: u32,
-    gathered: Gathered,
-    verdict: Verdict,
+/// Messages of one folder that are decided together.
+struct Unit {
+    share: std::rc::Rc<std::cell::RefCell<Share>>,
+    messages: Vec<Message>,
 }
 
-impl Message {
-    fn new(uid: u32, rest: &Expr, answers: &[HashSet<u32>]) -> Self {
-        let extra = (0..).zip(answers.iter().map(|found| found.contains(&uid))).collect();
-        let gathered = Gathered { extra, ..Gathered::default() };
-        Self { uid, verdict: eval(rest, &gathered), gathered }
-    }
-
-    fn found(self, reference: String, folder: &str) -> Found {
-        let Attributes { flags, size, received, .. } = self.gathered.attributes.unwrap_or_default();
-        let folder = Some(folder.to_owned());
-        let found = Found { reference, flags, size, folder, ..Found::default() };
-        match &self.gathered.header {
-            Some(header) => found.with_header(header, received),
-            None => found,
+impl Share {
+    fn message(&mut self, uid: u32) -> Message {
+        let mut message = Message::new(uid, &self.mapping.rest, &self.answers);
+        if let Some(facts) = self.along.remove(&uid) {
+            message.learn(facts, &self.mapping.rest);
         }
+        message
     }
 }
 
-/// Finds out, round by round, the cheapest that any message still needs.
-async fn refine(
-    client: &mut Client,
-    messages: &mut [Message],
-    rest: &Expr,
-    fields: &Wanted,
-) -> Result<()> {
-    let needed = |message: &Message| match message.verdict {
-        Verdict::Needs(need) => Some(need),
-        Verdict::Yes | Verdict::No => None,
-    };
-    while let Some(need) = messages.iter().filter_map(needed).min() {
-        let mut open: Vec<&mut Message> =
-            messages.iter_mut().filter(|message| needed(message) == Some(need)).collect();
-        let at_once = if need == Need::Body { WHOLE } else { BATCH };
-        for open in open.chunks_mut(at_once) {
-            learn(client, open, need, fields).await?;
-            for message in open {
-                message.verdict = match eval(rest, &message.gathered) {
-                    // It is gone, or the server does not tell.
-                    Verdict::Needs(still) if still == need => Verdict::No,
-                    verdict => verdict,
-                };
-            }
-        }
-    }
-    Ok(())
+/// Whether a search can be asked for the first of what it finds (RFC 9394, RFC 5267).
+fn has_windows(capabilities: &Capabilities) -> bool {
+    capabilities.has("PARTIAL") || capabilities.has("CONTEXT=SEARCH")
 }
 
-/// Fetches one kind of fact. A message of which nothing comes is as it was.
-async fn learn(
-    client: &mut Client,
-    messages: &mut [&mut Message],
-    need: Need,
-    fields: &Wanted,
-) -> Result<()> {
-    let uids: Vec<u32> = messages.iter().map(|message| message.uid).collect();
-    match need {
-        Need::Attributes => {
-            let mut told =
-                client.facts(&uids, Ask::Attributes).await.map_err(store::Error::from)?;
-            for message in messages {
-                let Some(told) = told.remove(&message.uid) else { continue };
-                let flags = told.flags.unwrap_or_default();
-                message.gathered.attributes = Some(Attributes {
-                    flags: Some(flags.iter().map(Flag::name).map(str::to_owned).collect()),
-                    size: told.size,
-                    received: told
-                        .received
-                        .and_then(|date| Timestamp::from_second(date.seconds).ok()),
-                    uid: Some(message.uid),
-                    ..Attributes::default()
-                });
-            }
-        }
-        Need::Structure => {
-            let mut told = client.facts(&uids, Ask::Structure).await.map_err(store::Error::from)?;
-            for message in messages {
-                message.gathered.parts = told.remove(&message.uid).and_then(|told| told.parts);
-            }
-        }
-        Need::Header => {
-            let mut octets = read(client, &uids, fields).await?;
-            for message in messages {
-                let octets = octets.remove(&message.uid);
-                message.gathered.header = octets.map(|octets| Header::new(&octets));
-            }
-        }
-        Need::Body => {
-            let whole = Wanted { with_meta: false, ..Wanted::whole() };
-            let mut octets = read(client, &uids, &whole).await?;
-            for message in messages {
-                let Some(octets) = octets.remove(&message.uid) else { continue };
-                let facts = Facts::new(&octets);
-                message.gathered.header = Some(facts.header().clone());
-                message.gathered.texts = Some(facts.texts().to_vec());
-            }
-        }
+/// What is asked for along with a search: what decides first, or what is shown of a final
+/// answer.
+fn first_needs(rest: &Expr, details: Details) -> Vec<Need> {
+    match eval(rest, &Gathered::default()) {
+        Verdict::Needs(Need::Body) | Verdict::No => Vec::new(),
+        Verdict::Needs(need) => vec![need],
+        Verdict::Yes if details == Details::None => Vec::new(),
+        Verdict::Yes => vec![Need::Attributes, Need::Header],
     }
-    Ok(())
-}
-
-async fn read(client: &mut Client, uids: &[u32], wanted: &Wanted) -> Result<HashMap<u32, Vec<u8>>> {
-    let mut collected = Collected::default();
-    client.fetch(uids, wanted, &mut collected).await.map_err(store::Error::from)?;
-    let uid = |id: &Id| id.0.parse().unwrap_or_default();
-    Ok(collected.messages.into_iter().map(|(id, (_, octets))| (uid(&id), octets)).collect())
-}
-
-/// Fetches what is shown of messages and is not known yet.
-async fn complete(client: &mut Client, messages: &mut [Message], fields: &Wanted) -> Result<()> {
-    for need in [Need::Attributes, Need::Header] {
-        let lacks = |message: &Message| match need {
-            Need::Attributes => message.gathered.attributes.is_none(),
-            _ => message.gathered.header.is_none(),
-        };
-        let mut open: Vec<&mut Message> =
-            messages.iter_mut().filter(|message| lacks(message)).collect();
-        learn(client, &mut open, need, fields).await?;
-    }
-    Ok(())
-}
-
-/// The header fields that a query speaks of, and those that are shown.
-fn fields(rest: &Expr, details: bool) -> Wanted {
-    let mut names: Vec<&str> = if details { FIELDS.to_vec() } else { Vec::new() };
-    let mut all = false;
-    for term in rest.terms() {
-        match term {
-            Term::Match(Field::Text, _) => all = true,
-            Term::Match(field, _) => names.extend(field.header_name()),
-            Term::Header(name, _) => names.push(name),
-            Term::Date(date) if date.keyword.is_sent() => names.push("Date"),
-            Term::Thread(_) => names.extend(["Message-ID", "References", "In-Reply-To"]),
-            _ => {}
-        }
-    }
-    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
-    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-    let sendable = |name: &&str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic());
-    if all || names.is_empty() || !names.iter().all(sendable) {
-        return Wanted { with_meta: false, ..Wanted::headers() };
-    }
-    let names = names.into_iter().map(|name| name.as_bytes().to_vec().into()).collect();
-    let section = Section { part: Vec::new(), text: SectionText::HeaderFields(names) };
-    Wanted { section, with_meta: false, ..Wanted::whole() }
 }
 
 #[cfg(test)]

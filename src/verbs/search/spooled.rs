@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
-use super::fields;
-use super::found::{Found, Results};
+use super::files::Manner;
+use super::found::{Details, Found, Results};
+use super::{fields, relevance};
 use crate::message::facts::Header;
 use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval};
 use crate::store::{self, Flag, Id, Listed, Meta, Sink, Spool, What};
@@ -33,6 +34,7 @@ pub async fn search(
     listed: Vec<Listed>,
     only: Option<&[Id]>,
     expr: &Expr,
+    manner: Manner,
     name: &dyn Fn(&Id) -> Option<String>,
     results: &mut Results<'_>,
 ) -> Result<()> {
@@ -45,7 +47,7 @@ pub async fn search(
             break;
         }
         let mut messages: Vec<Message> = batch.iter().map(Message::new).collect();
-        evaluate(spool, &mut messages, expr, results.wants_details()).await?;
+        evaluate(spool, &mut messages, expr, manner, results.details()).await?;
         for message in messages.into_iter().filter(|message| message.verdict == Verdict::Yes) {
             if let Some(reference) = name(&message.id) {
                 results.add(message.found(reference))?;
@@ -73,6 +75,7 @@ struct Message {
     /// What is known beside the message; told to the query once the date is known, too.
     attributes: Attributes,
     verdict: Verdict,
+    score: Option<f64>,
 }
 
 impl Message {
@@ -84,7 +87,8 @@ impl Message {
         };
         // The date of arrival comes with the header, so that nothing is certain before.
         let verdict = Verdict::Needs(Need::Attributes);
-        Self { id: listed.id.clone(), gathered: Gathered::default(), attributes, verdict }
+        let (id, gathered) = (listed.id.clone(), Gathered::default());
+        Self { id, gathered, attributes, verdict, score: None }
     }
 
     /// Whether the source has told of it: its flags are all that there are.
@@ -103,7 +107,7 @@ impl Message {
 
     fn found(self, reference: String) -> Found {
         let Attributes { flags, size, received, .. } = self.attributes;
-        let found = Found { reference, flags, size, ..Found::default() };
+        let found = Found { reference, flags, size, score: self.score, ..Found::default() };
         match &self.gathered.header {
             Some(header) => found.with_header(header, received),
             None => found,
@@ -119,7 +123,8 @@ async fn evaluate(
     spool: &mut dyn Spool,
     messages: &mut [Message],
     expr: &Expr,
-    with_details: bool,
+    manner: Manner,
+    details: Details,
 ) -> Result<()> {
     let mut terms = expr.terms().into_iter();
     let dates_matter =
@@ -132,12 +137,12 @@ async fn evaluate(
     }
     let wants_header = |message: &Message| match message.verdict {
         Verdict::Needs(_) => true,
-        Verdict::Yes => with_details,
+        Verdict::Yes => details != Details::None,
         Verdict::No => false,
     };
     let ids: Vec<Id> = ids_of(messages, wants_header);
     let mut headers = Collected::default();
-    spool.read(&ids, &fields::asked(expr, with_details), &mut headers).await?;
+    spool.read(&ids, &fields::asked(expr, details), &mut headers).await?;
     for message in messages.iter_mut().filter(|message| wants_header(message)) {
         let Some((meta, octets)) = headers.messages.remove(&message.id) else {
             // It is gone.
@@ -154,13 +159,13 @@ async fn evaluate(
         let mut octets = 0;
         let mut end = 0;
         while end < rest.len() && (octets < HELD_OCTETS || end == 0) {
-            if matches!(rest[end].verdict, Verdict::Needs(_)) {
+            if rest[end].verdict != Verdict::No {
                 octets += rest[end].attributes.size.unwrap_or(UNKNOWN_OCTETS);
             }
             end += 1;
         }
         let (now, later) = std::mem::take(&mut rest).split_at_mut(end);
-        evaluate_whole(spool, now, expr).await?;
+        evaluate_whole(spool, now, expr, manner, details).await?;
         rest = later;
     }
     Ok(())
@@ -171,8 +176,14 @@ async fn evaluate_whole(
     spool: &mut dyn Spool,
     messages: &mut [Message],
     expr: &Expr,
+    manner: Manner,
+    details: Details,
 ) -> Result<()> {
-    let undecided = |message: &Message| matches!(message.verdict, Verdict::Needs(_));
+    let undecided = |message: &Message| match message.verdict {
+        Verdict::Needs(_) => true,
+        Verdict::Yes => details == Details::Score,
+        Verdict::No => false,
+    };
     let ids = ids_of(messages, undecided);
     if ids.is_empty() {
         return Ok(());
@@ -180,10 +191,16 @@ async fn evaluate_whole(
     let mut bodies = Collected::default();
     spool.read(&ids, &What::Whole, &mut bodies).await?;
     messages.par_iter_mut().filter(|message| undecided(message)).for_each(|message| {
-        let matches = bodies.messages.get(&message.id).is_some_and(|(_, octets)| {
-            Local::new(octets, message.attributes.clone()).matches(expr)
-        });
+        let Some((_, octets)) = bodies.messages.get(&message.id) else {
+            message.verdict = Verdict::No;
+            return;
+        };
+        let local = Local::new(octets, message.attributes.clone()).with_documents(manner.documents);
+        let matches = local.matches(expr);
         message.verdict = if matches { Verdict::Yes } else { Verdict::No };
+        if matches && details == Details::Score {
+            message.score = Some(relevance::score(expr, local.content()));
+        }
     });
     Ok(())
 }
@@ -249,7 +266,8 @@ From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
         };
         let expr = expr(query);
         let (lines, exit) = printed(async |results| {
-            search(&mut mbox, listed.clone(), only.as_deref(), &expr, &name, results)
+            let manner = Manner::default();
+            search(&mut mbox, listed.clone(), only.as_deref(), &expr, manner, &name, results)
                 .await
                 .expect("searched");
         });

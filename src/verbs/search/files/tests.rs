@@ -30,7 +30,9 @@ fn maildir_file(path: PathBuf, flags: &[&str]) -> MailFile {
 /// The references that are found.
 fn found(files: &[MailFile], query: &str) -> (Vec<String>, Exit) {
     let expr = expr(query);
-    printed(async |results| search(files, &expr, results).await.expect("searched"))
+    printed(async |results| {
+        search(files, &expr, Manner::default(), results).await.expect("searched")
+    })
 }
 
 /// The same by decoding everything of every message.
@@ -130,15 +132,15 @@ fn large_and_odd_files() {
 #[test]
 fn the_header_is_read_to_its_end() {
     let dir = Dir::new();
-    for len in FIRST_OCTETS - 4..=FIRST_OCTETS + 2 {
+    for len in HEADER_OCTETS - 4..=HEADER_OCTETS + 2 {
         for end in ["\n\n", "\r\n\r\n"] {
-            let filled = "h".repeat(usize::try_from(len).expect("small") - 3);
+            let filled = "h".repeat(len - 3);
             let message = format!("X: {filled}{end}{}", "body\n".repeat(100_000));
             let path = write(&dir, "m", message.as_bytes());
-            let mut buffer = Vec::new();
+            let mut buffer = Buffer::default();
             let mut file = File::open(path).expect("there");
-            let is_whole = read_header(&mut file, &mut buffer).expect("read");
-            assert!(!is_whole && find_header_end(&buffer).is_some(), "{len} {end:?}");
+            let is_whole = buffer.read_header(&mut file, HEADER_OCTETS).expect("read");
+            assert!(!is_whole && find_header_end(buffer.octets()).is_some(), "{len} {end:?}");
         }
     }
 }

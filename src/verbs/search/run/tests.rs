@@ -17,7 +17,7 @@ fn every_folder_of_a_tree() {
         let expr = expr(query);
         let mut maildir = Maildir::open(dir.path(), maildir::Options::default()).expect("opened");
         let (lines, _) = printed(async |results| {
-            in_maildir(&mut maildir, &expr, results).await.expect("searched");
+            in_maildir(&mut maildir, &expr, Manner::default(), results).await.expect("searched");
         });
         let name = |line: &String| line.rsplit('/').next().map(str::to_owned);
         lines.iter().filter_map(name).collect::<Vec<_>>()
@@ -53,7 +53,7 @@ fn a_message_on_standard_input() {
     ] {
         let expr = expr(query);
         let (lines, exit) = printed(async |results| {
-            one_message(message, &expr, results).expect("searched");
+            one_message(message, &expr, Manner::default(), results).expect("searched");
         });
         assert_eq!((lines.len(), exit), (usize::from(expected == Exit::Ok), expected), "{query}");
     }
@@ -73,7 +73,7 @@ From a@x Mon Mar  2 11:00:00 2026\nSubject: two\n\nsecond\n";
         printed(async |results| {
             let options = Default::default();
             let opened = open::open_mail(&location, &options, Create::No, &context).await;
-            in_place(opened.expect("opened"), &location, None, &expr, results)
+            in_place(opened.expect("opened"), &location, None, &expr, Manner::default(), results)
                 .await
                 .expect("searched");
         })
