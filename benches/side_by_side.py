@@ -27,6 +27,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import mailbox as ours  # noqa: E402  (benches/mailbox.py, not the standard library's)
 import served  # noqa: E402
+import needles  # noqa: E402
 import sink  # noqa: E402
 
 PILLARBOX = os.path.abspath(os.environ.get("PILLARBOX", os.path.join(HERE, "../target/release/pillarbox")))
@@ -475,6 +476,141 @@ class SendGiant(Job):
         os.unlink(self.message)
 
 
+class LocalSearch(Job):
+    """messages of a Maildir whose subject holds a word, in clear and encoded; from the system's cache"""
+    runs = 7
+    peers = dict.fromkeys(("pillarbox", "magrep", "rg"))
+    needs = ()
+    what, word = "subject", needles.SUBJECT
+    # What a peer cannot see: it finds so many, and that is no failure of the measurement.
+    truth = {}
+
+    def prepare(self):
+        self.folder = os.path.join(self.bench.root, "search")
+        if not os.path.isdir(self.folder):
+            LocalSearch.truth = needles.write(self.folder, self.bench.options.messages, 7)
+            with open(self.bench.path("search-list"), "w") as file:
+                file.writelines(os.path.join(self.folder, "cur", name) + "\n" for name in os.listdir(self.folder + "/cur"))
+
+    def field(self):
+        return self.what.split("-")[0]
+
+    def command(self, peer, run):
+        if peer == "magrep":
+            pattern = "subject:" + self.word if self.field() == "subject" else "/:" + self.word
+            return dict(command=["magrep"] + (["-d"] if self.field() == "body" else []) + ["-i", pattern], stdin=self.bench.path("search-list"))
+        if peer == "rg":
+            return dict(command=["rg", "-liF", self.word, self.folder])
+        return dict(command=[PILLARBOX, "search", "%s:%s" % (self.field(), self.word), self.folder])
+
+    def check(self, peer, run, measured):
+        found, truth = len(measured.output.splitlines()), LocalSearch.truth[self.what]
+        if peer != "pillarbox":
+            return "" if 0 < found <= truth or self.what.endswith("encoded") else "%d of %d" % (found, truth)
+        return "" if found == truth else "found %d of %d" % (found, truth)
+
+
+class LocalSearchEncoded(LocalSearch):
+    """the same for a subject in encoded words"""
+    what, word = "subject-encoded", needles.SUBJECT_ENCODED
+
+
+class LocalSearchBody(LocalSearch):
+    """the same for a word in the text, in clear, quoted-printable and base64 (rg sees it in clear only)"""
+    what, word = "body", needles.BODY
+
+
+class LocalSearchBodyEncoded(LocalSearch):
+    """the same for a word beyond ASCII"""
+    what, word = "body-encoded", needles.BODY_ENCODED
+
+
+class Parse(LocalSearch):
+    """subject and text of every message decoded"""
+    runs = 3
+    peers = dict.fromkeys(("pillarbox", "mshow"))
+
+    def command(self, peer, run):
+        if peer == "mshow":
+            return dict(command=["sh", "-c", "xargs mshow -h subject <%s >/dev/null" % self.bench.path("search-list")])
+        return dict(command=[PILLARBOX, "search", "--count", "text:/never there [0-9]+ times/", self.folder])
+
+    def check(self, peer, run, measured):
+        return "" if peer == "mshow" or measured.output == "0\n" else "another answer"
+
+
+class Index(LocalSearch):
+    """an index of the Maildir made, from nothing"""
+    runs = 3
+    peers = dict.fromkeys(("pillarbox", "mairix"))
+
+    def command(self, peer, run):
+        index = os.path.join(self.folder, "pillarbox-index.sqlite3")
+        if peer == "pillarbox":
+            if os.path.exists(index):
+                os.unlink(index)
+            return dict(command=[PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder])
+        place = self.bench.path("mairix")
+        shutil.rmtree(place, ignore_errors=True)
+        os.makedirs(place)
+        rc = self.bench.write("mairixrc", "base=%s\nmaildir=search\nmfolder=%s/found\ndatabase=%s/db\nmformat=maildir\n" % (self.bench.root, place, place))
+        return dict(command=["mairix", "-f", rc])
+
+    def check(self, peer, run, measured):
+        truth = LocalSearch.truth["body"]
+        return "" if peer == "mairix" or len(measured.output.splitlines()) == truth else "another answer"
+
+
+class IndexAsk(Index):
+    """a word asked of an index that is there"""
+    exact = True
+    runs = 15
+
+    def prepare(self):
+        super().prepare()
+        for peer in ("pillarbox", "mairix"):
+            if peer == "pillarbox" or program("mairix"):
+                command = super().command(peer, 0)["command"]
+                subprocess.run(command, env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
+        # A folder that has just changed is not believed to be still.
+        time.sleep(3)
+        subprocess.run(command if not program("mairix") else [PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder],
+                       env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
+
+    def command(self, peer, run):
+        if peer == "pillarbox":
+            return dict(command=[PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder])
+        return dict(command=["mairix", "-f", self.bench.path("mairixrc"), "-r", "b:" + needles.BODY])
+
+
+class ServerSearch(Job):
+    """a word in the subject and in the text at Dovecot, without an index of text: curl sends the one SEARCH"""
+    runs = 5
+    peers = dict.fromkeys(("pillarbox", "curl"))
+    needs = ("dovecot", "root")
+
+    def prepare(self):
+        self.bench.dovecot()
+        folder = self.bench.account(USER)
+        if not os.path.isdir(folder):
+            ours.write_maildir(folder, self.bench.options.count, 11)
+            self.bench.ready(USER)
+
+    def command(self, peer, run):
+        if peer == "curl":
+            return dict(command=["curl", "-sS", "--cacert", self.bench.ca, "--user", "%s:%s" % (USER, PASSWORD),
+                                 "imaps://localhost:%d/INBOX" % self.bench.imaps, "-X", "UID SEARCH TEXT kalomi"])
+        return dict(command=[PILLARBOX, "search", "kalomi", "imaps://%s@localhost:%d/INBOX" % (USER, self.bench.imaps),
+                             "--ca-file", self.bench.ca, "--uids"])
+
+    def check(self, peer, run, measured):
+        found = len(re.findall(r"\d+", measured.output)) if peer == "curl" else len(measured.output.splitlines())
+        known = ServerSearch.__dict__.get("found")
+        if known is None:
+            ServerSearch.found = found
+        return "" if known in (None, found) else "found %d, not %d" % (found, known)
+
+
 class SendMany(Job):
     """5,000 messages of 4 KiB, from files, over one connection to smtp-sink"""
     runs = 7
@@ -578,6 +714,9 @@ def delayed(port, seconds):
 JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
+JOBS.update({"search-subject": LocalSearch, "search-subject-encoded": LocalSearchEncoded, "search-body": LocalSearchBody,
+             "search-body-encoded": LocalSearchBodyEncoded, "parse": Parse, "index": Index, "index-ask": IndexAsk,
+             "server-search": ServerSearch})
 JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
 JOBS.update(served.jobs(Job, ours, PILLARBOX, program, USER, PASSWORD))
 
@@ -666,6 +805,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--runs", type=int, help="runs of each peer (default: the job's own)")
     arguments.add_argument("--count", type=int, default=1000, help="messages of the fetch jobs")
+    arguments.add_argument("--messages", type=int, default=20000, help="messages of the jobs on local mail")
     arguments.add_argument("--only", type=lambda text: text.split(","), help="these peers beside pillarbox")
     arguments.add_argument("--json", help="write the rows there too, one JSON object a line")
     arguments.add_argument("--list", action="store_true")
