@@ -70,7 +70,7 @@ fn the_conformance_script_holds_for_dovecot() {
         "lists are"
     ];
     let mut invocation = home
-        .command("python3", &script)
+        .command("python3", script)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("IMAP_IS_DOVECOT", "1");
     for (name, value) in dovecot.environment() {

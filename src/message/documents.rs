@@ -1,7 +1,7 @@
 //! The text inside PDF, DOCX and ODT parts, for search (ISO 32000, ECMA-376, OASIS ODF).
 //!
 //! Other people's readers do the work, so each document is read on a thread of its own:
-//! a panic in there, or more time than [`PATIENCE`], costs that document's text and nothing
+//! a panic in there, or more time than ten seconds, costs that document's text and nothing
 //! else. Sizes are bounded. Pictures of text are no text.
 
 use std::io::{Cursor, Read};

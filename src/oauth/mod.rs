@@ -7,7 +7,7 @@
 //!
 //! No client is registered by us with anybody: whose programme asks is said by the
 //! configuration. Not here: what a mail server does with a token (`sasl`), and when one is
-//! wanted (`open`). Refresh tokens live in the [`keyring`](crate::keyring) and nowhere else.
+//! wanted (`open`). Refresh tokens live in the [`crate::keyring`] and nowhere else.
 
 mod assertion;
 mod browser;

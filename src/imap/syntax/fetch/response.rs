@@ -103,7 +103,7 @@ pub struct Head<'a> {
     pub len: u64,
 }
 
-/// Decodes what stands before a literal that [`super::frame::Step::Literal`] announced:
+/// Decodes what stands before a literal that [`Step::Literal`](crate::imap::syntax::frame::Step::Literal) announced:
 /// `octets` ends with the literal's head. Streamed literals before it were left out.
 ///
 /// `None` where the response is not a FETCH, or the literal is not a section of the message.
