@@ -159,15 +159,17 @@ fn complete(run: Run) {
     assert!(run.text().lines().any(|line| line.starts_with("ok ")), "nothing was tried:\n{run}");
 }
 
-#[test]
-fn seeded_groups_are_read() {
-    let home = Home::new();
-    let mbox = "From a Mon Jan  1 00:00:00 2026\nFrom: Ann <ann@x.test>\nNewsgroups: comp.lang.rust\n\
+/// Two articles, of which one is in two groups.
+const MBOX: &str = "From a Mon Jan  1 00:00:00 2026\nFrom: Ann <ann@x.test>\nNewsgroups: comp.lang.rust\n\
         Subject: first\nMessage-ID: <1@x.test>\nDate: Thu, 1 Jan 2026 10:00:00 +0000\n\nlifetimes\n\n\
         From b Mon Jan  1 00:00:00 2026\nFrom: Bob <bob@x.test>\n\
         Newsgroups: comp.lang.rust,comp.lang.c\nSubject: second\nMessage-ID: <2@x.test>\n\
         Date: Thu, 1 Jan 2026 11:00:00 +0000\n\npointers\n";
-    let path = home.write("news.mbox", mbox);
+
+#[test]
+fn seeded_groups_are_read() {
+    let home = Home::new();
+    let path = home.write("news.mbox", MBOX);
     let script = "set -e
         pillarbox folder list nntp://localhost:$NNTP_PORT
         pillarbox search subject:second nntp://localhost:$NNTP_PORT/comp.lang.rust
@@ -212,4 +214,16 @@ fn what_goes_wrong_on_the_way_is_told() {
             .run()
             .expect(code);
     }
+}
+
+#[test]
+fn newsgroups_are_mailboxes_for_imap() {
+    if !needs("newsgroups_are_mailboxes_for_imap", &["python3"]) {
+        return;
+    }
+    let home = Home::new();
+    let path = home.write("news.mbox", MBOX);
+    let script = peer_file("news_imap.py");
+    let arguments = args!["serve-test", "--seed-news", path, "--", "python3", script];
+    complete(home.pillarbox(arguments).env("PYTHONDONTWRITEBYTECODE", "1").run());
 }

@@ -326,7 +326,7 @@ def mailboxes_come_and_go():
     check("percent is one level", imap.cmd('LIST "" %s/%%' % top), has=r"%s/d$" % top, lacks=r"%s/d/e" % top)
     check("star is all", imap.cmd('LIST "" %s/*' % top), has=r"%s/d/e$" % top)
     check("reference", imap.cmd('LIST %s/ %%' % top), has=r"%s/d$" % top)
-    check("namespace", imap.cmd("NAMESPACE"), has=r'^\* NAMESPACE \(\("" "/"\)\) NIL NIL$')
+    check("namespace", imap.cmd("NAMESPACE"), has=r'^\* NAMESPACE \(\("" "/"\)\) NIL \(\("#news\." "\."\)\)$')
     verify()
 
 

@@ -10,7 +10,7 @@ use super::searches::Asking;
 use super::session::{Needs, Session, needs};
 use super::view::Selected;
 use super::{
-    append, fetch, labels, list, mailbox, metadata, quota, rights, searches, select, status,
+    append, fetch, labels, list, mailbox, metadata, news, quota, rights, searches, select, status,
     urlauth,
 };
 use super::{notify, store as storing};
@@ -66,6 +66,8 @@ impl Session {
         let Some(mut selected) = self.selected.take() else {
             return Ok(Outcome::bad("select a mailbox first"));
         };
+        let own = account;
+        let account = self.news.clone().unwrap_or_else(|| own.clone());
         let closes = matches!(&tagged.command, Command::Word(Word::Close | Word::Unselect));
         let outcome = match &tagged.command {
             Command::Fetch { uid, set, items, changed_since, vanished } => {
@@ -82,11 +84,20 @@ impl Session {
             }
             command => {
                 let tag = &tagged.tag;
-                let outcome = self.with_mailbox(&account, &mut selected, tag, command, literals);
+                let outcome = match (command, &self.news) {
+                    (Command::Copy { uid, set, mailbox }, Some(group)) => {
+                        self.voice.name(mailbox).and_then(|name| {
+                            news::copy(&selected, (group, &own), &self.user, (set, *uid), &name)
+                        })
+                    }
+                    _ => self.with_mailbox(&account, &mut selected, tag, command, literals),
+                };
                 outcome.unwrap_or_else(|outcome| outcome)
             }
         };
-        if !closes {
+        if closes {
+            self.news = None;
+        } else {
             self.selected = Some(selected);
         }
         Ok(outcome)
@@ -105,6 +116,10 @@ impl Session {
         let selected = self.selected.as_ref().map(|selected| selected.id);
         let user = self.user.clone();
         let user = user.as_str();
+        let newsgroups = self.server.accounts.news();
+        if newsgroups.is_some() {
+            news::refuse_changes(&self.voice, command)?;
+        }
         let voice = &mut self.voice;
         Ok(match command {
             Command::Select { mailbox, read_only, parameters } => {
@@ -125,13 +140,18 @@ impl Session {
             Command::Unsubscribe(mailbox) => {
                 mailbox::subscribe(account, &voice.name(mailbox)?, false)
             }
-            Command::List(wanted) => list::list(voice, account, user, wanted, limit),
+            Command::List(wanted) => {
+                list::list(voice, (account, newsgroups.as_ref()), user, wanted, limit)
+            }
             Command::Lsub(reference, pattern) => list::lsub(voice, account, reference, pattern),
-            Command::Word(Word::Namespace) => list::namespace(voice),
+            Command::Word(Word::Namespace) => list::namespace(voice, newsgroups.is_some()),
             Command::Status(mailbox, items) => {
                 status::check(items)?;
                 let name = voice.name(mailbox)?;
-                return self.status(account, &name, items);
+                return match newsgroups.filter(|_| news::is_news(&name)) {
+                    Some(newsgroups) => self.status(&newsgroups, &name, items),
+                    None => self.status(account, &name, items),
+                };
             }
             Command::Append { mailbox, messages } => {
                 let name = voice.name(mailbox)?;
@@ -213,11 +233,18 @@ impl Session {
         if self.selected.take().is_some() {
             self.voice.note(Code::Word(CodeWord::Closed), "the mailbox before is closed");
         }
+        self.news = None;
         let name = self.voice.name(mailbox).map_err(|_| Outcome::nonexistent())?;
+        let newsgroups = self.server.accounts.news().filter(|_| news::is_news(&name));
+        let (account, read_only) = match &newsgroups {
+            Some(newsgroups) => (newsgroups, true),
+            None => (account, read_only),
+        };
         let voice = &mut self.voice;
         let (selected, outcome) =
             select::select(voice, account, &self.user, &name, read_only, parameters)?;
         self.selected = Some(selected);
+        self.news = newsgroups;
         Ok(outcome)
     }
 

@@ -9,7 +9,11 @@ use crate::imap::syntax::set::SequenceSet;
 use crate::store::memory::{Mailbox, MailboxId, Shared};
 
 /// COPYUID; `None` where nothing was copied.
-fn copy_uid(account: &Shared, to: MailboxId, pairs: &[(u32, u32)]) -> Option<Code<'static>> {
+pub(super) fn copy_uid(
+    account: &Shared,
+    to: MailboxId,
+    pairs: &[(u32, u32)],
+) -> Option<Code<'static>> {
     let account = account.borrow();
     let mailbox = account.mailbox(to).filter(|_| !pairs.is_empty())?;
     Some(Code::CopyUid {

@@ -1,13 +1,13 @@
 //! LIST (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440, RFC 9590), LSUB (RFC 3501 section
 //! 6.3.9) and NAMESPACE (RFC 2342).
 //!
-//! There is one name space, the user's own, with `/` between levels.
+//! There is the user's own name space, with `/` between levels, and that of [`news`].
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::outcome::{Outcome, Voice};
-use super::{metadata, rights, status};
+use super::{metadata, news, rights, status};
 use crate::base::mailbox_name;
 use crate::imap::syntax::command::{List, ListReturn};
 use crate::imap::syntax::mailbox::{self, Mailbox, Namespace, NamespaceEntry, StatusItem};
@@ -118,7 +118,7 @@ fn patterns(voice: &Voice, reference: &Mailbox<'_>, given: &[Cow<'_, [u8]>]) -> 
 /// LIST.
 pub(super) fn list(
     voice: &mut Voice,
-    account: &Shared,
+    (account, newsgroups): (&Shared, Option<&Shared>),
     user: &str,
     list: &List<'_>,
     append_limit: u64,
@@ -184,6 +184,12 @@ pub(super) fn list(
         listed.extend(mailbox.map(|_| name.clone()));
     }
     drop(account);
+    if let Some(newsgroups) = newsgroups
+        && !options.subscribed
+        && !options.special_use
+    {
+        news::list(voice, newsgroups, &patterns);
+    }
     if let Some(entries) = options.metadata {
         for name in listed {
             let request =
@@ -279,12 +285,14 @@ pub(super) fn lsub(
 }
 
 /// NAMESPACE.
-pub(super) fn namespace(voice: &mut Voice) -> Outcome {
+pub(super) fn namespace(voice: &mut Voice, has_news: bool) -> Outcome {
     let own = NamespaceEntry {
         prefix: Cow::Borrowed(b""),
         delimiter: Some(DELIMITER),
         extensions: Vec::new(),
     };
-    voice.data(Data::Namespace(Namespace { personal: vec![own], ..Namespace::default() }));
+    let shared = if has_news { vec![news::entry()] } else { Vec::new() };
+    let all = Namespace { personal: vec![own], shared, ..Namespace::default() };
+    voice.data(Data::Namespace(all));
     Outcome::ok("the name space was told")
 }

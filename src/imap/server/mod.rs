@@ -31,6 +31,7 @@ mod labels;
 mod list;
 mod mailbox;
 mod metadata;
+pub mod news;
 mod notify;
 mod outcome;
 mod quota;
@@ -65,6 +66,12 @@ pub use session::{Next, Session};
 pub trait Accounts {
     /// The mail of a user who has proved to be that; `None` for one who has none here.
     fn account(&self, user: &str) -> Option<Shared>;
+
+    /// The account of which all may read the newsgroups: its mailboxes that begin with
+    /// [`news::PREFIX`]. `None`: there are none here.
+    fn news(&self) -> Option<Shared> {
+        None
+    }
 }
 
 /// What every connection of one listener shares.

@@ -53,6 +53,8 @@ pub struct Session {
     /// What NOTIFY asks for.
     pub(super) watch: Option<Watch>,
     pub(super) selected: Option<Selected>,
+    /// The account of the newsgroups, while one of them is open.
+    pub(super) news: Option<Shared>,
     exchange: Option<Exchange>,
     /// The tag of the command that [`Next`] has interrupted.
     tag: Vec<u8>,
@@ -74,6 +76,7 @@ impl Session {
             user: String::new(),
             watch: None,
             selected: None,
+            news: None,
             exchange: None,
             tag: Vec::new(),
             compressed: false,
@@ -92,9 +95,9 @@ impl Session {
         out.send(&mut self.voice.replies).await
     }
 
-    /// The mail of the user who is logged in; `None` before.
+    /// The account of the open mailbox, else of the user who is logged in; `None` before.
     pub fn account(&self) -> Option<&Shared> {
-        self.account.as_ref()
+        self.news.as_ref().or(self.account.as_ref())
     }
 
     /// Whether a literal of this size may be sent with the command that begins so; the
@@ -267,7 +270,8 @@ impl Session {
 
     /// Tells what has changed in the open mailbox.
     fn update(&mut self, expunges: bool) {
-        let (Some(selected), Some(account)) = (&mut self.selected, &self.account) else { return };
+        let account = self.news.as_ref().or(self.account.as_ref());
+        let (Some(selected), Some(account)) = (&mut self.selected, account) else { return };
         match &self.watch {
             None => selected.update(&mut self.voice, account, expunges),
             Some(watch) => {

@@ -1,6 +1,7 @@
-//! Newsgroups: what stands behind NNTP.
+//! Newsgroups: what stands behind NNTP, and, for reading, behind IMAP as `#news.`.
 //!
-//! An article that is posted is injected as RFC 5537 section 3.5 says, and goes nowhere else.
+//! An article that is posted is injected as RFC 5537 section 3.5 says, and goes nowhere else. In
+//! the mailbox of a group, an article's UID is its number.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -12,10 +13,11 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 
 use super::accepted::{Arrival, Log};
-use super::users::{Users, logins};
+use super::users::{Users, logins, put};
 use crate::base::date::Zoned;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::Location;
+use crate::imap::server::news::PREFIX;
 use crate::message::compose::message_id;
 use crate::message::facts::message_ids;
 use crate::message::headers::{self, Place};
@@ -24,7 +26,8 @@ use crate::nntp::syntax::listing::{Active, Status};
 use crate::nntp::syntax::{is_message_id, is_newsgroup};
 use crate::open::{self, Create};
 use crate::sasl::{Secrets, system_random};
-use crate::store::{self, Id, Meta, Sink, What};
+use crate::store::memory::NewMessage;
+use crate::store::{self, Flags, Id, Meta, Sink, What};
 use crate::ui::{Exit, Failure};
 
 /// The group that is always there.
@@ -73,6 +76,7 @@ impl News {
         if shelf.groups.contains_key(name) {
             return;
         }
+        let _ = self.users.newsgroups().borrow_mut().create(&format!("{PREFIX}{name}"), &[]);
         let (created, articles) = (open::now().seconds, BTreeMap::new());
         shelf.groups.insert(name.to_owned(), Shelved { description, created, high: 0, articles });
     }
@@ -147,6 +151,9 @@ impl News {
                 group.high = number;
                 group.articles.insert(number, entry.clone());
             }
+            let message =
+                NewMessage { flags: Flags::new(), received: None, octets: octets.clone() };
+            let _ = put(&self.users.newsgroups(), &format!("{PREFIX}{name}"), message);
         }
         shelf.by_id.insert(id.clone(), entry.clone());
         shelf.arrived.push(entry);
@@ -348,6 +355,11 @@ mod tests {
         assert!(text.starts_with("Path: h!.POSTED!not-for-mail\r\n"), "{text}");
         assert!(text.contains("\r\nXref: news.test a.b:1 local.test:2\r\n"), "{text}");
         assert!(text.contains("\r\nInjection-Date: ") && text.contains("\r\nMessage-ID: <"));
+        let mail = news.users.newsgroups();
+        let mail = mail.borrow();
+        let mailbox = mail.find("#news.local.test").and_then(|id| mail.mailbox(id));
+        assert_eq!(mailbox.map(|mailbox| mailbox.messages().len()), Some(2));
+        drop(mail);
         let again = news.shelve(article("local.test", "Message-ID: <1@x>\r\n"), Some("h"));
         assert!(again.is_err_and(|reason| reason.contains("already")));
     }

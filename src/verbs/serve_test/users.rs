@@ -26,6 +26,8 @@ pub struct Users {
     any: bool,
     catch_all: Option<String>,
     uid_validity: u32,
+    /// The newsgroups that all may read.
+    news: Shared,
     /// Whose folders these are like.
     like: Option<Like>,
     /// The keys of our services, for GSSAPI.
@@ -74,6 +76,7 @@ impl Users {
             any,
             catch_all: catch_all.map(str::to_lowercase),
             uid_validity: u32::try_from(now).unwrap_or(1),
+            news: Account::shared(u32::try_from(now).unwrap_or(1), store::system_clock()),
             like,
             keytab: keytab.map(Path::to_owned),
             held: RefCell::default(),
@@ -179,6 +182,11 @@ impl Users {
         }
     }
 
+    /// The account that newsgroups are mailboxes of.
+    pub fn newsgroups(&self) -> Shared {
+        self.news.clone()
+    }
+
     /// Every user's mail, by name.
     pub fn all(&self) -> Vec<(String, Shared)> {
         self.accounts
@@ -281,6 +289,10 @@ pub fn logins(users: &Rc<Users>, subject: Option<&str>) -> Rc<dyn Secrets> {
 impl crate::imap::server::Accounts for Users {
     fn account(&self, user: &str) -> Option<Shared> {
         self.mail(user)
+    }
+
+    fn news(&self) -> Option<Shared> {
+        Some(self.news.clone())
     }
 }
 
