@@ -43,18 +43,21 @@ impl Exim {
                 chown(&folder, Some(user), None).expect("root may give files away");
                 set_mode(&folder, 0o755);
             }
+            // Exim runs itself again as another user, who may not be let into our home.
+            let own = scratch.path().join("exim4");
+            std::fs::copy(&program, &own).expect("a program can be copied");
             let [port] = free_ports::<1>();
             let configuration = fill_template(
                 "exim.conf.in",
                 &[
-                    ("EXIM", program.to_str().expect("a path in UTF-8")),
+                    ("EXIM", own.to_str().expect("a path in UTF-8")),
                     ("ROOT", scratch.path().to_str().expect("a path in UTF-8")),
                     ("PORT", &port.to_string()),
                 ],
             );
             let path = scratch.write("exim.conf", configuration);
             let mut process = Guarded::spawn(
-                program.as_os_str(),
+                own.as_os_str(),
                 &["-C".into(), path.into(), "-bdf".into()],
                 &[],
                 Stop::KillGroup,
