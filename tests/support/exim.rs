@@ -43,6 +43,13 @@ impl Exim {
                 chown(&folder, Some(user), None).expect("root may give files away");
                 set_mode(&folder, 0o755);
             }
+            let numbered = (0..60).map(|number| format!("r{number}"));
+            for name in
+                ["alice", "bob", "carol", "picky"].map(str::to_owned).into_iter().chain(numbered)
+            {
+                let folder = scratch.folder(&format!("mail/{name}"));
+                chown(&folder, Some(user), None).expect("root may give files away");
+            }
             // Exim runs itself again as another user, who may not be let into our home.
             let own = scratch.path().join("exim4");
             std::fs::copy(&program, &own).expect("a program can be copied");
