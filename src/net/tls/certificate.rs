@@ -69,6 +69,7 @@ pub(super) fn is_in_time(certificate: &[u8]) -> bool {
 }
 
 /// Whether it is an authority's (CA in its basic constraints).
+#[cfg(feature = "native")]
 pub(super) fn is_authority(certificate: &[u8]) -> bool {
     parsed(certificate).is_some_and(|it| it.is_ca())
 }
