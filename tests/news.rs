@@ -5,6 +5,18 @@ mod support;
 use support::inn::GROUPS;
 use support::{Home, Inn, Invocation, Run, args, mail, needs, peer_file};
 
+#[test]
+fn what_only_mail_has_is_refused_for_news() {
+    let home = Home::new();
+    for options in
+        [&["--explain"][..], &["--notify", "never"], &["--sent", "work:Sent"], &["--raw"]]
+    {
+        let line = ["send", "--via", "nntp://localhost:1/a.b", "--body", "x"];
+        let run = home.pillarbox(&[&line[..], options].concat()).run();
+        run.expect(64).says(&[options[0], "news server"]);
+    }
+}
+
 /// Posts a composed article, and gives the run.
 fn post(home: &Home, inn: &Inn, port: u16, scheme: &str, group: &str, subject: &str) -> Run {
     let via = format!("{scheme}://localhost:{port}/{group}");
