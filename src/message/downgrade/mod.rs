@@ -256,11 +256,17 @@ impl Looked {
                 // Only the label is too wide: everything inside fits as it is.
                 relabel = None;
             }
-            changes.any |= encode.is_some() || must_fold || relabel.is_some();
             changes.encoded += usize::from(encode.is_some());
             let utf8 = seen.above == 0 || seen.is_utf8.holds();
             changes.plans.push(Plan { encode, fold: must_fold, relabel, utf8 });
         }
+        if changes.encoded == 0 {
+            // A label that promises more than is there does no harm: such a message stays as it is.
+            changes.plans.iter_mut().for_each(|plan| plan.relabel = None);
+        }
+        let changes_something =
+            |plan: &Plan| plan.encode.is_some() || plan.fold || plan.relabel.is_some();
+        changes.any = changes.plans.iter().any(changes_something);
         Ok(changes)
     }
 }
