@@ -80,6 +80,19 @@ impl<'m> Local<'m> {
         &self.content
     }
 
+    /// What can be said about the query where no more than `most` is to be looked at, because
+    /// no more of the message is there.
+    pub fn answer(&self, expr: &Expr, most: Need) -> Verdict {
+        loop {
+            match eval(expr, self) {
+                Verdict::Needs(need) if need > self.allowed.get() && need <= most => {
+                    self.allowed.set(need);
+                }
+                verdict => return verdict,
+            }
+        }
+    }
+
     /// Whether the query asks for this message.
     pub fn matches(&self, expr: &Expr) -> bool {
         loop {

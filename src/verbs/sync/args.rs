@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::diff::Mode;
+use super::options::Selection;
 use super::plan::MaxDelete;
 use crate::open::{Common, Endpoint, Far, Near, Own};
 
@@ -57,6 +58,10 @@ pub struct What {
     /// No folders that match; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
+
+    /// Which messages, under which names, how fast.
+    #[command(flatten)]
+    pub selection: Selection,
 
     /// Print what would be done, and change nothing
     #[arg(short = 'n', long)]
@@ -125,6 +130,7 @@ impl What {
         }
         self.folder.extend_from_slice(&given.folder);
         self.exclude.extend_from_slice(&given.exclude);
+        self.selection = self.selection.under(&given.selection);
         self.dry_run |= given.dry_run;
         self.max_delete = given.max_delete.or(self.max_delete);
         self.state = given.state.clone().or(self.state);

@@ -12,15 +12,20 @@
 
 mod apply;
 mod args;
+mod around;
 mod diff;
 mod digest;
+mod expire;
 mod find;
 mod mbsyncrc;
+mod names;
+mod options;
 mod pair;
 mod pass;
 mod plan;
 mod run;
 mod scan;
+mod select;
 mod spool;
 mod state;
 #[cfg(test)]

@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use super::apply;
 use super::diff::{Both, Side};
+use super::expire;
 use super::pair::Pair;
 use super::plan::{self, Counts, MaxDelete, Plan, Scope};
 use super::state::State;
 use crate::store::Store;
 use crate::ui::progress::Show;
-use crate::ui::{Exit, Format, Output, Progress, report};
+use crate::ui::{Exit, Failure, Format, Output, Progress, report};
 
 /// What a pass is asked for.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,9 @@ struct Outcome {
     far: Counts,
     near: Counts,
     conflicts: usize,
+    /// Messages that `--max-bytes` has left for a later run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left: Option<usize>,
 }
 
 /// Makes two stores equal as far as the job wants it.
@@ -47,6 +51,9 @@ pub async fn pass(
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut pair = Pair::new(stores);
+    if !job.dry_run {
+        state.choose(&job.scope.choice.mark)?;
+    }
     let mut plan = plan::plan(&mut pair, state, &job.scope, !job.dry_run).await?;
     if job.dry_run {
         plan.print(out)?;
@@ -62,14 +69,21 @@ pub async fn pass(
     let mut progress = Progress::new(job.progress, "sync", Some(total as u64));
     let done = apply::apply(&mut pair, state, &mut plan, &mut progress).await;
     progress.finish();
-    let done = done?;
+    let mut done = done?;
+    done.near.expired = expire::expire(&mut pair, state, &plan).await?;
     plan.print_conflicts(out)?;
     let conflicts = plan.conflicts();
     if out.format() == Format::Json {
         let (far, near) = (done.far, done.near);
-        out.json(&Outcome { r#type: "result", far, near, conflicts })?;
+        let left = Some(plan.left).filter(|left| *left > 0);
+        out.json(&Outcome { r#type: "result", far, near, conflicts, left })?;
     }
     pair.finish().await?;
+    if plan.left > 0 {
+        let message = format!("{} messages are left, for --max-bytes was reached", plan.left);
+        let hint = "run sync again once more may pass: it goes on where it stopped";
+        return Err(Failure::new(Exit::Throttled, message).hint(hint).into());
+    }
     Ok(if conflicts > 0 { Exit::Conflicts } else { Exit::Ok })
 }
 

@@ -8,8 +8,10 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::diff::{Action, Both, Mode, Side};
+use super::expire;
 use super::pair::Pair;
 use super::scan::{FolderPlan, Wanted, scan};
+use super::select::{self, Choice};
 use super::state::{KnownFolder, State};
 use crate::store::pattern::{canonical, matches, matches_any};
 use crate::store::{Flag, Flags, Folder};
@@ -33,6 +35,8 @@ pub struct Scope {
     pub patterns: Vec<String>,
     /// Patterns of names to leave out.
     pub exclude: Vec<String>,
+    /// Which messages.
+    pub choice: Choice,
 }
 
 /// How many deletions are allowed.
@@ -92,6 +96,8 @@ pub struct Plan {
     pub gone: Vec<Gone>,
     /// Folders that could not be created.
     pub refused: Vec<Refused>,
+    /// How many messages `--max-bytes` leaves for a later run.
+    pub left: usize,
 }
 
 /// What is done to one side, in numbers.
@@ -105,6 +111,14 @@ pub struct Counts {
     pub flagged: usize,
     /// Messages deleted.
     pub deleted: usize,
+    /// Messages that left the near side, and stay far.
+    #[serde(skip_serializing_if = "is_none")]
+    pub expired: usize,
+}
+
+/// Whether a count that few runs have can be left out.
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -121,6 +135,7 @@ impl std::fmt::Display for Counts {
             (self.copied, "message", "messages", "added"),
             (self.flagged, "message", "messages", "flagged anew"),
             (self.deleted, "message", "messages", "deleted"),
+            (self.expired, "message", "messages", "let go"),
         ];
         let mut first = true;
         for (count, one, many, what) in parts.into_iter().filter(|part| part.0 > 0) {
@@ -143,7 +158,13 @@ pub async fn plan(
     scope: &Scope,
     writable: bool,
 ) -> anyhow::Result<Plan> {
-    let known = state.folders()?;
+    let mut known = state.folders()?;
+    if state.choice()? != scope.choice.mark {
+        // What was passed over before may be wanted now.
+        for folder in known.values_mut() {
+            (folder.sides.far.modseq, folder.sides.near.modseq) = (None, None);
+        }
+    }
     let listed = list(pair, scope).await?;
     let wanted = choose(&listed, &known, scope);
     refuse_missing_root(&listed, &known, &wanted, scope, state)?;
@@ -164,11 +185,20 @@ pub async fn plan(
                 continue;
             }
         }
+        if scope.choice.folders_only {
+            continue;
+        }
         let name = wanted.name.clone();
-        let folder = scan(pair, state, &wanted, scope.mode, writable)
+        let mut folder = scan(pair, state, &wanted, scope.mode, writable)
             .await
             .with_context(|| format!("folder {name}"))?;
+        expire::take_up(state, &mut folder)?;
+        let trimmed = scope.choice.trim(pair, &mut folder, scope.mode).await;
+        trimmed.with_context(|| format!("folder {name}"))?;
         plan.folders.push(folder);
+    }
+    if let Some(most) = scope.choice.max_bytes {
+        plan.left = select::cut(&mut plan.folders, most);
     }
     Ok(plan)
 }
@@ -302,7 +332,7 @@ impl Plan {
     /// A plan of nothing.
     fn new(mode: Mode) -> Self {
         let (create, folders) = (Both::default(), Vec::new());
-        Self { mode, create, folders, gone: Vec::new(), refused: Vec::new() }
+        Self { mode, create, folders, gone: Vec::new(), refused: Vec::new(), left: 0 }
     }
 
     /// What is done to a side.
@@ -317,6 +347,9 @@ impl Plan {
                 Action::Delete { side: at, .. } => counts.deleted += usize::from(*at == side),
                 Action::Forget { .. } => {}
             }
+        }
+        if side == Side::Near {
+            counts.expired = self.folders.iter().map(|folder| folder.expired.len()).sum();
         }
         counts
     }
@@ -425,6 +458,10 @@ impl Plan {
             for action in &plan.outcome.actions {
                 record_action(plan, action, &mut records);
             }
+            for row in &plan.expired {
+                let message = &plan.rows[*row].ids.near.0;
+                records.push(Record::Expire { side: Side::Near, folder: &plan.name, message });
+            }
         }
         records.extend(self.conflict_records());
         records
@@ -511,6 +548,8 @@ enum Record<'a> {
     Flag { side: Side, folder: &'a str, message: &'a str, add: Vec<&'a str>, remove: Vec<&'a str> },
     /// A message is deleted.
     Delete { side: Side, folder: &'a str, message: &'a str },
+    /// A message leaves `side`, and stays on the other.
+    Expire { side: Side, folder: &'a str, message: &'a str },
     /// Deleted on one side and changed on the other; it is kept.
     Conflict { folder: &'a str, deleted: Side, kept: Side, message: &'a str, restored: bool },
     /// A folder that was synchronised is gone; it is left alone.
@@ -537,6 +576,9 @@ impl std::fmt::Display for Record<'_> {
             }
             Record::Delete { side, folder, message } => {
                 write!(f, "delete {side} {folder} {message}")
+            }
+            Record::Expire { side, folder, message } => {
+                write!(f, "expire {side} {folder} {message}")
             }
             Record::Conflict { folder, deleted, kept, message, restored } => {
                 write!(
@@ -578,7 +620,7 @@ mod tests {
 
     #[test]
     fn counts_are_said_in_words() {
-        let counts = Counts { created: 1, copied: 2, flagged: 0, deleted: 1 };
+        let counts = Counts { created: 1, copied: 2, flagged: 0, deleted: 1, expired: 0 };
         assert_eq!(counts.to_string(), "1 folder created, 2 messages added, 1 message deleted");
         assert_eq!(Counts::default().to_string(), "no change");
     }

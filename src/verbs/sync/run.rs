@@ -1,12 +1,15 @@
 //! From the command line to a pass: what the locations mean, where the state lies.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::Result;
 
 use super::args::{Args, What};
-use super::diff::{Both, Side};
+use super::around::{Around, Pace};
+use super::diff::{Both, Mode, Side};
 use super::mbsyncrc;
+use super::names::Names;
 use super::pass::{Job, pass};
 use super::plan::Scope;
 use super::state::State;
@@ -148,13 +151,9 @@ async fn compare(
     let opening = Opening::Existing;
     let (far, far_folder) = open_side(&places.far, &options.far, opening, context).await?;
     let (near, near_folder) = open_side(&places.near, &options.near, opening, context).await?;
-    let scope = Scope {
-        mode: what.way.mode(),
-        only: Both { far: far_folder, near: near_folder },
-        patterns: what.folder.clone(),
-        exclude: what.exclude.clone(),
-    };
-    verify(Both { far, near }, &scope, context.progress, out).await
+    let scope = scope(what, Both { far: far_folder, near: near_folder })?;
+    let stores = dressed(Both { far, near }, what).await?;
+    verify(stores, &scope, context.progress, out).await
 }
 
 /// Makes two places equal.
@@ -181,18 +180,48 @@ async fn sync(
     let (far, far_folder) = open_side(&locations.far, &options.far, opening, context).await?;
     let (near, near_folder) = open_side(&locations.near, &options.near, opening, context).await?;
     let job = Job {
-        scope: Scope {
-            mode: what.way.mode(),
-            only: Both { far: far_folder, near: near_folder },
-            patterns: what.folder.clone(),
-            exclude: what.exclude.clone(),
-        },
+        scope: scope(what, Both { far: far_folder, near: near_folder })?,
         dry_run: what.dry_run,
         max_delete: what.max_delete,
         progress: context.progress,
         quiet: context.quiet,
     };
-    pass(Both { far, near }, &mut state, &job, out).await
+    let stores = dressed(Both { far, near }, what).await?;
+    pass(stores, &mut state, &job, out).await
+}
+
+/// Which folders and messages, and which way.
+fn scope(what: &What, only: Both<Option<String>>) -> Result<Scope> {
+    let mode = what.way.mode();
+    if only.near.is_some() && what.selection.renames() {
+        let message = "a near folder that is named has its name: --rename and --special-use \
+                       are for whole accounts";
+        return Err(Failure::usage(message).into());
+    }
+    let mut exclude = what.exclude.clone();
+    if mode == Mode::Mirror {
+        // What was thrown away near is not far, and shall not be thrown away from there.
+        exclude.extend(what.selection.trash.clone());
+    }
+    let choice = what.selection.choice(mode)?;
+    Ok(Scope { mode, only, patterns: what.folder.clone(), exclude, choice })
+}
+
+/// Both sides with what the options put around them.
+async fn dressed(mut stores: Both<Box<dyn Store>>, what: &What) -> Result<Both<Box<dyn Store>>> {
+    let selection = &what.selection;
+    let names = if selection.renames() {
+        let (far, near) = (stores.far.folders(&[]).await?, stores.near.folders(&[]).await?);
+        Some(Rc::new(Names::new(&selection.rename, selection.special_use, &far, &near)?))
+    } else {
+        None
+    };
+    // What is read far is written near: once over the line is enough to be counted.
+    let pace = selection.rate.map(|rate| Rc::new(Pace::new(rate)));
+    let trash = selection.trash.clone();
+    let far = Around { names: None, trash: trash.clone(), pace };
+    let near = Around { names, trash, pace: None };
+    Ok(Both { far: far.wrap(stores.far), near: near.wrap(stores.near) })
 }
 
 /// What becomes of a local place that does not exist.

@@ -51,6 +51,8 @@ pub struct FolderPlan {
     pub unknown: Both<Vec<Id>>,
     /// Messages that the run has put there.
     pub taken: Both<Vec<Id>>,
+    /// Places of rows whose messages leave the near side, and stay far.
+    pub expired: Vec<usize>,
 }
 
 /// What was seen of one side.
@@ -156,6 +158,7 @@ pub async fn scan(
         messages: Both { far: pictures.far.len(), near: pictures.near.len() },
         unknown: Both { far: unknown(Side::Far), near: unknown(Side::Near) },
         taken: Both::default(),
+        expired: Vec::new(),
         missing: Both { far: missing(Side::Far), near: missing(Side::Near) },
         rows,
         lost,

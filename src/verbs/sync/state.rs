@@ -17,7 +17,8 @@ use crate::store::{Flags, Id, Status};
 const LAYOUT: Layout = Layout {
     name: "the state of a sync",
     application_id: 0x7062_7853,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE pair (
             id   INTEGER PRIMARY KEY CHECK (id = 1),
             far  TEXT NOT NULL,
@@ -63,7 +64,17 @@ const LAYOUT: Layout = Layout {
             refused INTEGER NOT NULL,
             PRIMARY KEY (folder, side, name)
         ) WITHOUT ROWID;
-    "],
+    ",
+        "
+        CREATE TABLE leaving (
+            message INTEGER PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE
+        );
+        CREATE TABLE choice (
+            id   INTEGER PRIMARY KEY CHECK (id = 1),
+            mark TEXT NOT NULL
+        );
+    ",
+    ],
 };
 
 /// The point of a folder's history up to which all was carried over.
@@ -339,6 +350,66 @@ impl State {
                 kind.of_mut(side).insert(&name);
             }
             Ok((refused, unconfirmed))
+        })
+    }
+
+    /// Messages of a folder that are to leave the near side, and stay far, by their keys.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn leaving(&self, folder: i64) -> state::Result<Vec<i64>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare(
+                "SELECT messages.id FROM leaving JOIN messages ON messages.id = leaving.message
+                 WHERE messages.folder = ?1",
+            )?;
+            let keys = statement.query_map(params![folder], |row| row.get(0))?;
+            keys.collect()
+        })
+    }
+
+    /// Writes down that messages are about to leave the near side, and stay far.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn let_go(&mut self, messages: &[i64]) -> state::Result<()> {
+        self.write(|db| {
+            let mut insert = db.prepare("INSERT OR IGNORE INTO leaving (message) VALUES (?1)")?;
+            for key in messages {
+                insert.execute(params![key])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What the last run's choice of messages depended on; empty where there was none.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn choice(&self) -> state::Result<String> {
+        let mark = self
+            .database
+            .read(|db| db.query_row("SELECT mark FROM choice", [], |row| row.get(0)).optional())?;
+        Ok(mark.unwrap_or_default())
+    }
+
+    /// Writes down what the choice of messages depends on. With another one all folders are
+    /// looked at again as a whole, because what was passed over may now be wanted.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn choose(&mut self, mark: &str) -> state::Result<()> {
+        if self.choice()? == mark {
+            return Ok(());
+        }
+        self.write(|db| {
+            db.execute("UPDATE folders SET far_modseq = NULL, near_modseq = NULL", [])?;
+            db.execute(
+                "INSERT INTO choice (id, mark) VALUES (1, ?1)
+                 ON CONFLICT (id) DO UPDATE SET mark = ?1",
+                params![mark],
+            )
+            .map(drop)
         })
     }
 
