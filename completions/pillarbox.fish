@@ -272,6 +272,16 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s h -l help
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l from-mbsyncrc -d 'Print, as tables of the configuration, what mbsync\'s FILE says, and do nothing else' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l folder -d 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l exclude -d 'No folders that match; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l rename -d 'What PATTERN, a regular expression, finds in a far folder\'s name is written NAME near ($1 is what its first group found); repeatable, one behind the other' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-size -d 'Leave out new messages of more than SIZE octets (k, M, G)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l since -d 'Leave out new messages that arrived before DATE (2026-03-31, or 30d for so long ago)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l query -d 'Leave out new messages that the query does not find; see pillarbox-query(7)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l keep-last -d 'Keep only the last N messages of each folder near; those before leave near, and stay far' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trash -d 'Move messages to FOLDER instead of deleting them' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l prefer -d 'Where a message was deleted on one side and changed on the other, do as this side did, and count it as no conflict' -r -f -a "far\t'The far one'
+near\t'The near one'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l rate -d 'Carry no more than SIZE octets of messages a second (k, M, G)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-bytes -d 'Carry no more than SIZE octets of messages in this run (k, M, G); where some are left, nothing is deleted, and the exit code is 83' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-delete -d 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l state -d 'Remember what was done in FILE (default: a file of each pair\'s own below $XDG_STATE_HOME/pillarbox/sync)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l user -d 'Log in as NAME' -r
@@ -352,6 +362,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pull -d 'Ca
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l push -d 'Carry changes from NEAR to FAR only'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l mirror -d 'Make NEAR equal to FAR, whatever was changed there'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l copy -d 'Add to NEAR what is new in FAR; change and delete nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l folders-only -d 'Make folders, and carry over no messages'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l special-use -d 'Folders for the same use, such as sent mail, belong together whatever they are called'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s n -l dry-run -d 'Print what would be done, and change nothing'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
