@@ -178,10 +178,10 @@ pub async fn open_news(
     let account = place.account(context);
     let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
-    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
-    let is_named = options.user.is_some() || url.server.user.is_some();
+    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options, &context.config)?;
+    let is_named = options.user.is_some() || options.admin.is_some() || url.server.user.is_some();
     let connector = in_session(&peer)?;
-    loop {
+    let client = loop {
         let credential = if is_named { peer.credential(context).await? } else { None };
         let client_options = Options {
             starttls: match (&connector, peer.mode) {
@@ -201,10 +201,16 @@ pub async fn open_news(
         match Client::open(peer.connect(context).await?, &client_options).await {
             Err(error) if error.is_auth() && peer.renews() => {}
             opened => {
-                return opened
+                break opened
                     .map_err(store::Error::from)
-                    .with_context(|| peer.endpoint.to_string());
+                    .with_context(|| peer.endpoint.to_string())?;
             }
         }
-    }
+    };
+    let method = client.login_method().map(|method| method.to_string());
+    context.debug(|| match &method {
+        Some(method) => format!("{}: logged in by {method}", peer.endpoint),
+        None => format!("{}: nobody logs in", peer.endpoint),
+    });
+    Ok(client)
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use super::guarded::{Guarded, Stop};
 use super::{
-    Authority, Leaf, PATIENCE, Scratch, USERS, fill_template, free_ports, needs, needs_root, peers,
-    skip, wait_for,
+    Authority, Kdc, Leaf, PATIENCE, Scratch, USERS, fill_template, find_program, free_ports, needs,
+    needs_root, peers, skip, wait_for,
 };
 
 /// The groups that there are; the last takes no posts.
@@ -33,6 +33,19 @@ impl Inn {
     /// # Panics
     /// When INN is there and does not start.
     pub fn start(test: &str) -> Option<Inn> {
+        Inn::with(test, None)
+    }
+
+    /// As [`Inn::start`], where readers log in by the mechanisms of Cyrus SASL too; GSSAPI by the
+    /// keys of this KDC.
+    pub fn with_sasl(test: &str, kdc: &Kdc) -> Option<Inn> {
+        if !needs(test, &["saslpasswd2", "unshare"]) {
+            return None;
+        }
+        Inn::with(test, Some(kdc))
+    }
+
+    fn with(test: &str, kdc: Option<&Kdc>) -> Option<Inn> {
         if !needs(test, &["openssl"]) || !needs_root(test) {
             return None;
         }
@@ -42,14 +55,14 @@ impl Inn {
             return None;
         }
         for _ in 0..3 {
-            if let Some(inn) = Inn::attempt(&inn) {
+            if let Some(inn) = Inn::attempt(&inn, kdc) {
                 return Some(inn);
             }
         }
         panic!("innd does not start");
     }
 
-    fn attempt(inn: &Path) -> Option<Inn> {
+    fn attempt(inn: &Path, kdc: Option<&Kdc>) -> Option<Inn> {
         let scratch = Scratch::new();
         let authority = Authority::new(&scratch.path().join("tls"));
         let identity = authority.issue(Leaf::Good);
@@ -110,22 +123,40 @@ impl Inn {
         ] {
             scratch.write(name, content);
         }
-        let vars = [("INNCONF", conf.as_os_str()), ("LD_LIBRARY_PATH", inn.as_os_str())];
+        let mut vars = vec![("INNCONF", conf.as_os_str()), ("LD_LIBRARY_PATH", inn.as_os_str())];
+        scratch.folder("sasl");
+        let sasl = scratch.path().join("sasl");
+        let (krb5, keytab) = kdc.map(|kdc| (kdc.configuration(), kdc.keytab())).unzip();
+        if let (Some(krb5), Some(keytab)) = (&krb5, &keytab) {
+            database(&sasl);
+            vars.extend([
+                ("SASL_CONF_PATH", sasl.as_os_str()),
+                ("KRB5_CONFIG", krb5.as_os_str()),
+                ("KRB5_KTNAME", keytab.as_os_str()),
+            ]);
+        }
         let (user, group) = (account("-u"), account("-g"));
-        for name in ["db", "etc", "run", "log", "tmp", "spool"] {
+        for name in ["db", "etc", "run", "log", "tmp", "spool", "sasl"] {
             give_away(&scratch.path().join(name), user, group);
         }
         let made = Command::new(inn.join("bin/makedbz"))
             .args(["-i", "-o"])
             .current_dir(scratch.path().join("db"))
-            .envs(vars)
+            .envs(vars.iter().copied())
             .status();
         assert!(made.is_ok_and(|status| status.success()), "makedbz");
         give_away(&scratch.path().join("db"), user, group);
         let spawn = |program: &str, arguments: &[&str]| {
             let arguments: Vec<_> = arguments.iter().map(std::ffi::OsString::from).collect();
             let program = inn.join("bin").join(program);
-            Guarded::spawn(program.as_os_str(), &arguments, &vars, Stop::KillGroup, Stdio::null())
+            // Its library calls itself by the machine's name, which is no name of a certificate.
+            let named = "hostname localhost && exec \"$@\"";
+            let wrapped: Vec<_> = ["-u", "sh", "-ec", named, "sh"].map(Into::into).into();
+            let (program, arguments) = match kdc {
+                None => (program.into_os_string(), arguments),
+                Some(_) => ("unshare".into(), [wrapped, vec![program.into()], arguments].concat()),
+            };
+            Guarded::spawn(&program, &arguments, &vars, Stop::KillGroup, Stdio::null())
         };
         let [transit_port, nntp_port, nntps_port] = [transit, nntp, nntps].map(|p| p.to_string());
         let mut servers = vec![spawn("innd", &["-f", "-P", &transit_port])];
@@ -192,6 +223,25 @@ fn account(which: &str) -> u32 {
     let output = Command::new("id").args([which, "news"]).output().expect("id can be run");
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().expect("Debian has a user called news")
+}
+
+/// What Cyrus SASL goes by: its settings for INN, and the passwords of [`USERS`].
+fn database(folder: &Path) {
+    let root = folder.display();
+    let settings = format!(
+        "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {root}/sasldb\n\
+         mech_list: PLAIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-512 GSSAPI\n"
+    );
+    std::fs::write(folder.join("INN.conf"), settings).expect("a temporary file can be written");
+    for (user, password) in USERS {
+        let program = find_program("saslpasswd2").expect("it was looked for");
+        let script = format!(
+            "printf %s '{password}' | '{}' -p -c -f '{root}/sasldb' -u localhost '{user}'",
+            program.display()
+        );
+        let made = Command::new("sh").args(["-c", &script]).status().expect("sh starts");
+        assert!(made.success(), "{script}");
+    }
 }
 
 fn crypted(password: &str) -> String {

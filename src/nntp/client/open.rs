@@ -186,10 +186,20 @@ impl Client {
         let fits = "AUTHINFO SASL  \r\n".len() + mechanism.len() + octets <= COMMAND_LINE_OCTETS;
         let sent = if fits { initial.take() } else { None };
         self.queue(&Command::AuthInfoSasl { mechanism, initial: sent })?;
+        let mut answered_by_nothing: Option<Vec<u8>> = None;
         for _ in 0..CHALLENGES {
             let reply = self.reply(Stage::Login).await?;
             if reply.code != 383 {
                 return Ok(reply);
+            }
+            // INN 2.7.1 takes the `=` that RFC 4643 section 2.4.2 has for an answer of no octets
+            // for base64 with more to come, and says its challenge again (GSSAPI). It
+            // understands an empty line.
+            if let Some(challenge) = answered_by_nothing.take()
+                && reply.challenge().is_ok_and(|again| again == challenge)
+            {
+                self.wire.queue(b"\r\n");
+                continue;
             }
             let answer = match initial.take() {
                 // The go-ahead for an initial response that did not fit on the command line.
@@ -205,6 +215,9 @@ impl Client {
             let mut line = Vec::new();
             match answer {
                 Ok(answer) => {
+                    if answer.is_empty() {
+                        answered_by_nothing = reply.challenge().ok();
+                    }
                     SaslResponse::Data(answer).encode(&mut line);
                     self.wire.queue_secret(&line);
                 }
