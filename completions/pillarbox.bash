@@ -165,7 +165,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__account__subcmd__add)
-            opts="-0 -q -v -h --as --yes --ispdb --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --as --yes --ispdb --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -184,6 +184,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -613,7 +617,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__fetch)
-            opts="-o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --headers --attachments --output --section --last --new --decide --then --delete-after --watch --crlf --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-token-command --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --headers --attachments --output --section --last --new --decide --then --delete-after --watch --crlf --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-admin --to-token-command --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -683,6 +687,10 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --token-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -732,6 +740,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --to-authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to-admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -837,7 +849,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__acl)
-            opts="-0 -q -v -h --grant --revoke --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --grant --revoke --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -860,6 +872,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -951,7 +967,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__create)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -966,6 +982,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1057,7 +1077,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__delete)
-            opts="-0 -q -v -h --force --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --force --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1072,6 +1092,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1163,7 +1187,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__list)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1178,6 +1202,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1269,7 +1297,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__quota)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1284,6 +1312,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1375,7 +1407,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__rename)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1390,6 +1422,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1481,7 +1517,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__status)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1496,6 +1532,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1587,7 +1627,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__subscribe)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1602,6 +1642,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1693,7 +1737,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__folder__subcmd__unsubscribe)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1708,6 +1752,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1827,7 +1875,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__append)
-            opts="-0 -q -v -h --flag --date --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --flag --date --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1850,6 +1898,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1941,7 +1993,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__copy)
-            opts="-0 -q -v -h --to --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --to --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1960,6 +2012,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2051,7 +2107,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__delete)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2066,6 +2122,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2157,7 +2217,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__mark)
-            opts="-0 -q -v -h --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2172,6 +2232,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2263,7 +2327,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__move)
-            opts="-0 -q -v -h --to --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --to --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2282,6 +2346,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2373,7 +2441,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__probe)
-            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --explain --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --explain --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2408,6 +2476,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2499,7 +2571,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__search)
-            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --exact --verify --timezone --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --exact --verify --timezone --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2526,6 +2598,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2617,7 +2693,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__send)
-            opts="-s -a -n -f -0 -q -v -h --via --pipe --direct --sent --from --to --cc --bcc --reply-to --subject --body --html --charset --attach --inline --header --reply --forward --resend --merge --template --explain --strict --raw --raw-unsafe --dry-run --envelope-from --all-or-none --notify --return --envid --orcpt --require-tls --hold-for --hold-until --priority --deliver-by --prdr --input --connections --messages-per-connection --rate --rate-per-domain --journal --spool --flush --dkim-key --dkim-selector --dkim-domain --ehlo --xclient --proxy-protocol --proxy-client --quit-after --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-s -a -n -f -0 -q -v -h --via --pipe --direct --sent --from --to --cc --bcc --reply-to --subject --body --html --charset --attach --inline --header --reply --forward --resend --merge --template --explain --strict --raw --raw-unsafe --dry-run --envelope-from --all-or-none --notify --return --envid --orcpt --require-tls --hold-for --hold-until --priority --deliver-by --prdr --input --connections --messages-per-connection --rate --rate-per-domain --journal --spool --flush --dkim-key --dkim-selector --dkim-domain --ehlo --xclient --proxy-protocol --proxy-client --quit-after --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2816,6 +2892,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3061,7 +3141,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__serve__subcmd__test__subcmd__release)
-            opts="-0 -q -v -h --via --control --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --via --control --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3084,6 +3164,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3253,7 +3337,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__sync)
-            opts="-n -0 -q -v -h --all --from-mbsyncrc --two-way --pull --push --mirror --copy --folder --exclude --folders-only --rename --special-use --max-size --since --query --keep-last --trash --prefer --rate --max-bytes --dry-run --max-delete --state --user --auth --authorize-as --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --far-user --far-auth --far-authorize-as --far-token-command --far-password-command --far-password-fd --far-tls --far-tls-min --far-tls-backend --far-ca-file --far-client-cert --far-client-key --far-pin --far-insecure --far-allow-cleartext-password --near-user --near-auth --near-authorize-as --near-token-command --near-password-command --near-password-fd --near-tls --near-tls-min --near-tls-backend --near-ca-file --near-client-cert --near-client-key --near-pin --near-insecure --near-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-n -0 -q -v -h --all --from-mbsyncrc --two-way --pull --push --mirror --copy --folder --exclude --folders-only --rename --special-use --max-size --since --query --keep-last --trash --prefer --rate --max-bytes --dry-run --max-delete --state --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --far-user --far-auth --far-authorize-as --far-admin --far-token-command --far-password-command --far-password-fd --far-tls --far-tls-min --far-tls-backend --far-ca-file --far-client-cert --far-client-key --far-pin --far-insecure --far-allow-cleartext-password --near-user --near-auth --near-authorize-as --near-admin --near-token-command --near-password-command --near-password-fd --near-tls --near-tls-min --near-tls-backend --near-ca-file --near-client-cert --near-client-key --near-pin --near-insecure --near-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3327,6 +3411,10 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --token-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3379,6 +3467,10 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --far-admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --far-token-command)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3428,6 +3520,10 @@ _pillarbox() {
                     return 0
                     ;;
                 --near-authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --near-admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

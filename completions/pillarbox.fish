@@ -90,6 +90,7 @@ rcpt\t'Behind the answers to RCPT'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -152,6 +153,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l delete-aft
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -172,6 +174,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l pin -d 'Tr
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to-password-fd -d 'Read the password from this file descriptor' -r
@@ -224,6 +227,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -287,6 +291,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l state -d 'R
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -307,6 +312,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pin -d 'Tru
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-password-fd -d 'Read the password from this file descriptor' -r
@@ -327,6 +333,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l far-pin -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l near-password-fd -d 'Read the password from this file descriptor' -r
@@ -389,6 +396,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l explain -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -499,6 +507,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -553,6 +562,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and not __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -592,6 +602,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -631,6 +642,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -671,6 +683,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -710,6 +723,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -749,6 +763,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -788,6 +803,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -827,6 +843,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -868,6 +885,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -915,6 +933,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -955,6 +974,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -995,6 +1015,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -1034,6 +1055,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -1073,6 +1095,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l password-fd -d 'Read the password from this file descriptor' -r
@@ -1121,6 +1144,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l password-fd -d 'Read the password from this file descriptor' -r

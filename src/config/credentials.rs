@@ -285,10 +285,19 @@ impl Credentials {
         Ok(found)
     }
 
-    /// Forgets a secret that the server refused, so that the next call seeks it again: a
-    /// command may give a new one, and a person may type it right.
-    pub fn forget(&self) {
-        *self.found.borrow_mut() = None;
+    /// Asks the token command once more after a server refused its token: whether it gives
+    /// another one, which [`Credentials::secret`] then is. Blocks as that does.
+    pub fn has_another_token(&self) -> bool {
+        let known = self.found.borrow().clone();
+        let Some(refused) = known.filter(|found| found.origin.is_token()) else { return false };
+        match self.seek() {
+            Ok(found) if found.secret != refused.secret => {
+                *self.found.borrow_mut() = Some(found);
+                true
+            }
+            // What is told is that the server refused the token there was.
+            _ => false,
+        }
     }
 
     /// Whether this login was told by an option or its URL where its secret is.
@@ -531,17 +540,21 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_kept_until_it_is_forgotten() {
+    fn a_secret_is_kept_and_a_token_asked_for_again() {
         let path = std::env::temp_dir().join(format!("pillarbox-command-{}", std::process::id()));
         let command = format!("echo x >> '{0}'; wc -l < '{0}' | tr -d ' '", path.display());
-        let whereabouts = Whereabouts { command: Some(command), ..whereabouts() };
-        let credentials = Credentials::new(whereabouts, Surroundings::default());
+        let places = Whereabouts { token_command: Some(command), ..whereabouts() };
+        let credentials = Credentials::new(places, Surroundings::default());
         let secret = || credentials.secret().expect("a number").secret;
         assert_eq!(credentials.user(), "ann");
+        assert!(!credentials.has_another_token());
         assert_eq!(secret().expose(), b"1");
         assert_eq!(secret().expose(), b"1");
-        credentials.forget();
+        assert!(credentials.has_another_token());
         assert_eq!(secret().expose(), b"2");
+        let password = Whereabouts { command: Some("echo $$".into()), ..whereabouts() };
+        let password = Credentials::new(password, Surroundings::default());
+        assert!(password.secret().is_ok() && !password.has_another_token());
         assert!(format!("{credentials:?}").contains("secret: Secret(..)"));
         std::fs::remove_file(&path).expect("removal");
     }

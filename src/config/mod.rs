@@ -357,9 +357,14 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::net::tls;
+
+    /// The configuration of a text, for tests of others.
+    pub(crate) fn config(text: &str) -> Config {
+        parse(text).expect("a configuration")
+    }
 
     const FILE: &str = "/home/ann/.config/pillarbox/config.toml";
 

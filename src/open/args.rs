@@ -146,6 +146,8 @@ pub struct EndpointOptions {
     pub auth: Option<String>,
     /// Authorization identity, to act for another user.
     pub authorize_as: Option<String>,
+    /// The user or the account that logs in for the user who is meant.
+    pub admin: Option<String>,
     /// Command whose first line of output is an access token.
     pub token_command: Option<String>,
     /// Command whose first line of output is the secret.
@@ -179,6 +181,7 @@ impl EndpointOptions {
             (self.user.is_some(), "user"),
             (self.auth.is_some(), "auth"),
             (self.authorize_as.is_some(), "authorize-as"),
+            (self.admin.is_some(), "admin"),
             (self.token_command.is_some(), "token-command"),
             (self.password_command.is_some(), "password-command"),
             (self.password_fd.is_some(), "password-fd"),
@@ -231,6 +234,11 @@ const TABLE: &[(&str, Kind, &str)] = &[
     ),
     ("authorize-as", Kind::Text("NAME"), "Act for this user after logging in as --user"),
     (
+        "admin",
+        Kind::Text("NAME"),
+        "Log in as the administrator NAME, a user or an account, for the user of --user or the URL",
+    ),
+    (
         "token-command",
         Kind::Text("COMMAND"),
         "Run COMMAND by the shell; the first line it prints is an OAuth access token",
@@ -274,6 +282,7 @@ impl<S: Side> clap::FromArgMatches for Endpoint<S> {
         options.user = text("user");
         options.auth = text("auth");
         options.authorize_as = text("authorize-as");
+        options.admin = text("admin");
         options.token_command = text("token-command");
         options.password_command = text("password-command");
         options.password_fd = matches.get_one::<i32>(&id::<S>("password-fd")).copied();

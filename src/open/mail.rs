@@ -285,7 +285,7 @@ async fn imap(
     use crate::imap::client::{Client, Login, Options, StartTls};
     let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
-    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
+    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options, &context.config)?;
     let connector = in_session(&peer)?;
     let mut client = patiently(&peer.endpoint, context, async || {
         loop {
@@ -358,7 +358,7 @@ async fn pop(
 ) -> Result<Opened> {
     let endpoint = Endpoint::tcp(url.server.host.clone(), url.port());
     let mode = if url.implicit_tls { Mode::Implicit } else { Mode::Starttls };
-    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options)?;
+    let peer = Peer::new(endpoint, Some(&url.server), mode, account, options, &context.config)?;
     let connector = in_session(&peer)?;
     let method = match (peer.apop, peer.mechanism) {
         (true, _) => Some(pop::client::Method::Apop),

@@ -1,6 +1,7 @@
 //! The only place where configuration, credentials, TLS policy and protocol meet: a location
 //! becomes a connected store, spool or transport.
 
+mod admin;
 mod again;
 mod args;
 mod context;

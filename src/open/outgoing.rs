@@ -142,7 +142,8 @@ impl Outgoing {
             (tcp, false) if is_lmtp && tcp.is_loopback() => Mode::Opportunistic,
             _ => Mode::Starttls,
         };
-        let peer = Peer::new(endpoint, self.url.server(), mode, self.account.as_ref(), options)?;
+        let account = self.account.as_ref();
+        let peer = Peer::new(endpoint, self.url.server(), mode, account, options, &context.config)?;
         let connector: Option<Connector> = match peer.mode {
             Mode::Starttls | Mode::Opportunistic => Some(peer.connector()?),
             Mode::Implicit | Mode::None => None,

@@ -1,19 +1,20 @@
 //! One server: where it is, how TLS is spoken with it, and who logs in.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use anyhow::Result;
 
+use super::admin::administered;
 use super::args::EndpointOptions;
 use super::context::Context;
 use super::tokens;
 use crate::base::location::{Auth, Server};
 use crate::base::secret::Secret;
-use crate::config::Account;
 use crate::config::credentials::{
     CONTAINER_VARIABLE, Credentials, Origin, Surroundings, Whereabouts,
 };
+use crate::config::{Account, Config};
 use crate::net::proxy::Choice;
 use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint, proxy_header};
@@ -56,11 +57,13 @@ pub struct Peer {
     /// The token that was used last, and the one that a server has refused.
     used: RefCell<Option<Token>>,
     refused: RefCell<Option<Secret>>,
+    /// The token command was asked for another token.
+    has_asked_again: Cell<bool>,
 }
 
 impl Peer {
     /// A server of a URL. `mode` is what its scheme asks for. Options come before the URL,
-    /// the URL before the account.
+    /// the URL before the account. `config` knows the account of `--admin`.
     ///
     /// # Errors
     /// [`Failure`] for options that cannot be followed, a file that cannot be read.
@@ -70,7 +73,10 @@ impl Peer {
         mode: Mode,
         account: Option<&Account>,
         options: &EndpointOptions,
+        config: &Config,
     ) -> Result<Self> {
+        let (account, options) = administered(account, server, options, config)?;
+        let options = &options;
         let tls_keys = account.map(|account| &account.tls);
         let named = |name: &str| -> Result<Option<Mechanism>> {
             // No SASL mechanism, and asked for in the same places (POP3).
@@ -150,6 +156,7 @@ impl Peer {
             tokens: RefCell::default(),
             used: RefCell::default(),
             refused: RefCell::default(),
+            has_asked_again: Cell::new(false),
             proxy: account.and_then(|account| account.proxy.clone()),
             secrets,
         })
@@ -269,7 +276,7 @@ impl Peer {
         };
         *self.tokens.borrow_mut() = Some(source.clone());
         let options = self.network(&context.net);
-        let web = Web { options: &options, tls: tls::Settings::default() };
+        let web = Web { options: &options, tls: tokens::trust(account)? };
         let refused = self.refused.borrow().clone();
         let token = source.token(refused.as_ref(), &web).await?;
         let secret = token.secret.clone();
@@ -278,14 +285,17 @@ impl Peer {
     }
 
     /// Called when a server refused the login: whether it was by a token that may have run out
-    /// or been revoked before its time. The next [`Peer::credential`] is another one then.
+    /// or been revoked before its time, and there is another one: the next
+    /// [`Peer::credential`] has it. A token command is asked once more, and only another token
+    /// than the refused one counts.
     pub fn renews(&self) -> bool {
         match self.used.take() {
             Some(token) if !token.is_new => {
                 *self.refused.borrow_mut() = Some(token.secret);
                 true
             }
-            _ => false,
+            Some(_) => false,
+            None => !self.has_asked_again.replace(true) && self.secrets.has_another_token(),
         }
     }
 
@@ -351,20 +361,16 @@ pub(super) fn settings(
     let insecure = options.insecure || keys.insecure == Some(true);
     let pins = if options.pins.is_empty() { &keys.pins } else { &options.pins };
     let ca_file = options.ca_file.as_ref().or(keys.ca_file.as_ref());
-    let verify =
-        if insecure {
-            report::warning("the server's certificate is not verified: anybody can be behind it");
-            Verify::Nothing
-        } else if !pins.is_empty() {
-            Verify::Pins(pins.iter().map(|pin| self::pin(pin)).collect::<Result<_>>()?)
-        } else if let Some(path) = ca_file {
-            let pem = read(path)?;
-            Verify::Roots(tls::read_pem_certificates(&pem).map_err(|error| {
-                Failure::new(Exit::Config, format!("{}: {error}", path.display()))
-            })?)
-        } else {
-            Verify::System
-        };
+    let verify = if insecure {
+        report::warning("the server's certificate is not verified: anybody can be behind it");
+        Verify::Nothing
+    } else if !pins.is_empty() {
+        Verify::Pins(pins.iter().map(|pin| self::pin(pin)).collect::<Result<_>>()?)
+    } else if let Some(path) = ca_file {
+        roots(path)?
+    } else {
+        Verify::System
+    };
     let identity = match options.client_cert.as_ref().or(keys.client_cert.as_ref()) {
         None => None,
         Some(path) => {
@@ -388,6 +394,17 @@ pub(super) fn settings(
         verify,
         identity,
     })
+}
+
+/// The certificates of a `--ca-file`, and nobody else's.
+///
+/// # Errors
+/// [`Failure`] for a file that cannot be read (66) or holds none (78).
+pub(super) fn roots(path: &std::path::Path) -> Result<Verify> {
+    let pem = read(path)?;
+    let roots = tls::read_pem_certificates(&pem)
+        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))?;
+    Ok(Verify::Roots(roots))
 }
 
 fn read(path: &std::path::Path) -> Result<Vec<u8>> {

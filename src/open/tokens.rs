@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 
+use super::peer::roots;
 use crate::base::secret::Secret;
 use crate::config::{Account, credentials};
 use crate::keyring::Keyring;
 use crate::net;
+use crate::net::tls::{self, Verify};
 use crate::oauth::{CLIENT_ID_VARIABLE, CLIENT_SECRET_VARIABLE, Flow, Settings, Source};
 use crate::ui::{Exit, Failure};
 
@@ -17,6 +19,24 @@ pub fn network(account: &Account, options: &net::Options) -> net::Options {
         options.proxies.chosen.clone_from(&account.proxy);
     }
     options
+}
+
+/// How TLS is spoken with an account's provider: one that is named by its URL is trusted by the
+/// account's `ca-file`, if it has one, as its servers are; those known by name by the system's
+/// roots alone.
+///
+/// # Errors
+/// [`Failure`] for a file that cannot be read (66) or holds no certificates (78).
+pub fn trust(account: &Account) -> Result<tls::Settings> {
+    let provider = account.oauth.as_ref().and_then(|keys| keys.provider.as_deref());
+    let own =
+        account.tls.ca_file.as_ref().filter(|_| provider.is_some_and(|it| it.contains("://")));
+    let verify = own.map(|path| roots(path)).transpose()?;
+    Ok(tls::Settings {
+        backend: account.tls.backend.unwrap_or_default(),
+        verify: verify.unwrap_or(Verify::System),
+        ..tls::Settings::default()
+    })
 }
 
 /// Where the tokens of an account come from. `user`: whose mail it is.

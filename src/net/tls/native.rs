@@ -152,3 +152,99 @@ fn native(settings: &Settings) -> Result<native_tls::TlsConnector, String> {
     }
     builder.build().map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use openssl::pkey::PKey;
+    use openssl::ssl::{SslAcceptor, SslMethod};
+    use openssl::x509::X509;
+
+    use super::*;
+
+    const HOST: &str = "mail.test";
+
+    struct Made {
+        chain: Vec<u8>,
+        key: Vec<u8>,
+        root: Vec<u8>,
+    }
+
+    /// A certificate for [`HOST`], valid between these years, and the root above it.
+    fn made(from: i32, to: i32) -> Made {
+        let root_key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "root");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&root_key).expect("a root");
+        let issuer = rcgen::Issuer::from_params(&params, &root_key);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(vec![HOST.to_owned()]).expect("names");
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let leaf = params.signed_by(&key, &issuer).expect("a leaf");
+        Made { chain: leaf.der().to_vec(), key: key.serialize_der(), root: root.der().to_vec() }
+    }
+
+    /// One handshake with a server of OpenSSL's, which says one line.
+    fn handshake(made: &Made, host: &str, verify: Verify) -> Result<Session, Fault> {
+        let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).expect("TLS");
+        builder.set_certificate(&X509::from_der(&made.chain).expect("DER")).expect("it");
+        builder.set_private_key(&PKey::private_key_from_der(&made.key).expect("DER")).expect("it");
+        let acceptor = builder.build();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = listener.local_addr().expect("an address").port();
+        let server = std::thread::spawn(move || {
+            let Ok((stream, _)) = listener.accept() else { return };
+            if let Ok(mut tls) = acceptor.accept(stream) {
+                let _ = tls.write_all(b"hello\r\n");
+                let _ = tls.read(&mut [0; 16]);
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let settings = Settings { verify, ..Settings::default() };
+        let client = Client::new(host, &settings).expect("settings that can be followed");
+        let result = runtime.expect("a runtime").block_on(async {
+            let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("there");
+            client.connect(Box::new(stream)).await
+        });
+        let result = match result {
+            Ok((stream, session)) => {
+                drop(stream);
+                Ok(session)
+            }
+            Err(super::super::super::Error::Tls(error)) => Err(error.fault),
+            Err(other) => panic!("no verdict: {other}"),
+        };
+        server.join().expect("the server ends");
+        result
+    }
+
+    /// native-tls is OpenSSL where these tests run, and this is the way to it all the same.
+    #[test]
+    fn verdicts_are_those_of_the_other_backends() {
+        let sound = made(2020, 2090);
+        let roots = |made: &Made| Verify::Roots(vec![made.root.clone()]);
+        let session = handshake(&sound, HOST, roots(&sound)).expect("sound");
+        assert_eq!(session.chain, std::slice::from_ref(&sound.chain));
+        assert!(session.end_point.is_some());
+        let other = handshake(&sound, "other.test", roots(&sound));
+        assert!(matches!(other, Err(Fault::WrongName(_))), "{other:?}");
+        let unknown = handshake(&sound, HOST, roots(&made(2020, 2090)));
+        assert!(matches!(unknown, Err(Fault::Untrusted)), "{unknown:?}");
+        let system = handshake(&sound, HOST, Verify::System);
+        assert!(matches!(system, Err(Fault::Untrusted)), "{system:?}");
+        let (past, future) = (made(2001, 2002), made(2080, 2090));
+        let expired = handshake(&past, HOST, roots(&past));
+        assert!(matches!(expired, Err(Fault::Expired)), "{expired:?}");
+        let early = handshake(&future, HOST, roots(&future));
+        assert!(matches!(early, Err(Fault::NotYetValid)), "{early:?}");
+        let pin = spki_sha256(&sound.chain).expect("a key");
+        assert!(handshake(&sound, "other.test", Verify::Pins(vec![pin])).is_ok());
+        let wrong = handshake(&sound, HOST, Verify::Pins(vec![[0; 32]]));
+        assert!(matches!(wrong, Err(Fault::PinMismatch(found)) if found == pin), "{wrong:?}");
+        assert!(handshake(&past, "other.test", Verify::Nothing).is_ok());
+    }
+}

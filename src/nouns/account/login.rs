@@ -6,7 +6,7 @@ use crate::base::secret::Secret;
 use crate::config::credentials::{Credentials, Surroundings, Whereabouts};
 use crate::config::{Account, credentials};
 use crate::keyring::{Item, Keyring};
-use crate::net::{self, tls};
+use crate::net;
 use crate::oauth::{Source, Web};
 use crate::open::{Context, tokens};
 use crate::ui::{Exit, Failure, Output, report};
@@ -18,15 +18,15 @@ fn source(account: &Account, context: &Context) -> Result<(Source, net::Options)
     Ok((tokens::source(account, user)?, tokens::network(account, &context.net)))
 }
 
-fn web(options: &net::Options) -> Web<'_> {
-    Web { options, tls: tls::Settings::default() }
+fn web<'o>(account: &Account, options: &'o net::Options) -> Result<Web<'o>> {
+    Ok(Web { options, tls: tokens::trust(account)? })
 }
 
 pub(super) async fn login(name: &str, context: &Context) -> Result<Exit> {
     let account = context.config.account(name)?;
     let place = if let Some(keys) = &account.oauth {
         let (source, options) = source(account, context)?;
-        source.login(keys.flow, &web(&options), &mut |words| report::note(words)).await?
+        source.login(keys.flow, &web(account, &options)?, &mut |words| report::note(words)).await?
     } else {
         keep_password(account)?
     };
@@ -76,7 +76,7 @@ pub(super) async fn logout(name: &str, context: &Context) -> Result<Exit> {
     let mut was_in = false;
     if account.oauth.is_some() {
         let (source, options) = source(account, context)?;
-        was_in |= source.logout(&web(&options)).await?;
+        was_in |= source.logout(&web(account, &options)?).await?;
     }
     let keyring = Keyring::of_user()?;
     for item in logins(account) {
@@ -93,7 +93,7 @@ pub(super) async fn token(name: &str, context: &Context, out: &mut Output) -> Re
     let account = context.config.account(name)?;
     let secret = if account.oauth.is_some() {
         let (source, options) = source(account, context)?;
-        source.token(None, &web(&options)).await?.secret
+        source.token(None, &web(account, &options)?).await?.secret
     } else if let Some(command) = &account.token_command {
         credentials::first_line(&account.name, command)?
     } else {

@@ -71,6 +71,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
             target.mode,
             target.account.as_ref(),
             &args.server.options,
+            &context.config,
         )?;
         let net = peer.network(&net);
         let manner =
