@@ -52,6 +52,12 @@ fn everything_goes_by(proxy: &Proxy, server: &ServeTest) {
         let fetched = run(&["fetch", &server.url(scheme, Some("alice"))]).success();
         assert!(fetched.text().contains("Subject: by proxy"), "{scheme}: {fetched}");
     }
+    for scheme in ["nntps", "nntp"] {
+        let group = format!("{scheme}://alice@localhost:{}/local.test", server.port(scheme));
+        let posted = ["send", "--via", &group, "--from", "a@example.test", "--body", "x"];
+        run(&[&posted[..], &["--subject", "news by proxy"]].concat()).success();
+        assert!(run(&["fetch", &group]).success().text().contains("news by proxy"), "{scheme}");
+    }
     let imaps = server.url("imaps", Some("alice"));
     assert_eq!(run(&["search", "subject:proxy", &imaps]).success().lines().len(), 3);
     run(&["folder", "list", &imaps]).success();
@@ -70,9 +76,9 @@ fn everything_goes_by_socks5() {
 fn everything_goes_by_http_connect() {
     let test = "everything_goes_by_http_connect";
     let server = ServeTest::start();
-    let ports: Vec<u16> = ["submissions", "submission", "smtp", "imaps", "imap", "pop3s", "pop3"]
-        .map(|scheme| server.port(scheme))
-        .to_vec();
+    let schemes =
+        ["submissions", "submission", "smtp", "imaps", "imap", "pop3s", "pop3", "nntps", "nntp"];
+    let ports: Vec<u16> = schemes.map(|scheme| server.port(scheme)).to_vec();
     let Some(proxy) = Proxy::tinyproxy(test, true, &ports) else { return };
     everything_goes_by(&proxy, &server);
 }
@@ -254,6 +260,30 @@ fn an_account_is_found_written_tested_and_removed() {
             .arg(server.ca())
             .run()
     };
+    // Somebody at a terminal is asked, and says no, and yes.
+    if needs(test, &["script"]) {
+        for (answer, is_written) in [("n", false), ("", false), ("Yes", true)] {
+            let command = format!(
+                "exec {} account add alice@found.test --as asked --resolver {} --user alice \
+                 --password-command 'echo secret' --ca-file {}",
+                support::binary::BINARY,
+                dns.resolver(),
+                server.ca().display()
+            );
+            let run = home
+                .command("script", &["-q", "-e", "-c", &command, "/dev/null"])
+                .stdin(format!("{answer}\n"))
+                .run()
+                .success();
+            let screen = run.text().to_owned();
+            assert!(screen.contains("[account.asked]\r\n"), "{screen}");
+            assert!(screen.contains("[y/N]"), "{screen}");
+            let now = std::fs::read_to_string(&file).expect("there");
+            assert_eq!(now.contains("[account.asked]"), is_written, "{answer}: {screen}");
+        }
+        home.run(&["account", "test", "asked"]).success();
+        home.run(&["account", "remove", "asked"]).success();
+    }
     // Nobody to ask: shown, and not written.
     let shown = add(&["--as", "new"]).expect(64).says(&["--yes", "not a host of that domain"]);
     assert!(shown.text().starts_with("[account.new]\nemail = \"alice@found.test\"\n"), "{shown}");
@@ -305,6 +335,7 @@ fn documents_and_usual_names_come_after_srv() {
         Zone::new("names.test", Signing::Unsigned, "imap IN A 127.0.0.1\nmail IN A 127.0.0.1\n"),
         Zone::new("bad.test", Signing::Unsigned, "autoconfig IN A 127.0.0.1\n"),
         Zone::new("nothing.test", Signing::Unsigned, ""),
+        Zone::new("ispdb.test", Signing::Unsigned, ""),
     ];
     let Some(dns) = Dns::start(test, &zones) else { return };
     let folder = Scratch::new();
@@ -316,6 +347,7 @@ fn documents_and_usual_names_come_after_srv() {
         "autoconfig.bad.test",
         "imap.names.test",
         "mail.names.test",
+        "autoconfig.thunderbird.net",
     ]);
     let Some(web) = WebServer::start(test, Some(&identity)) else { return };
     web.by_host();
@@ -326,9 +358,10 @@ fn documents_and_usual_names_come_after_srv() {
     web.put(&format!("autoconfig.half.test/{place}"), document("no.test", "out.half.test"));
     web.put(&format!("autoconfig.bad.test/{place}"), "<!DOCTYPE x [<!ENTITY a \"b\">]><x/>");
     let home = Home::new();
-    let add = |address: &str| {
+    let add_with = |address: &str, more: &[&str]| {
         let mut add = home
             .pillarbox(&["account", "add", address, "--resolver", &dns.resolver(), "--yes"])
+            .args(more)
             .args(["--json", "--timeout", "5", "--ca-file"])
             .arg(authority.certificate());
         // The web server is every server here; nothing listens for those of the documents.
@@ -337,6 +370,7 @@ fn documents_and_usual_names_come_after_srv() {
         }
         add.run()
     };
+    let add = |address: &str| add_with(address, &[]);
     let json = |address: &str| add(address).success().json_lines().remove(0);
 
     let auto = json("ann@auto.test");
@@ -345,6 +379,12 @@ fn documents_and_usual_names_come_after_srv() {
     assert!(auto["table"].as_str().is_some_and(|table| table.contains("user = \"ann\"")), "{auto}");
     let known = json("ann@known.test");
     assert_eq!(known["imap"]["url"], "imaps://in.known.test", "{known}");
+    // Thunderbird's database is asked where that is wanted, and only there.
+    web.put("autoconfig.thunderbird.net/v1.1/ispdb.test", document("in.ispdb.test", "out.test"));
+    let listed = add_with("ann@ispdb.test", &["--ispdb"]).success().json_lines().remove(0);
+    assert_eq!(listed["imap"]["url"], "imaps://in.ispdb.test", "{listed}");
+    assert_eq!(listed["imap"]["source"], "https://autoconfig.thunderbird.net/v1.1/ispdb.test");
+    add_with("bob@ispdb.test", &[]).expect(68);
     let half = json("ann@half.test");
     assert_eq!(half["imap"]["url"], "imaps://imap.half.test", "{half}");
     assert_eq!(half["smtp"]["url"], "submission://out.half.test", "{half}");

@@ -15,7 +15,8 @@ use pillarbox::sasl::{self, Channel, Mechanism, Secrets};
 
 use support::dovecot::Options;
 use support::{
-    Cyrus, Dovecot, Home, Invocation, Kdc, Postfix, Run, Scripted, ServeTest, Step, args, needs,
+    Cyrus, Dovecot, Home, Inn, Invocation, Kdc, Postfix, Run, Scripted, ServeTest, Step, args,
+    needs,
 };
 
 /// The exit code of a login that is refused.
@@ -245,6 +246,141 @@ fn cyrus_by_scram_bound_to_its_channel() {
     assert!(!run.errors().contains("logged in by"), "{run}");
     let without = ["--ca-file", &ca, "-vv", "--auth", "SCRAM-SHA-256"];
     logged_in_by(login(&home, &imaps, &without).password("secret").run(), "SCRAM-SHA-256");
+}
+
+/// GNU SASL's own server, bound by tls-exporter on TLS 1.3 and by tls-unique on TLS 1.2.
+#[cfg(feature = "native")]
+#[test]
+fn gnu_sasl_lets_us_in() {
+    use openssl::ssl::SslVersion;
+    use support::{GnuSasl, Spoken};
+    let test = "gnu_sasl_lets_us_in";
+    let home = Home::new();
+    for (protocol, scheme) in
+        [(Spoken::Imap, "imaps"), (Spoken::Pop, "pop3s"), (Spoken::Smtp, "submissions")]
+    {
+        let Some(server) = GnuSasl::start(test, protocol, SslVersion::TLS1_3) else { return };
+        let ca = server.ca().display().to_string();
+        let url = format!("{scheme}://alice@localhost:{}/", server.port);
+        for backend in ["rustls", "native"] {
+            let options = ["--ca-file", &ca, "--tls-backend", backend, "-vv"];
+            // The strongest that both have.
+            let run = login(&home, &url, &options).password("secret").run();
+            logged_in_by(run, &spoken(&url, "SCRAM-SHA-256-PLUS"));
+            let wrong = login(&home, &url, &options).password("wrong").run();
+            wrong.expect(REFUSED).says(&["refused", "SCRAM-SHA-256-PLUS"]);
+        }
+        for mechanism in
+            ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "SCRAM-SHA-256", "DIGEST-MD5", "CRAM-MD5", "PLAIN"]
+        {
+            let options = ["--ca-file", &ca, "-vv", "--auth", mechanism];
+            let run = login(&home, &url, &options).password("secret").run();
+            logged_in_by(run, &spoken(&url, mechanism));
+            let wrong = login(&home, &url, &options).password("wrong").run();
+            wrong.expect(REFUSED).says(&["refused", mechanism]);
+        }
+    }
+    let Some(server) = GnuSasl::start(test, Spoken::Imap, SslVersion::TLS1_2) else { return };
+    let ca = server.ca().display().to_string();
+    let url = format!("imaps://alice@localhost:{}/", server.port);
+    for mechanism in ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS"] {
+        let options = ["--ca-file", &ca, "-vv", "--tls-backend", "native", "--auth", mechanism];
+        logged_in_by(login(&home, &url, &options).password("secret").run(), mechanism);
+        // Nothing that rustls has binds to this server, and it says so.
+        let options = ["--ca-file", &ca, "-vv", "--auth", mechanism];
+        let run = login(&home, &url, &options).password("secret").run();
+        run.expect(REFUSED).says(&["channel binding", "hint:"]);
+    }
+}
+
+/// Dovecot's master user, and an account of ours for one, act for those whose mail is moved.
+#[test]
+fn an_administrator_moves_the_mail_of_others() {
+    let test = "an_administrator_moves_the_mail_of_others";
+    let options = Options {
+        extra: "auth_mechanisms = plain scram-sha-256\n\
+                passdb {\n driver = passwd-file\n master = yes\n args = scheme=PLAIN {ROOT}/masters\n}\n"
+            .to_owned(),
+        files: vec![("masters", "root:r00t\n".to_owned())],
+        ..Options::default()
+    };
+    let Some(dovecot) = Dovecot::with(test, &options) else { return };
+    let octets = b"From: a@example.test\r\nSubject: moved\r\n\r\nx\r\n";
+    dovecot.put("bob", "INBOX", &[support::Stored { octets, flags: "S", received: 1_700_000_000 }]);
+    let home = Home::new();
+    home.configure(&format!(
+        "[account.boss]\nimap = \"imaps://root@localhost:{}\"\nca-file = \"{}\"\n\
+         password-command = \"echo r00t\"\n",
+        dovecot.imaps,
+        dovecot.ca().display()
+    ));
+    let (bob, alice) = (dovecot.url("imaps", "bob"), dovecot.url("imaps", "alice"));
+    let ca = dovecot.ca().display().to_string();
+    // By name and password; the account of that server and user brings its own.
+    home.pillarbox(&["sync", "--admin", "root", &bob, "maildir:bob", "--ca-file", &ca, "-vv"])
+        .password("r00t")
+        .run()
+        .success();
+    assert_eq!(support::mail::all_maildir_files(&home.path().join("bob")).len(), 1);
+    // By an account, from one user to another.
+    let sides = ["--far-admin", "boss", "--near-admin", "boss"];
+    home.pillarbox(&["sync", "--copy", &bob, &alice]).args(sides).run().success();
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 1);
+    // Who may not act for others is told so, and what is not clear is asked.
+    let refused = home
+        .pillarbox(&["sync", "--admin", "alice", &bob, "maildir:no", "--ca-file", &ca])
+        .password("secret")
+        .run();
+    refused.expect(REFUSED);
+    let both = ["--admin", "boss", "--authorize-as", "bob"];
+    home.pillarbox(&["sync", &bob, "maildir:no"]).args(both).run().expect(64).says(&["--admin"]);
+    let nobody = format!("imaps://localhost:{}/", dovecot.imaps);
+    let run = home.pillarbox(&["sync", "--admin", "boss", &nobody, "maildir:no"]).run();
+    run.expect(64).says(&["for whom"]);
+    home.pillarbox(&["sync", &bob, &alice, "--admin", "boss"])
+        .run()
+        .expect(64)
+        .says(&["--far-admin"]);
+}
+
+/// INN by Cyrus SASL: all of it but -PLUS, since INN gives its library no channel binding, and
+/// the library then offers none.
+#[test]
+fn inn_by_every_mechanism_of_its_library() {
+    let test = "inn_by_every_mechanism_of_its_library";
+    let Some(kdc) = Kdc::start(test) else { return };
+    let Some(inn) = Inn::with_sasl(test, &kdc) else { return };
+    let home = Home::new();
+    let ca = inn.ca().display().to_string();
+    let ticket = kdc.ticket("alice");
+    let list = |url: &str, options: &[&str]| {
+        home.pillarbox(&["folder", "list", url, "--ca-file", &ca, "-vv"])
+            .args(options)
+            .env("KRB5_CONFIG", kdc.configuration())
+            .env("KRB5CCNAME", &ticket)
+    };
+    let nntps = format!("nntps://alice@localhost:{}/", inn.nntps);
+    for mechanism in
+        ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", "CRAM-MD5", "PLAIN"]
+    {
+        let right = list(&nntps, &["--auth", mechanism]).password("secret").run();
+        logged_in_by(right, &format!("AUTHINFO SASL {mechanism}"));
+        let wrong = list(&nntps, &["--auth", mechanism]).password("wrong").run();
+        wrong.expect(REFUSED).says(&["refused", mechanism]);
+    }
+    let starttls = format!("nntp://alice@localhost:{}/", inn.nntp);
+    for url in [&nntps, &starttls] {
+        let run = list(url, &["--auth", "GSSAPI"]).run();
+        logged_in_by(run, "AUTHINFO SASL GSSAPI");
+        let run = list(url, &[]).password("secret").run();
+        assert!(run.success().errors().contains("logged in by AUTHINFO SASL"), "no login");
+    }
+    let run = list(&nntps, &["--auth", "SCRAM-SHA-256-PLUS"]).password("secret").run();
+    let run = run.expect(REFUSED).says(&["does not offer SCRAM-SHA-256-PLUS"]);
+    assert!(!run.errors().contains("-PLUS,"), "{run}");
+    let none = format!("FILE:{}", home.path().join("no-cache").display());
+    let run = list(&nntps, &["--auth", "GSSAPI"]).env("KRB5CCNAME", none).run();
+    run.expect(REFUSED).says(&["no Kerberos ticket"]);
 }
 
 /// Runs a shell script among the servers of `serve-test`, on whose path `pillarbox` is.

@@ -545,6 +545,41 @@ fn both_backends_give_the_same_verdicts() {
     }
 }
 
+/// Whom the system trusts, by its file and by its folder, is trusted by both backends.
+#[test]
+fn the_systems_trust_store_is_asked() {
+    if !support::needs("the_systems_trust_store_is_asked", &["openssl"]) {
+        return;
+    }
+    let server = support::ServeTest::start();
+    let home = support::Home::new();
+    let url = server.url("imaps", Some("alice"));
+    let (empty, folder) = (home.path().join("empty"), home.path().join("trusted"));
+    std::fs::create_dir_all(&empty).expect("a folder");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::copy(server.ca(), folder.join("ca.pem")).expect("a copy");
+    let named = home.command("openssl", &["rehash", "trusted"]).run().success();
+    drop(named);
+    let nothing = home.write("nothing.pem", "");
+    for backend in ["rustls", "native"] {
+        let list = |file: &std::path::Path, folder: &std::path::Path| {
+            home.pillarbox(&["folder", "list", &url, "--tls-backend", backend])
+                .env("SSL_CERT_FILE", file)
+                .env("SSL_CERT_DIR", folder)
+                .password("secret")
+                .run()
+        };
+        list(&server.ca(), &empty).success();
+        list(&nothing, &folder).success();
+        // What there is does not suffer from what is not.
+        list(&home.path().join("no-such.pem"), &folder).success();
+        list(&nothing, &empty).expect(84);
+        // Without the variables, the system's own store, which does not know this authority.
+        let plain = home.pillarbox(&["folder", "list", &url, "--tls-backend", backend]);
+        plain.password("secret").run().expect(84).says(&["certificate"]);
+    }
+}
+
 #[test]
 fn a_session_tells_the_same_of_itself() {
     let (root_key, key) = (ec(), ec());

@@ -7,7 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Dovecot, Home, Postfix, Provider, Run, ServeTest, needs};
+use support::{
+    Authority, Dovecot, Home, Leaf, Postfix, Provider, Run, Scratch, Scripted, ServeTest, Step,
+    needs,
+};
 
 /// `[account.work]` at this Dovecot, with these lines in its `oauth` table.
 fn account(dovecot: &Dovecot, provider: &Provider, oauth: &str) -> String {
@@ -321,17 +324,163 @@ fn mail_goes_out_by_a_token_that_had_run_out() {
 fn what_a_server_says_of_a_token_is_shown() {
     let server = ServeTest::start();
     let home = Home::new();
-    for (scheme, verb) in [("imaps", "fetch"), ("pop3s", "fetch")] {
-        let list = |token: &str, code: i32| {
-            home.pillarbox(&[verb, &server.url(scheme, Some("alice")), "--ca-file"])
-                .arg(server.ca())
-                .args(["--token-command", &format!("echo {token}")])
-                .run()
-                .expect(code)
-        };
-        list("secret", 0);
-        list("w0rn-out-token", 77).says(&["invalid_token", "scope wanted: mail"]);
+    let message = "From: alice@example.test\nTo: bob@example.test\n\nx\n";
+    for (auth, status) in [("OAUTHBEARER", "invalid_token"), ("XOAUTH2", "401")] {
+        for scheme in ["imaps", "pop3s", "nntps", "submissions"] {
+            let url = server.url(scheme, Some("alice"));
+            let words = match scheme {
+                "submissions" => vec!["send", "--via", &url, "bob@example.test"],
+                "nntps" => vec!["folder", "list", &url],
+                _ => vec!["fetch", &url],
+            };
+            let ask = |token: &str, code: i32| {
+                home.pillarbox(&words)
+                    .arg("--ca-file")
+                    .arg(server.ca())
+                    .args(["--token-command", &format!("echo {token}"), "--auth", auth, "-vv"])
+                    .stdin(message)
+                    .run()
+                    .expect(code)
+            };
+            ask("secret", 0).says(&["logged in by", auth]);
+            ask("w0rn-out-token", 77).says(&[status, "scope wanted: mail"]);
+        }
     }
+}
+
+/// Google's own refusal of XOAUTH2, to which the answer is an empty line.
+#[test]
+fn the_refusal_of_a_real_provider_is_shown() {
+    const BLOB: &str = "eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21ha\
+                        WwuZ29vZ2xlLmNvbS8ifQ==";
+    let imap = Scripted::serve(vec![
+        Step::line("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] Gimap ready"),
+        Step::Expect("AUTHENTICATE XOAUTH2 dXNlcj1h"),
+        Step::line(&format!("+ {BLOB}")),
+        Step::ReadTo(""),
+        Step::Tagged("NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)"),
+    ]);
+    let smtp = Scripted::serve(vec![
+        Step::line("220 smtp.gmail.test ESMTP"),
+        Step::Expect("EHLO"),
+        Step::line("250-smtp.gmail.test\r\n250 AUTH XOAUTH2"),
+        Step::Expect("AUTH XOAUTH2 dXNlcj1h"),
+        Step::line(&format!("334 {BLOB}")),
+        Step::ReadTo(""),
+        Step::line(
+            "535-5.7.8 Username and Password not accepted. Learn more at\r\n535 5.7.8  https://support.google.com/mail/?p=BadCredentials",
+        ),
+    ]);
+    let home = Home::new();
+    let options =
+        ["--tls", "none", "--allow-cleartext-password", "--token-command", "echo ya29.token"];
+    let words = ["XOAUTH2 token: 400", "scope wanted: https://mail.google.com/"];
+    let url = format!("imap://alice@localhost:{}/", imap.port());
+    let run = home.pillarbox(&["folder", "list", &url]).args(options).run().expect(77);
+    run.says(&words).says(&["Invalid credentials"]);
+    let url = format!("submission://alice@localhost:{}/", smtp.port());
+    let run = home
+        .pillarbox(&["send", "--via", &url, "b@example.test", "--from", "alice@example.test"])
+        .args(options)
+        .args(["--subject", "x", "--body", "x"])
+        .run()
+        .expect(77);
+    run.says(&words).says(&["535"]);
+    imap.finish();
+    smtp.finish();
+}
+
+/// A token command is asked once more when its token is refused, and not when it says the same.
+#[test]
+fn a_token_command_is_asked_once_more() {
+    let server = ServeTest::start();
+    let home = Home::new();
+    // An old token from a cache first, as oama and mutt_oauth2.py may give it.
+    let command = "echo x >>asked; test $(wc -l <asked) = 1 && echo old-token || echo secret";
+    let table = |command: &str| {
+        home.configure(&format!(
+            "[account.work]\nuser = \"alice\"\nimap = \"imaps://localhost:{}\"\n\
+             pop = \"pop3s://localhost:{}\"\nsmtp = \"submissions://localhost:{}\"\n\
+             nntp = \"nntps://localhost:{}\"\nca-file = \"{}\"\ntoken-command = \"{command}\"\n",
+            server.port("imaps"),
+            server.port("pop3s"),
+            server.port("submissions"),
+            server.port("nntps"),
+            server.ca().display()
+        ));
+    };
+    let asked = || {
+        let path = home.path().join("asked");
+        let count = std::fs::read_to_string(&path).unwrap_or_default().lines().count();
+        let _ = std::fs::remove_file(path);
+        count
+    };
+    let pop = format!("pop3s://alice@localhost:{}/", server.port("pop3s"));
+    let news = format!("nntps://alice@localhost:{}/", server.port("nntps"));
+    let ways = [
+        vec!["folder", "list", "work"],
+        vec!["fetch", &pop],
+        vec!["folder", "list", &news],
+        vec!["send", "--via", "work", "bob@example.test", "--from", "alice@example.test"],
+    ];
+    for words in &ways {
+        let run = |code: i32| {
+            let message = "Subject: x\n\nx\n";
+            home.pillarbox(words).stdin(message).run().expect(code)
+        };
+        table(command);
+        run(0);
+        assert_eq!(asked(), 2, "{words:?}");
+        table("echo x >>asked; echo old-token");
+        run(77).says(&["invalid_token"]);
+        assert_eq!(asked(), 2, "{words:?}");
+        // Another one that is no better is the last.
+        table("echo x >>asked; echo token-$(wc -l <asked)");
+        run(77).says(&["invalid_token"]);
+        assert_eq!(asked(), 2, "{words:?}");
+    }
+    table("echo secret");
+    let tested = home.run(&["account", "test", "work", "--json"]).success().json_lines();
+    assert_eq!(tested.len(), 4, "{tested:?}");
+    assert!(
+        tested.iter().all(|it| it["login"].as_str().is_some_and(|it| it.contains("OAUTHBEARER")))
+    );
+    let token = home.run(&["account", "token", "work"]).success();
+    assert_eq!(token.text(), "secret\n");
+}
+
+/// A provider of one's own is trusted by what the account trusts, and nobody by less.
+#[test]
+fn a_provider_is_asked_by_https() {
+    let test = "a_provider_is_asked_by_https";
+    if !needs(test, &["openssl"]) {
+        return;
+    }
+    let folder = Scratch::new();
+    let authority = Authority::new(&folder.path().join("tls"));
+    let Some(provider) = Provider::with(test, Some(&authority.issue(Leaf::Good))) else { return };
+    let home = Home::new();
+    let robot = "client-id = \"robot\"\nflow = \"client-credentials\"\n\
+                 client-secret-command = \"echo r0bot-secret\"";
+    let configure = |ca: &str| {
+        home.configure(&format!(
+            "[account.work]\nuser = \"alice\"\nimap = \"imaps://localhost:1\"\n{ca}\n\
+             [account.work.oauth]\nprovider = \"{}\"\n{robot}\n",
+            provider.issuer()
+        ));
+    };
+    configure("");
+    home.run(&["account", "token", "work"]).expect(84).says(&["localhost", "certificate"]);
+    configure(&format!("ca-file = \"{}\"", authority.certificate().display()));
+    token(&home);
+    configure(&format!(
+        "ca-file = \"{}\"\ntls-backend = \"native\"",
+        authority.certificate().display()
+    ));
+    home.run(&["account", "logout", "work"]).success();
+    token(&home);
+    configure("ca-file = \"nowhere.pem\"");
+    home.run(&["account", "logout", "work"]).expect(66).says(&["nowhere.pem"]);
 }
 
 #[test]

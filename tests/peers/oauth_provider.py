@@ -1,12 +1,13 @@
 """An OAuth 2.0 provider on loopback, by Authlib: authorization code with PKCE, device flow,
 client credentials, JWT bearer, refresh with rotation, revocation, introspection, discovery.
 
-Usage: oauth_provider.py FOLDER. Prints its port. Every login is alice's. What the tests want
+Usage: oauth_provider.py FOLDER [CERTIFICATE KEY], with TLS where it has these. Prints its port. Every login is alice's. What the tests want
 to know and to change is below /test.
 """
 
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -207,7 +208,7 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         return state["device_lifetime"]
 
     def get_verification_uri(self):
-        return f"http://127.0.0.1:{port}/activate"
+        return f"{origin}/activate"
 
     def save_device_credential(self, client_id, scope, data):
         with lock:
@@ -271,7 +272,7 @@ server.register_endpoint(DeviceEndpoint)
 @app.route("/realm/.well-known/openid-configuration")
 @app.route("/.well-known/oauth-authorization-server/realm")
 def metadata():
-    base = f"http://127.0.0.1:{port}"
+    base = origin
     return jsonify({
         "issuer": f"{base}/realm",
         "authorization_endpoint": f"{base}/authorize",
@@ -367,5 +368,11 @@ class Threaded(ThreadingMixIn, WSGIServer):
 
 listening = make_server("127.0.0.1", 0, app, Threaded, Quiet)
 port = listening.server_port
+origin = f"http://127.0.0.1:{port}"
+if len(sys.argv) > 2:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    listening.socket = context.wrap_socket(listening.socket, server_side=True)
+    origin = f"https://localhost:{port}"
 print(port, flush=True)
 listening.serve_forever()

@@ -27,6 +27,8 @@ pub mod dns;
 pub mod dovecot;
 pub mod exchanger;
 pub mod exim;
+#[cfg(feature = "native")]
+pub mod gsasl;
 pub mod guarded;
 pub mod https;
 pub mod inn;
@@ -47,6 +49,8 @@ pub use dns::{Dns, Signing, Zone};
 pub use dovecot::{Dovecot, Stored};
 pub use exchanger::Exchanger;
 pub use exim::Exim;
+#[cfg(feature = "native")]
+pub use gsasl::{GnuSasl, Spoken};
 pub use https::WebServer;
 pub use inn::Inn;
 pub use kerberos::Kdc;

@@ -17,6 +17,7 @@ const PYTHON: &str = "/usr/bin/python3";
 #[derive(Debug)]
 pub struct Provider {
     pub port: u16,
+    is_tls: bool,
     process: Guarded,
     scratch: Scratch,
 }
@@ -27,6 +28,14 @@ impl Provider {
     /// # Panics
     /// When it does not start.
     pub fn start(test: &str) -> Option<Provider> {
+        Provider::with(test, None)
+    }
+
+    /// As [`Provider::start`], and asked by HTTPS where it has an identity, for localhost.
+    ///
+    /// # Panics
+    /// As [`Provider::start`].
+    pub fn with(test: &str, identity: Option<&super::Identity>) -> Option<Provider> {
         let packages = Path::new("/usr/lib/python3/dist-packages");
         if !Path::new(PYTHON).exists()
             || !["authlib", "flask"].iter().all(|package| packages.join(package).exists())
@@ -35,8 +44,11 @@ impl Provider {
             return None;
         }
         let scratch = Scratch::new();
-        let arguments: Vec<OsString> =
+        let mut arguments: Vec<OsString> =
             vec![peer_file("oauth_provider.py").into(), scratch.path().into()];
+        if let Some(identity) = identity {
+            arguments.extend([identity.certificate.clone().into(), identity.key.clone().into()]);
+        }
         let mut process =
             Guarded::spawn(OsStr::new(PYTHON), &arguments, &[], Stop::KillGroup, Stdio::piped());
         let mut line = String::new();
@@ -45,12 +57,15 @@ impl Provider {
         }
         let port =
             line.trim().parse().unwrap_or_else(|_| panic!("no port from the provider: {line:?}"));
-        Some(Provider { port, process, scratch })
+        Some(Provider { port, is_tls: identity.is_some(), process, scratch })
     }
 
     /// Its issuer's URL.
     pub fn issuer(&self) -> String {
-        format!("http://127.0.0.1:{}/realm", self.port)
+        match self.is_tls {
+            true => format!("https://localhost:{}/realm", self.port),
+            false => format!("http://127.0.0.1:{}/realm", self.port),
+        }
     }
 
     /// Where a mail server asks whether a token is good (RFC 7662).
