@@ -117,6 +117,20 @@ fn the_help_of_probe() {
 }
 
 #[test]
+fn the_help_of_the_parts_of_probe() {
+    let command = pillarbox::cli::Cli::command();
+    let probe = command.find_subcommand("probe").expect("there is probe");
+    let mut all = Vec::new();
+    for part in probe.get_subcommands() {
+        let name = format!("probe {}", part.get_name());
+        let examples = of_help(&name, &after_help(part));
+        assert!(!examples.is_empty(), "the help of {name} shows no example");
+        all.extend(examples);
+    }
+    run_all("the_help_of_the_parts_of_probe", &all);
+}
+
+#[test]
 fn the_help_of_serve_test() {
     run_all("the_help_of_serve_test", &of_verb("serve-test"));
 }
@@ -181,12 +195,16 @@ fn the_help_shows_examples_whole() {
     let home = Home::new();
     let command = pillarbox::cli::Cli::command();
     let mut broken = Vec::new();
-    for verb in command.get_subcommands() {
-        let help = home.run(&[verb.get_name(), "--help"]).success();
+    let parts = command.get_subcommands().flat_map(|verb| {
+        verb.get_subcommands().map(|part| (vec![verb.get_name(), part.get_name()], part))
+    });
+    let verbs = command.get_subcommands().map(|verb| (vec![verb.get_name()], verb));
+    for (words, verb) in verbs.chain(parts) {
+        let help = home.run(&[&words[..], &["--help"]].concat()).success();
         let printed = help.lines();
         for line in after_help(verb).lines().filter(|line| line.starts_with("    ")) {
             if !printed.iter().any(|shown| shown.trim_end() == line.trim_end()) {
-                broken.push(format!("{}: {}", verb.get_name(), line.trim()));
+                broken.push(format!("{}: {}", words.join(" "), line.trim()));
             }
         }
     }

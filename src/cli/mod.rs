@@ -115,7 +115,7 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
         }
         Verb::Probe(args) => {
-            let common = args.common.clone();
+            let common = args.common().clone();
             run(&common, async |context, out| verbs::probe::run(*args, context, out).await)
         }
         Verb::Folder(args) => {

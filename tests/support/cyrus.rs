@@ -81,6 +81,7 @@ proc_path: {root}/proc
 mboxname_lockpath: {root}/lock
 autocreate_quota: 0
 failedloginpause: 0
+imapidlepoll: 1
 ",
                 certificate = identity.certificate.display(),
                 key = identity.key.display(),

@@ -354,6 +354,11 @@ impl Client {
         &self.wire
     }
 
+    /// The connection, for another dialogue on it: nothing is in flight.
+    pub fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     fn pipelines(&self) -> bool {
         match self.pipelining {
             Pipelining::IfOffered => self.capabilities.pipelining,

@@ -363,6 +363,11 @@ impl Client {
         &self.wire
     }
 
+    /// The connection, for another dialogue on it: nothing is in flight.
+    pub fn into_wire(self) -> Wire {
+        self.wire
+    }
+
     /// Whether more can be said: the server has not ended the session, and nothing broke.
     pub fn is_open(&self) -> bool {
         !self.is_broken

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::findings::Verdict;
+use super::part::Part;
 use crate::open::{Common, Endpoint, Own};
 
 /// Examine a mail server or a domain: phases, TLS, capabilities, policy records
@@ -13,8 +14,17 @@ use crate::open::{Common, Endpoint, Own};
 /// is sent. The exit code is 0 when all is well, 1 for warnings, 2 for failures, 3 when
 /// something could not be told.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
+    // Another way to examine a server, or what a server has left behind.
+    #[command(subcommand)]
+    pub part: Option<Part>,
+
     /// What to examine: a domain, an address, a host, HOST:PORT, a URL or an account
     #[arg(value_name = "WHAT", required_unless_present = "explain")]
     pub what: Option<String>,
@@ -50,6 +60,13 @@ pub struct Args {
     /// Options of every verb.
     #[command(flatten)]
     pub common: Common,
+}
+
+impl Args {
+    /// The options of every verb, wherever they stand.
+    pub fn common(&self) -> &Common {
+        self.part.as_ref().map_or(&self.common, Part::common)
+    }
 }
 
 /// A form of the report.

@@ -1,6 +1,6 @@
 //! Verdicts, findings, and what follows from them for the exit code.
 
-use super::catalogue;
+use super::{catalogue, conform};
 use crate::base::nearest::nearest;
 use crate::ui::{Exit, Failure};
 
@@ -190,7 +190,8 @@ pub fn exit(findings: &[Finding], fail_on: &[Verdict]) -> Exit {
 /// # Errors
 /// A [`Failure`] that names the nearest id.
 pub fn entry(id: &str) -> Result<&'static Entry, Failure> {
-    if let Some(entry) = catalogue::ALL.iter().find(|entry| entry.id.eq_ignore_ascii_case(id)) {
+    let mut known = catalogue::ALL.iter().copied().chain(conform::entries());
+    if let Some(entry) = known.find(|entry| entry.id.eq_ignore_ascii_case(id)) {
         return Ok(entry);
     }
     let ids = catalogue::ALL.iter().map(|entry| entry.id);

@@ -7,19 +7,23 @@
 //! nothing, so that the checks are pure functions.
 //!
 //! A timeout, a reset, a 421 or an exhausted budget makes a thing unknown, never absent.
-//! Nothing is logged into and no message is sent.
+//! Nothing is logged into and no message is sent, but by the parts that say so: `conform`,
+//! `load` and `roundtrip`. `headers` and `session` look at what is there already.
 
 mod args;
 mod budget;
 mod catalogue;
 mod certificate;
 mod checks;
+mod conform;
 mod dialogue;
 mod endpoint;
 mod facts;
 mod findings;
+mod part;
 mod plan;
 mod policy;
+mod raw;
 mod render;
 mod run;
 mod spoken;

@@ -119,7 +119,11 @@ impl Target {
         }
     }
 
-    fn of(location: &Location, account: Option<Account>) -> Result<Self> {
+    /// The server of a location.
+    ///
+    /// # Errors
+    /// [`Failure`] for a location that is no such server.
+    pub fn of(location: &Location, account: Option<Account>) -> Result<Self> {
         let begin = |implicit| if implicit { Mode::Implicit } else { Mode::Starttls };
         let (scheme, endpoint, server, protocol, role, mode) = match location {
             Location::Smtp(url) => return Ok(Self::smtp(url, account)),

@@ -10,6 +10,7 @@ use super::budget::Budget;
 use super::endpoint::{Manner, measure};
 use super::facts::{Domain, Exchangers, Facts, Known};
 use super::findings::{self, Finding, Verdict};
+use super::part::Part;
 use super::plan::{Subject, Target, check_options};
 use super::render::{json, nagios, text};
 use super::{checks, policy};
@@ -20,7 +21,7 @@ use crate::ui::{Exit, Failure, Output, report};
 
 /// How long a server may make no progress without `--timeout`: the deadlines of a mail
 /// transfer are minutes, which nobody wants to wait here.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Examines what the arguments name, and prints the report.
 ///
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Arguments that lead nowhere, settings that cannot be followed, and output that cannot be
 /// written. What a server does wrong is no error but a finding, and in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    if let Some(part) = args.part {
+        return part.run(context, out).await;
+    }
     if let Some(id) = &args.explain {
         for line in text::explanation(findings::entry(id)?) {
             out.line(&line)?;
@@ -35,6 +39,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         return Ok(Exit::Ok);
     }
     let what = args.what.as_deref().ok_or_else(|| Failure::usage("nothing to examine"))?;
+    Part::check_word(what)?;
     check_options(&args.server.options)?;
     let net = net::Options {
         timeout: Some(context.net.timeout.unwrap_or(PATIENCE)),
@@ -118,7 +123,11 @@ fn exchangers(domain: &Domain) -> Vec<Target> {
     }
 }
 
-fn print(facts: &Facts, findings: &[Finding], form: Form, out: &mut Output) -> Result<()> {
+/// Prints facts and findings in any form.
+///
+/// # Errors
+/// Output that cannot be written.
+pub fn print(facts: &Facts, findings: &[Finding], form: Form, out: &mut Output) -> Result<()> {
     match form {
         Form::Text => {
             for line in text::lines(facts, findings) {

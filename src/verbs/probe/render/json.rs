@@ -59,7 +59,8 @@ pub enum Line<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    /// The finding as programs read it.
+    pub fn of(finding: &'a Finding) -> Self {
         let entry = finding.entry;
         Self {
             id: entry.id,

@@ -32,15 +32,7 @@ pub fn lines(facts: &Facts, findings: &[Finding]) -> Vec<String> {
         out.push(String::new());
         of_endpoint(&mut out, endpoint);
     }
-    let mut on = "";
-    for finding in findings {
-        if finding.on != on {
-            on = &finding.on;
-            out.push(String::new());
-            wrap(&mut out, "", "  ", &format!("findings on {on}"));
-        }
-        of_finding(&mut out, finding);
-    }
+    of_findings(&mut out, findings);
     out.push(String::new());
     let counts = Counts::of(findings);
     let result = format!(
@@ -58,6 +50,19 @@ pub fn lines(facts: &Facts, findings: &[Finding]) -> Vec<String> {
         out.push("Why each matters: pillarbox probe --explain ID".into());
     }
     out
+}
+
+/// All findings, each place with a line of its own before them.
+pub fn of_findings(out: &mut Vec<String>, findings: &[Finding]) {
+    let mut on = "";
+    for finding in findings {
+        if finding.on != on {
+            on = &finding.on;
+            out.push(String::new());
+            wrap(out, "", "  ", &format!("findings on {on}"));
+        }
+        of_finding(out, finding);
+    }
 }
 
 /// An entry of the catalogue, explained.
@@ -267,14 +272,15 @@ fn of_finding(out: &mut Vec<String>, finding: &Finding) {
     }
 }
 
-fn labelled(out: &mut Vec<String>, label: &str, text: &str) {
+/// Text behind its label, broken at the terminal's edge.
+pub fn labelled(out: &mut Vec<String>, label: &str, text: &str) {
     let start = format!("  {label:<width$}", width = LABEL_COLUMNS - 2);
     wrap(out, &start, &" ".repeat(LABEL_COLUMNS), text);
 }
 
 /// Breaks text into lines of at most [`COLUMNS`] characters, at blanks where there are any.
 /// Control characters are taken out: the text may come from a server.
-fn wrap(out: &mut Vec<String>, first: &str, indent: &str, text: &str) {
+pub fn wrap(out: &mut Vec<String>, first: &str, indent: &str, text: &str) {
     let clean = sanitize::line(text);
     let mut line = first.to_owned();
     let mut width = first.chars().count();
