@@ -400,6 +400,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
             [CompletionResult]::new('--authorize-as', '--authorize-as', [CompletionResultType]::ParameterName, 'Act for this user after logging in as --user')
+            [CompletionResult]::new('--admin', '--admin', [CompletionResultType]::ParameterName, 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL')
             [CompletionResult]::new('--token-command', '--token-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is an OAuth access token')
             [CompletionResult]::new('--password-command', '--password-command', [CompletionResultType]::ParameterName, 'Run COMMAND by the shell; the first line it prints is the password')
             [CompletionResult]::new('--password-fd', '--password-fd', [CompletionResultType]::ParameterName, 'Read the password from this file descriptor')

@@ -112,6 +112,9 @@ _pillarbox() {
             pillarbox__subcmd__message,move)
                 cmd="pillarbox__subcmd__message__subcmd__move"
                 ;;
+            pillarbox__subcmd__probe,conform)
+                cmd="pillarbox__subcmd__probe__subcmd__conform"
+                ;;
             pillarbox__subcmd__serve__subcmd__test,clear)
                 cmd="pillarbox__subcmd__serve__subcmd__test__subcmd__clear"
                 ;;
@@ -2441,7 +2444,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__probe)
-            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --explain --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --explain --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help conform"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2465,6 +2468,128 @@ _pillarbox() {
                     ;;
                 --explain)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --auth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authorize-as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "implicit starttls opportunistic none" -- "${cur}"))
+                    return 0
+                    ;;
+                --tls-min)
+                    COMPREPLY=($(compgen -W "1.0 1.1 1.2 1.3" -- "${cur}"))
+                    return 0
+                    ;;
+                --tls-backend)
+                    COMPREPLY=($(compgen -W "rustls native" -- "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --progress)
+                    COMPREPLY=($(compgen -W "auto plain none" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resolver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust-anchor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pillarbox__subcmd__probe__subcmd__conform)
+            opts="-0 -q -v -h --to --format --fail-on --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --fail-on)
+                    COMPREPLY=($(compgen -W "warn fail unknown" -- "${cur}"))
                     return 0
                     ;;
                 --user)

@@ -391,6 +391,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --user 'Log in as NAME'
             cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
             cand --authorize-as 'Act for this user after logging in as --user'
+            cand --admin 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL'
             cand --token-command 'Run COMMAND by the shell; the first line it prints is an OAuth access token'
             cand --password-command 'Run COMMAND by the shell; the first line it prints is the password'
             cand --password-fd 'Read the password from this file descriptor'

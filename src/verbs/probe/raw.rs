@@ -58,6 +58,7 @@ impl<'a> Site<'a> {
             target.mode,
             target.account.as_ref(),
             options,
+            &context.config,
         )?;
         let connector = match peer.mode {
             Mode::Starttls | Mode::Opportunistic => Some(peer.connector()?),
