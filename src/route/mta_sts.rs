@@ -25,6 +25,10 @@ const MAX_AGE: u64 = 31_557_600;
 /// to its end while its domain still has it (RFC 8461 section 10.2).
 const REFRESH_AFTER: i64 = 24 * 60 * 60;
 
+/// So many seconds a policy that could not be had is not asked for again, unless its id changes
+/// (RFC 8461 section 3.3).
+const RETRY_AFTER: i64 = 5 * 60;
+
 /// What a policy wants where it is not met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -211,6 +215,11 @@ impl Policies {
         if let Some(kept) = kept.as_ref().filter(|kept| is_fresh(kept)) {
             return Found { policy: Some(kept.policy.clone()), note: None };
         }
+        let what = if kept.is_some() { "; the one from before holds" } else { "" };
+        if self.failed_lately(domain, &id, now) {
+            let note = format!("the MTA-STS policy of {domain} could not be had just now{what}");
+            return Found { policy: kept.map(|kept| kept.policy), note: Some(note) };
+        }
         match fetch(domain, trust, options).await {
             Ok((text, policy)) => {
                 let fetched = Kept { id, fetched: now, text, policy };
@@ -221,11 +230,31 @@ impl Policies {
                 Found { policy: Some(fetched.policy), note }
             }
             Err(why) => {
-                let what = if kept.is_some() { "; the one from before holds" } else { "" };
+                // Where this cannot be kept, the next run asks again: no harm but the asking.
+                let _ = self.keep_failure(domain, &id, now);
                 let note = format!("the MTA-STS policy of {domain} cannot be had: {why}{what}");
                 Found { policy: kept.map(|kept| kept.policy), note: Some(note) }
             }
         }
+    }
+
+    /// Where failures are kept: no domain begins with a dot.
+    fn failures(&self) -> PathBuf {
+        self.folder.join(".failed")
+    }
+
+    fn failed_lately(&self, domain: &str, id: &str, now: i64) -> bool {
+        let Ok(text) = fs::read_to_string(self.failures().join(domain)) else { return false };
+        let Some((failed, when)) = text.trim().split_once(' ') else { return false };
+        let age = when.parse().map_or(i64::MAX, |when: i64| now.saturating_sub(when));
+        failed == id && (0..RETRY_AFTER).contains(&age)
+    }
+
+    fn keep_failure(&self, domain: &str, id: &str, now: i64) -> std::io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        let folder = self.failures();
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        fs::write(folder.join(domain), format!("{id} {now}\n"))
     }
 
     fn read(&self, domain: &str) -> Option<Kept> {
@@ -346,6 +375,13 @@ mod tests {
         assert_eq!(policies.read("example.net"), None);
         assert!(kept.is_valid(1000 + 604_800));
         assert!(!kept.is_valid(1001 + 604_800));
+        // What could not be had is not asked for again at once, unless it is another policy.
+        assert!(!policies.failed_lately("example.com", "a1", 1000));
+        policies.keep_failure("example.com", "a1", 1000).expect("written");
+        let lately = |id, now| policies.failed_lately("example.com", id, now);
+        assert!(lately("a1", 1000) && lately("a1", 1299));
+        assert!(!lately("a1", 1300) && !lately("a2", 1001) && !lately("a1", 999));
+        assert!(!policies.failed_lately("example.net", "a1", 1000));
         fs::remove_dir_all(folder).expect("an own folder");
     }
 }
