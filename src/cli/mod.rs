@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::open::{self, Context};
 use crate::ui::{Exit, Failure, Output, report};
@@ -26,6 +26,47 @@ mod pages;
 pub struct Cli {
     #[command(subcommand)]
     verb: Verb,
+}
+
+/// [`Cli`] without its verbs, of which a run needs one: to define the options of all takes longer
+/// than to hand over a message.
+#[derive(Parser)]
+#[command(
+    name = "pillarbox",
+    version,
+    propagate_version = false,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+struct Root {}
+
+/// The command line for arguments that begin with this word: with that one verb alone where it
+/// is one that does mail's work.
+fn command(first: Option<&std::ffi::OsStr>) -> clap::Command {
+    let name = first.and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let augment = match name {
+        "send" => verbs::send::Args::augment_args,
+        "fetch" => verbs::fetch::Args::augment_args,
+        "search" => verbs::search::Args::augment_args,
+        "sync" => verbs::sync::Args::augment_args,
+        "probe" => verbs::probe::Args::augment_args,
+        "serve-test" => verbs::serve_test::Args::augment_args,
+        "folder" => nouns::folder::Args::augment_args,
+        "message" => nouns::message::Args::augment_args,
+        "account" => nouns::account::Args::augment_args,
+        _ => return Cli::command(),
+    };
+    Root::command().subcommand(augment(clap::Command::new(name.to_owned())))
+}
+
+/// Reads a command line, the program's own name first.
+fn read(arguments: Vec<OsString>) -> Result<(String, Verb), clap::Error> {
+    let command = command(arguments.get(1).map(OsString::as_os_str));
+    let matches = command.try_get_matches_from(arguments)?;
+    let name = matches.subcommand_name().unwrap_or_default().to_owned();
+    Ok((name, Cli::from_arg_matches(&matches)?.verb))
 }
 
 #[derive(Subcommand)]
@@ -58,16 +99,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.peek().is_some_and(|name| verbs::send::persona::is_called(name)) {
         return sendmail(arguments.skip(1));
     }
-    let matches = match Cli::command().try_get_matches_from(arguments) {
-        Ok(matches) => matches,
+    let (name, verb) = match read(arguments.collect()) {
+        Ok(read) => read,
         Err(error) => return usage(&error),
     };
-    let name = matches.subcommand_name().unwrap_or_default().to_owned();
-    let cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
-    };
-    match dispatch(cli.verb) {
+    match dispatch(verb) {
         Ok(code) => code,
         Err(error) => failed(&name, &error),
     }
@@ -78,12 +114,12 @@ fn sendmail(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let sent = verbs::send::persona::translate(arguments).map_err(anyhow::Error::from).and_then(
         |(arguments, persona)| {
             // The words are this program's own, but for the recipients.
-            let cli = Cli::try_parse_from(arguments).map_err(|error| {
+            let (_, verb) = read(arguments).map_err(|error| {
                 let text = error.render().to_string();
                 let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
                 anyhow::Error::from(Failure::usage(text))
             })?;
-            match cli.verb {
+            match verb {
                 Verb::Send(mut args) => {
                     args.persona = Some(persona);
                     dispatch(Verb::Send(args))
@@ -224,4 +260,37 @@ fn failed(verb: &str, error: &anyhow::Error) -> ExitCode {
 fn tell(error: &anyhow::Error) {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     report::error(&causes, open::verdict(error).hint.as_deref());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command line with one verb reads and says what the whole one does.
+    #[test]
+    fn one_verb_alone_is_the_same() {
+        let mut whole = Cli::command();
+        whole.build();
+        for verb in whole.get_subcommands() {
+            let name = verb.get_name();
+            let mut alone = command(Some(name.as_ref()));
+            alone.build();
+            let alone = alone.find_subcommand(name).expect("it is there").clone();
+            let help = |command: &clap::Command| command.clone().render_long_help().to_string();
+            assert_eq!(help(&alone), help(verb), "{name}");
+            let usage = |command: &clap::Command| command.clone().render_usage().to_string();
+            assert_eq!(usage(&alone), usage(verb), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_verb_is_told_by_the_whole() {
+        let wrong = |words: &[&str]| {
+            let words = ["pillarbox"].iter().chain(words).map(OsString::from).collect();
+            read(words).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(wrong(&["sned"]).contains("send"), "a tip");
+        assert!(wrong(&["send", "--no-such"]).contains("--no-such"));
+        assert!(wrong(&[]).contains("serve-test"), "all verbs are listed");
+    }
 }
