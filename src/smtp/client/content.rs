@@ -195,7 +195,7 @@ impl Client {
                         progress.refuse_rest(Stage::Body, &whole);
                     }
                 }
-                200..300 | 400..600 => progress.refuse_rest(Stage::Body, &reply),
+                code if is_final(code) => progress.refuse_rest(Stage::Body, &reply),
                 _ => return Err(self.out_of_place(Stage::Body, &reply, "a final reply")),
             }
         }
@@ -211,7 +211,7 @@ impl Client {
         let open: Vec<usize> = progress.open_places().collect();
         for at in open {
             let reply = self.reply(Stage::Body).await?;
-            if !matches!(reply.code(), 200..300 | 400..600) {
+            if !is_final(reply.code()) {
                 return Err(self.out_of_place(Stage::Body, &reply, "a final reply"));
             }
             progress.decided[at] = Some((Stage::Body, reply));
@@ -258,6 +258,13 @@ impl Client {
         let malformed = Malformed { offset: 0, expected };
         self.broken(Error::Protocol { stage, malformed, octets: reply.to_string() })
     }
+}
+
+/// Whether a code can be the answer to a whole message. 221 is a goodbye: a server that says it
+/// in that place has said nothing of the message (smtp-sink answers a pipelined QUIT before the
+/// dot when it is told to wait there).
+fn is_final(code: u16) -> bool {
+    matches!(code, 200..300 | 400..600) && code != 221
 }
 
 /// Reads the next octets of a message that has `left` of them still to come.
