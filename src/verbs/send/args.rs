@@ -309,6 +309,19 @@ impl Composing {
 }
 
 const EXAMPLES: &str = "\
+With --json each recipient is an object with `recipient`, `state` (delivered, temporary, permanent,
+unknown), `stage` (connect, greeting, ehlo, starttls, auth, xclient, mail, rcpt, data, body), `code`,
+`enhanced`, `text`, `queue_id`, and `seconds`: how long the `session` took to open, the `envelope`,
+the `body` and the last `reply`. Behind --direct comes `exchanger` with `host`, `address`,
+`security` (opportunistic, mta-sts, mta-sts-testing, dane, dane-unusable), `verified`, `tls` and
+`note`. --spool prints `spooled`, the name of the message in its folder, and `recipients`;
+--dry-run prints `sender`, `recipients`, `octets` and `changes`; sendmail -bp with --json
+`name`, `octets`, `sender`, `recipients`, `created`, `due`, `attempts` and `reason` (times in
+seconds since 1970).
+
+A fate is in the journal before it is printed, and survives the end of the process; the end of the
+machine may cost what was written within the last second, and those messages may then go twice.
+
 Examples:
   Mail a report, with a file:
     df -h | pillarbox send --via alice --to bob@example.test --subject 'disk report' \\
@@ -322,4 +335,14 @@ Examples:
   See what would leave, and what was changed for it:
     pillarbox send --via alice --to bob@example.test --subject hi --body 'hello' --dry-run --explain
   See how a server answers, up to the recipient:
-    pillarbox send --via alice --quit-after rcpt nobody@example.test || true";
+    pillarbox send --via alice --quit-after rcpt nobody@example.test || true
+  Send a folder over four connections, ten messages a second, and be able to go on after a crash:
+    pillarbox fetch alice --to mbox:mail.mbox && \\
+      pillarbox send --via alice --input mbox:mail.mbox --connections 4 --rate 10/s \\
+        --journal run.db bob@example.test
+  Keep a message until there is a network, and deliver what waits:
+    pillarbox send --via alice --spool waiting --to bob@example.test --subject hi --body hello
+    pillarbox send --flush --spool waiting
+  Have a report of the delivery, and a copy among one's own:
+    pillarbox send --via alice --notify success --sent alice:Sent --to bob@example.test \\
+      --subject hi --body hello";

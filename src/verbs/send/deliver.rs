@@ -78,12 +78,28 @@ pub struct Sessions<F> {
     is_down: bool,
 }
 
-struct Session {
+/// A session that is kept from one message to the next.
+pub struct Session {
     client: Client,
     /// Transactions so far.
     transactions: u32,
     /// How long it took to get there.
     took: Duration,
+}
+
+impl Session {
+    /// Messages that it has taken so far.
+    pub fn transactions(&self) -> u32 {
+        self.transactions
+    }
+
+    /// Says goodbye.
+    pub async fn finish(self) {
+        if self.client.is_open() {
+            // Every message has its answer: a goodbye that fails changes nothing.
+            let _ = self.client.quit().await;
+        }
+    }
 }
 
 /// What one transaction brought.
@@ -104,13 +120,20 @@ impl<F: AsyncFn() -> Result<Client>> Sessions<F> {
         self.is_down
     }
 
+    /// Begins with a session that another one of these has kept.
+    pub fn adopt(&mut self, session: Session) {
+        self.current = Some(session);
+    }
+
+    /// The session, where it takes another message: whoever has it says goodbye.
+    pub fn release(&mut self) -> Option<Session> {
+        self.current.take_if(|session| session.client.has_room())
+    }
+
     /// Says goodbye.
     pub async fn finish(&mut self) {
-        if let Some(session) = self.current.take()
-            && session.client.is_open()
-        {
-            // Every message has its answer: a goodbye that fails changes nothing.
-            let _ = session.client.quit().await;
+        if let Some(session) = self.current.take() {
+            session.finish().await;
         }
     }
 

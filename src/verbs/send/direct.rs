@@ -3,19 +3,94 @@
 //!
 //! RFC 5321 section 5.1: exchangers are tried by preference; what fails for now at one is tried
 //! at the next, what was delivered, refused for good or lost behind the final dot is not.
+//! RFC 8689 section 4.2.1: REQUIRETLS wants an exchanger that is verified.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::deliver::{Sessions, Told, failed};
+use super::deliver::{Session, Sessions, Told, failed};
 use super::esmtp::{self, Wishes};
 use super::plan::Plan;
-use crate::open::{self, Context, Direct};
+use crate::open::{self, Context, Direct, Reached};
 use crate::route::{self, Destination};
 use crate::store::Fate;
 use crate::ui::{Exit, Failure, report};
+
+/// Sessions that wait for the next message, at most.
+const IDLE_SESSIONS: usize = 20;
+
+/// How long one waits: servers end it after five minutes (RFC 5321 section 4.5.3.2.7), and some
+/// long before.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How messages reach exchangers, the same for all of a run.
+pub struct Way<'a> {
+    /// Finds them, and opens sessions.
+    pub direct: &'a Direct,
+    /// The name to say in EHLO; `None`: our own.
+    pub ehlo: Option<&'a str>,
+    /// What is asked for.
+    pub wishes: &'a Wishes,
+    /// How much is told.
+    pub context: &'a Context,
+}
+
+/// Sessions with exchangers, kept from one message to the next: per domain, since that says how
+/// TLS is verified.
+pub struct Pool {
+    most: usize,
+    messages: Option<u32>,
+    idle: VecDeque<Idle>,
+}
+
+struct Idle {
+    domain: String,
+    host: String,
+    session: Session,
+    reached: Rc<Reached>,
+    since: Instant,
+}
+
+impl Pool {
+    /// Keeps sessions; each takes at most so many messages (`None`: any number).
+    pub fn new(messages: Option<u32>) -> Self {
+        Self { most: IDLE_SESSIONS, messages, idle: VecDeque::new() }
+    }
+
+    /// Keeps none.
+    pub fn none() -> Self {
+        Self { most: 0, messages: None, idle: VecDeque::new() }
+    }
+
+    fn take(&mut self, domain: &str, host: &str) -> Option<Idle> {
+        let is_it = |idle: &Idle| idle.domain == domain && idle.host == host;
+        let found = self.idle.remove(self.idle.iter().position(is_it)?)?;
+        (found.since.elapsed() < IDLE).then_some(found)
+    }
+
+    async fn put(&mut self, idle: Idle) {
+        if self.messages.is_some_and(|most| idle.session.transactions() >= most) {
+            return idle.session.finish().await;
+        }
+        self.idle.push_back(idle);
+        if self.idle.len() > self.most
+            && let Some(oldest) = self.idle.pop_front()
+        {
+            oldest.session.finish().await;
+        }
+    }
+
+    /// Says goodbye to all.
+    pub async fn finish(self) {
+        for idle in self.idle {
+            idle.session.finish().await;
+        }
+    }
+}
 
 /// Recipients of one domain, and where they stand among all.
 struct Group {
@@ -29,17 +104,15 @@ struct Group {
 /// # Errors
 /// What is wrong with the message itself.
 pub async fn hand_over(
-    direct: &Direct,
+    way: &Way<'_>,
     plan: &mut Plan,
-    wishes: &Wishes,
-    ehlo: Option<&str>,
-    context: &Context,
+    pool: &mut Pool,
     inspect: impl Fn(&Plan) -> Result<()>,
 ) -> Result<Vec<Told>> {
     let all = plan.envelope.recipients.clone();
-    let mut run = Run { direct, wishes, ehlo, context, told: vec![None; all.len()], all };
+    let mut run = Run { way, pool, told: vec![None; all.len()], all };
     let groups = groups(&run.all);
-    if wishes.all_or_none() && groups.len() > 1 {
+    if way.wishes.all_or_none() && groups.len() > 1 {
         return Err(Failure::usage("--all-or-none cannot hold for several domains").into());
     }
     for group in groups {
@@ -63,10 +136,8 @@ fn groups(recipients: &[String]) -> Vec<Group> {
 }
 
 struct Run<'a> {
-    direct: &'a Direct,
-    wishes: &'a Wishes,
-    ehlo: Option<&'a str>,
-    context: &'a Context,
+    way: &'a Way<'a>,
+    pool: &'a mut Pool,
     all: Vec<String>,
     told: Vec<Option<Told>>,
 }
@@ -78,7 +149,7 @@ impl Run<'_> {
         plan: &mut Plan,
         inspect: &impl Fn(&Plan) -> Result<()>,
     ) -> Result<()> {
-        let destination = match self.direct.destination(&group.domain).await {
+        let destination = match self.way.direct.destination(&group.domain).await {
             Ok(destination) => destination,
             Err(error) => {
                 self.fail(&group.places, &error.into());
@@ -103,7 +174,7 @@ impl Run<'_> {
                 }
                 Err(error) if is_about_message(&error) => return Err(error),
                 Err(error) => {
-                    self.context.debug(|| format!("{}: {host}: {error:#}", destination.domain));
+                    self.way.context.debug(|| format!("{}: {host}: {error:#}", destination.domain));
                     self.fail(&open, &error);
                 }
             }
@@ -111,29 +182,49 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Gives the message to one exchanger.
+    /// Gives the message to one exchanger, by the session that was kept or by a new one. Where a
+    /// kept one turns out to have ended, a new one follows.
     async fn exchanger(
-        &self,
+        &mut self,
         destination: &Destination,
         host: &str,
         plan: &mut Plan,
         inspect: &impl Fn(&Plan) -> Result<()>,
     ) -> Result<Vec<Told>> {
+        let Way { direct, ehlo, wishes, context } = self.way;
         let reached = RefCell::new(None);
         let mut sessions = Sessions::new(async || {
-            let opened = self.direct.open(destination, host, self.ehlo, self.context).await?;
-            let (client, by) = opened;
-            if !self.context.quiet && reached.borrow().is_none() {
+            let (client, by) = direct.open(destination, host, *ehlo, context).await?;
+            if wishes.needs_tls() && !by.is_verified {
+                return Err(not_verified(&by).into());
+            }
+            if !context.quiet && reached.borrow().is_none() {
                 report::note(&format!("{}: {by}", destination.domain));
             }
             reached.replace(Some(Rc::new(by)));
             Ok(client)
         });
-        let told = sessions.hand_over(plan, self.wishes, true, inspect).await;
+        let is_last = self.pool.most == 0;
+        let mut is_kept = false;
+        if let Some(idle) = self.pool.take(&destination.domain, host) {
+            sessions.adopt(idle.session);
+            reached.replace(Some(idle.reached));
+            is_kept = true;
+        }
+        let mut told = sessions.hand_over(plan, wishes, is_last, inspect).await;
+        if is_kept && told.as_ref().is_ok_and(|told| told.iter().all(was_cut_off)) {
+            told = sessions.hand_over(plan, wishes, is_last, inspect).await;
+        }
+        let left = sessions.release();
+        sessions.finish().await;
         drop(sessions);
         let reached = reached.into_inner();
-        let told = told?;
-        Ok(told.into_iter().map(|told| Told { reached: reached.clone(), ..told }).collect())
+        if let (Some(session), Some(reached)) = (left, &reached) {
+            let (domain, host) = (destination.domain.clone(), host.to_owned());
+            let reached = Rc::clone(reached);
+            self.pool.put(Idle { domain, host, session, reached, since: Instant::now() }).await;
+        }
+        Ok(told?.into_iter().map(|told| Told { reached: reached.clone(), ..told }).collect())
     }
 
     /// Whether the recipient may still be tried elsewhere.
@@ -158,6 +249,20 @@ impl Run<'_> {
             self.told[*place] = Some(told);
         }
     }
+}
+
+/// Whether a session had ended before the server had the message (421, or without a word).
+fn was_cut_off(told: &Told) -> bool {
+    told.delivery.state == Fate::Temporary && matches!(told.delivery.code, None | Some(421))
+}
+
+/// REQUIRETLS at an exchanger that may be anybody.
+fn not_verified(reached: &Reached) -> Failure {
+    let why = match &reached.tls {
+        Some(_) => "its domain has neither DANE nor MTA-STS to verify it by",
+        None => "it speaks no TLS",
+    };
+    Failure::new(Exit::Tls, format!("--require-tls: {} is not verified: {why}", reached.host))
 }
 
 /// Whether an error would meet the message at every server.

@@ -146,7 +146,8 @@ impl Persona {
     /// Who sends when neither the message nor the configuration says: the user, at this machine.
     pub fn author(&self, configured: Option<Mailbox>, domain: Option<&str>) -> Option<Mailbox> {
         let mut mailbox = configured.or_else(|| {
-            let user = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok())?;
+            let told = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok());
+            let user = told.filter(|user| !user.is_empty()).or_else(own_user)?;
             let host = domain.map_or_else(open::own_name, str::to_owned);
             Some(Mailbox::from_addr(format!("{user}@{host}")))
         })?;
@@ -186,6 +187,17 @@ pub fn exit(exit: Exit) -> Exit {
         Exit::Unknown => Exit::Software,
         other => other,
     }
+}
+
+/// The name of this process's user, for callers whose environment does not say it.
+fn own_user() -> Option<String> {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let known = std::fs::read_to_string("/etc/passwd").ok()?;
+    known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number == id && !name.is_empty()).then(|| name.to_owned())
+    })
 }
 
 /// Ends where a line is a single dot.

@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::args::{Args, Conversion};
 use super::bulk::{self, Opener, Source};
 use super::deliver::{self, Sessions, Told};
+use super::direct::Pool;
 use super::esmtp::Wishes;
 use super::fit::{self, Route};
 use super::merge::Merge;
@@ -242,7 +243,7 @@ impl Sender<'_> {
             return Ok(Exit::Ok);
         }
         let mut sessions = Sessions::new(async || self.open().await);
-        let handed = self.hand_over(&mut sessions, &mut plan, true).await;
+        let handed = self.hand_over(&mut sessions, &mut Pool::none(), &mut plan, true).await;
         match handed {
             Ok(told) => {
                 self.tell(&told, out)?;
@@ -270,6 +271,7 @@ impl Sender<'_> {
         out: &mut Output,
     ) -> Result<Exit> {
         let mut sessions = Sessions::new(async || self.open().await);
+        let mut pool = Pool::new(None);
         let mut fates: Vec<Delivery> = Vec::new();
         let mut down: Option<anyhow::Error> = None;
         let mut plans = plans.peekable();
@@ -286,7 +288,7 @@ impl Sender<'_> {
             let is_last = plans.peek().is_none();
             let told = match &down {
                 Some(error) => not_handed_over(&plan, error),
-                None => match self.hand_over(&mut sessions, &mut plan, is_last).await {
+                None => match self.hand_over(&mut sessions, &mut pool, &mut plan, is_last).await {
                     Ok(told) => told,
                     Err(error) => {
                         let told = not_handed_over(&plan, &error);
@@ -303,6 +305,7 @@ impl Sender<'_> {
             fates.extend(told.into_iter().map(|it| it.delivery));
         }
         sessions.finish().await;
+        pool.finish().await;
         Ok(outcome::exit(fates.iter()))
     }
 
@@ -335,6 +338,7 @@ impl Sender<'_> {
     async fn hand_over<F: AsyncFn() -> Result<crate::smtp::client::Client>>(
         &self,
         sessions: &mut Sessions<F>,
+        pool: &mut Pool,
         plan: &mut Plan,
         is_last: bool,
     ) -> Result<Vec<Told>> {
@@ -343,8 +347,13 @@ impl Sender<'_> {
         match &self.way {
             Way::Pipe(command) => pipe::hand_over(command, plan, inspect),
             Way::Direct(way) => {
-                let ehlo = self.args.diagnosis.ehlo.as_deref();
-                direct::hand_over(way, plan, &self.wishes, ehlo, self.context, inspect).await
+                let way = direct::Way {
+                    direct: way,
+                    ehlo: self.args.diagnosis.ehlo.as_deref(),
+                    wishes: &self.wishes,
+                    context: self.context,
+                };
+                direct::hand_over(&way, plan, pool, inspect).await
             }
             Way::Server(_) => sessions.hand_over(plan, &self.wishes, is_last, inspect).await,
             Way::Spool(_) => Err(Failure::new(Exit::Software, "a spool has no fates").into()),
@@ -445,7 +454,7 @@ impl Courier for Carrier<'_> {
         let way = Way::new(&args, self.context).await?;
         let sender = Sender { args: &args, way, wishes, sent: None, context: self.context };
         let mut sessions = Sessions::new(async || sender.open().await);
-        let told = sender.hand_over(&mut sessions, plan, true).await?;
+        let told = sender.hand_over(&mut sessions, &mut Pool::none(), plan, true).await?;
         log(self.context, plan, &told);
         Ok(told)
     }
