@@ -198,6 +198,11 @@ impl<'a> Direct<'a> {
     }
 
     fn send_with(&self, recipients: &[&str], anchored: bool) -> Run {
+        self.command(anchored).args(recipients).stdin(MESSAGE).run()
+    }
+
+    /// The run without its last words.
+    fn command(&self, anchored: bool) -> support::Invocation {
         let mut send = self
             .home
             .pillarbox(args!["send", "--direct", "--json", "--resolver", self.dns.resolver()])
@@ -209,10 +214,7 @@ impl<'a> Direct<'a> {
         for rule in &self.rules {
             send = send.arg("--connect-to").arg(rule);
         }
-        for recipient in recipients {
-            send = send.arg(recipient);
-        }
-        send.stdin(MESSAGE).run()
+        send
     }
 }
 
@@ -344,6 +346,50 @@ fn exchangers_are_tried_by_preference() {
     run.says(&["grey.test: good.hosts.test [127.0.0.1]: opportunistic, in the clear"]);
 }
 
+/// Many messages to few domains: a session for each domain, and another where one has ended.
+#[test]
+fn sessions_with_exchangers_are_kept() {
+    let test = "sessions_with_exchangers_are_kept";
+    if !needs(test, &["openssl"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let authority = Authority::new(&scratch.path().join("tls"));
+    let zones = [
+        Zone::new("hosts.test", Signing::Unsigned, "one IN A 127.0.0.1\nshut IN A 127.0.0.1\n"),
+        Zone::new("a.test", Signing::Unsigned, "@ IN MX 10 one.hosts.test.\n"),
+        Zone::new("b.test", Signing::Unsigned, "@ IN MX 10 one.hosts.test.\n"),
+        Zone::new("c.test", Signing::Unsigned, "@ IN MX 10 shut.hosts.test.\n"),
+    ];
+    let Some(dns) = Dns::start(test, &zones) else { return };
+    let start = |behaviour: &str| Exchanger::start(test, behaviour, None);
+    let (Some(one), Some(shut)) = (start("take"), start("shut3")) else { return };
+    let direct = Direct::new(&dns, &authority)
+        .leads("one.hosts.test", one.port)
+        .leads("shut.hosts.test", shut.port);
+    for number in 0..16 {
+        let domain = ["a", "b", "c", "c"][number % 4];
+        let text =
+            format!("From: ann@sender.test\nTo: u{number}@{domain}.test\nSubject: {number}\n\nx\n");
+        direct.home.write(&format!("box/new/{number}.m.host"), text);
+    }
+    for folder in ["cur", "tmp"] {
+        std::fs::create_dir_all(direct.home.path().join("box").join(folder)).expect("a folder");
+    }
+    let bulk = |more: &[&str]| {
+        let run = direct.command(false).args(["--input", "maildir:box"]).args(more).run();
+        let run = run.success();
+        assert_eq!(run.json_lines().len(), 16, "{run}");
+    };
+    bulk(&[]);
+    assert_eq!((one.connections(), one.took().len()), (2, 8));
+    // Eight messages, three a session: the fourth is told 421, and goes again by the next.
+    assert_eq!((shut.connections(), shut.took().len()), (3, 8));
+    bulk(&["--messages-per-connection", "2"]);
+    assert_eq!((one.connections(), one.took().len()), (2 + 4, 16));
+    assert_eq!((shut.connections(), shut.took().len()), (3 + 4, 16));
+}
+
 #[test]
 fn exchangers_of_the_same_preference_share_the_load() {
     let test = "exchangers_of_the_same_preference_share_the_load";
@@ -466,6 +512,17 @@ fn mta_sts_is_fetched_obeyed_and_kept() {
             "{domain}: {run}"
         );
     }
+    // What could not be had is not asked for again at once.
+    to("html", 0).says(&["could not be had just now"]);
+    // REQUIRETLS wants a verified exchanger before it wants a server that knows it.
+    let strict = |domain: &str| {
+        let to = [format!("u@{domain}.test"), "--require-tls".to_owned()];
+        direct.command(true).args(&to).stdin(MESSAGE).run()
+    };
+    let run = strict("html").expect(75);
+    assert!(run.text().contains("is not verified"), "{run}");
+    let run = strict("enforce").expect(75).says(&["good.hosts.test", "verified"]);
+    assert!(!run.text().contains("not verified"), "{run}");
     // No exchanger is the domain's own: it waits.
     let run = to("mismatch", 75);
     assert_eq!(verdict(&run), expected("temporary", "4.7.5", "", "", false), "{run}");

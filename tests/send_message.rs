@@ -9,21 +9,11 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use support::mail::{SMUGGLED, message, smuggling};
 use support::{
     Dovecot, Exim, Home, Invocation, PATIENCE, Postfix, Scripted, ServeTest, SmtpSink, Step, args,
     mail, needs, wait_for,
 };
-
-/// A message with a header that needs nothing added.
-fn message(number: usize, body: &str) -> Vec<u8> {
-    format!(
-        "From: Alice <alice@example.test>\r\nTo: bob@example.test\r\nSubject: number {number}\r\n\
-         Date: Tue, 3 Mar 2026 10:00:00 +0100\r\nMessage-ID: <m.{number}@example.test>\r\n\
-         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
-         Content-Transfer-Encoding: 8bit\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
 
 fn send(home: &Home, postfix: &Postfix) -> Invocation {
     home.pillarbox(args!["send", "--via", postfix.url("smtp", None), "--ca-file", postfix.ca()])
@@ -31,32 +21,6 @@ fn send(home: &Home, postfix: &Postfix) -> Invocation {
 
 fn send_plain(home: &Home, url: &str) -> Invocation {
     home.pillarbox(args!["send", "--via", url, "--tls", "none"])
-}
-
-/// The sequences by which one message was smuggled into another: each with a MAIL behind it.
-const SMUGGLED: [&str; 12] = [
-    "\n.\n",
-    "\n.\r\n",
-    "\r\n.\n",
-    "\r.\r",
-    "\r.\r\n",
-    "\r\n.\r",
-    "\n.\r",
-    "\r.\n",
-    "\r\n.\r\r\n",
-    "\r\r\n.\r\r\n",
-    "\n\n.\n\n",
-    "\r\n.\r\n",
-];
-
-fn smuggling(number: usize) -> (Vec<u8>, Vec<u8>) {
-    let sequence = SMUGGLED[number];
-    let evil = "MAIL FROM:<evil@example.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\nFrom: evil@example.test\r\n\r\nsmuggled\r\n";
-    let sent = message(number, &format!("text{sequence}{evil}"));
-    // What was meant: every line end is one, and nothing else has changed.
-    let text = String::from_utf8(sent.clone()).expect("text");
-    let meant = text.replace("\r\n", "\n").replace('\r', "\n");
-    (sent, meant.into_bytes())
 }
 
 /// Postfix as it is here takes a bare LF for a line end: it is the peer that proves it.

@@ -289,3 +289,41 @@ pub fn without_tuid(message: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// A message with a header that needs nothing added.
+pub fn message(number: usize, body: &str) -> Vec<u8> {
+    format!(
+        "From: Alice <alice@example.test>\r\nTo: bob@example.test\r\nSubject: number {number}\r\n\
+         Date: Tue, 3 Mar 2026 10:00:00 +0100\r\nMessage-ID: <m.{number}@example.test>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 8bit\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// The sequences by which one message was smuggled into another: each with a MAIL behind it.
+pub const SMUGGLED: [&str; 12] = [
+    "\n.\n",
+    "\n.\r\n",
+    "\r\n.\n",
+    "\r.\r",
+    "\r.\r\n",
+    "\r\n.\r",
+    "\n.\r",
+    "\r.\n",
+    "\r\n.\r\r\n",
+    "\r\r\n.\r\r\n",
+    "\n\n.\n\n",
+    "\r\n.\r\n",
+];
+
+/// A message with one of them in it, and what was meant by it, with LF.
+pub fn smuggling(number: usize) -> (Vec<u8>, Vec<u8>) {
+    let sequence = SMUGGLED[number];
+    let evil = "MAIL FROM:<evil@example.test>\r\nRCPT TO:<alice@example.test>\r\nDATA\r\nFrom: evil@example.test\r\n\r\nsmuggled\r\n";
+    let sent = message(number, &format!("text{sequence}{evil}"));
+    // What was meant: every line end is one, and nothing else has changed.
+    let text = String::from_utf8(sent.clone()).expect("text");
+    let meant = text.replace("\r\n", "\n").replace('\r', "\n");
+    (sent, meant.into_bytes())
+}
