@@ -22,6 +22,9 @@ pub const LISTED: u64 = 5_000_000;
 /// Alerts of one IMAP session that are kept to be shown.
 pub const ALERTS: usize = 32;
 
+/// Mailboxes of one IMAP session that wait to be looked at after a change.
+pub const NEWS: usize = 10_000;
+
 /// Depth of nesting that any recursive grammar follows (lists, MIME, search keys).
 pub const NESTING: usize = 64;
 

@@ -69,7 +69,13 @@ impl Wanted {
     }
 
     /// Whether octets that a server sends are those that were asked for.
-    fn is(&self, which: &Which<'_>) -> bool {
+    fn is(&self, which: &Which<'_>, origin: Option<u64>) -> bool {
+        // Octets from elsewhere in the message are not those that were asked for; a server that
+        // leaves out where they are from gives them from the start.
+        let first = self.partial.map_or(0, |(first, _)| first);
+        if origin.unwrap_or(0) != first {
+            return false;
+        }
         match which {
             Which::Section(section) => !self.binary && same_section(&self.section, section),
             Which::Binary(part) => self.binary && *part == self.section.part,
@@ -250,7 +256,7 @@ impl Client {
         streaming: &mut Option<Streaming>,
     ) -> Result<bool, Error> {
         let meta = match fetch::head(&self.held) {
-            Ok(Some(head)) if wanted.is(&head.which) => meta(&head.fetch, Some(len)),
+            Ok(Some(head)) if wanted.is(&head.which, head.origin) => meta(&head.fetch, Some(len)),
             Ok(_) => return Ok(false),
             Err(malformed) => return Err(self.misspoke(malformed)),
         };
@@ -325,7 +331,8 @@ impl Client {
             None => return Ok(()),
             Some(Streaming::Spilled(_, len)) => Some(*len),
             Some(Streaming::Told) => {
-                let ours = fetch.sections.iter().find(|section| wanted.is(&section.which));
+                let ours =
+                    fetch.sections.iter().find(|section| wanted.is(&section.which, section.origin));
                 ours.and_then(|section| section.data.as_ref()).map(Octets::len)
             }
         };
@@ -365,7 +372,8 @@ impl Client {
         let octets = &self.wire.buffered()[..len];
         let malformed = match response::decode(octets) {
             Ok(Decoded::Done { value: Response::Untagged(Data::Fetch(fetch)), .. }) => {
-                let ours = fetch.sections.iter().find(|section| wanted.is(&section.which));
+                let ours =
+                    fetch.sections.iter().find(|section| wanted.is(&section.which, section.origin));
                 let body = ours.and_then(|section| section.data.as_ref()?.inline());
                 let body_octets = body.map_or(0, <[u8]>::len);
                 let told = match (body, meta(&fetch, body.map(|body| body.len() as u64))) {

@@ -10,7 +10,7 @@ use crate::imap::syntax::command::{
     Command, List as ListCommand, ListReturn, SelectParameter, Word,
 };
 use crate::imap::syntax::mailbox::{Mailbox, StatusItem};
-use crate::imap::syntax::response::Data;
+use crate::imap::syntax::response::{Condition, Data};
 use crate::imap::syntax::{ModSeq, UidValidity};
 use crate::store;
 
@@ -203,9 +203,20 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`], and the connection's errors.
     pub async fn list(&mut self) -> Result<Vec<Listing>, Error> {
+        let rev2 = self.capabilities().has("IMAP4rev2");
+        let extended = rev2 || self.capabilities().has("LIST-EXTENDED");
+        match self.list_as(extended).await {
+            // Proton Mail Bridge offers what it then takes for a mistake.
+            Err(Error::Refused { reply, .. }) if extended && reply.condition == Condition::Bad => {
+                self.list_as(false).await
+            }
+            listed => listed,
+        }
+    }
+
+    async fn list_as(&mut self, extended: bool) -> Result<Vec<Listing>, Error> {
         let capabilities = self.capabilities();
         let rev2 = capabilities.has("IMAP4rev2");
-        let extended = rev2 || capabilities.has("LIST-EXTENDED");
         let special = rev2 || capabilities.has("SPECIAL-USE");
         let with_status = rev2 || capabilities.has("LIST-STATUS");
         let mut returns = Vec::new();
@@ -329,8 +340,8 @@ impl Client {
             true => vec![SelectParameter::CondStore],
             false => Vec::new(),
         };
-        self.state.selected =
-            Some(Selected { mailbox: mailbox.0.to_vec(), read_only, ..Selected::default() });
+        let selected = Selected { mailbox: mailbox.0.to_vec(), read_only, ..Selected::default() };
+        self.state.enter(selected);
         let command = Command::Select { mailbox: mailbox.clone(), read_only, parameters };
         if let Err(error) = self.run(command, &mut |_| {}).await {
             self.state.selected = None;

@@ -2,7 +2,7 @@
 //!
 //! RFC 9051 and RFC 3501, and the extensions of [`crate::imap::syntax`]. [`open`] leads from the
 //! greeting to a logged-in session; [`fetch`], [`append`], [`search`], [`changes`], [`folders`],
-//! [`messages`] and [`idle`] are what is done in it. Which folder a name means to the user and
+//! [`messages`], [`idle`] and [`notify`] are what is done in it. Which folder a name means to the user and
 //! what becomes of failures are decided elsewhere.
 
 pub mod append;
@@ -13,6 +13,7 @@ pub mod fetch;
 pub mod folders;
 pub mod idle;
 pub mod messages;
+pub mod notify;
 pub mod open;
 pub mod rights;
 pub mod search;

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use super::{Client, Error, Selected};
 use crate::imap::syntax::Uid;
@@ -12,7 +11,7 @@ use crate::imap::syntax::command::Command;
 use crate::imap::syntax::encode::Literals;
 use crate::imap::syntax::fetch::{Fetch, Item};
 use crate::imap::syntax::mailbox::Mailbox;
-use crate::imap::syntax::response::{Condition, Data};
+use crate::imap::syntax::response::Data;
 use crate::imap::syntax::search::{Esearch, Key, Return, Search, Sort, SortKey, Thread, ThreadBy};
 use crate::imap::syntax::set::SequenceSet;
 use crate::net::deadline;
@@ -182,8 +181,8 @@ impl Client {
             let mut matches = Matches::default();
             if let Purpose::Examine(mailbox) = &purpose {
                 let mailbox = mailbox.clone();
-                self.state.selected =
-                    Some(Selected { mailbox, read_only: true, ..Selected::default() });
+                let selected = Selected { mailbox, read_only: true, ..Selected::default() };
+                self.state.enter(selected);
             }
             let ended = self
                 .wait(tag, &mut |data| match (&purpose, data) {
@@ -232,50 +231,6 @@ impl Client {
     /// Sets of these UIDs, each short enough for one command; `uids` are best sorted.
     pub fn sets(uids: &[u32]) -> Vec<SequenceSet> {
         Self::batches(uids, usize::MAX)
-    }
-
-    /// Asks the server to tell of changes in all personal mailboxes (NOTIFY, RFC 5465).
-    ///
-    /// # Errors
-    /// [`Error::Refused`], and the connection's errors.
-    pub async fn notify_of_all(&mut self) -> Result<(), Error> {
-        const EVENTS: &[u8] = b"NOTIFY SET (selected (MessageNew MessageExpunge FlagChange)) \
-            (personal (MessageNew MessageExpunge FlagChange))";
-        let reply = self.raw(EVENTS, &mut |_| {}).await?;
-        match reply.condition {
-            Condition::Ok => Ok(()),
-            _ => Err(Error::Refused { command: "NOTIFY", reply }),
-        }
-    }
-
-    /// Waits until the server tells of a change anywhere that [`Client::notify_of_all`] asked
-    /// about, or `limit` has passed (`false`). Cancel-safe.
-    ///
-    /// # Errors
-    /// The connection's errors.
-    pub async fn wait_for_any(&mut self, limit: Duration) -> Result<bool, Error> {
-        self.wire.set_timeout(limit + Duration::from_secs(60));
-        let told = async {
-            loop {
-                let mut is_change = false;
-                let on = &mut |data: &Data<'_>| {
-                    let is_news = matches!(
-                        data,
-                        Data::MailboxStatus(_)
-                            | Data::Exists(_)
-                            | Data::Expunge(_)
-                            | Data::Vanished { .. }
-                            | Data::Fetch(_)
-                    );
-                    is_change |= is_news;
-                };
-                self.receive(on).await?;
-                if is_change {
-                    return Ok(true);
-                }
-            }
-        };
-        tokio::time::timeout(limit, told).await.unwrap_or(Ok(false))
     }
 
     fn charset(&self, keys: &[Key<'_>]) -> Option<Cow<'static, [u8]>> {

@@ -4,7 +4,7 @@
 
 use crate::base::backoff;
 use crate::base::limits;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
 use super::Reply;
@@ -109,6 +109,12 @@ pub(super) struct State {
     pub condstore: bool,
     pub qresync: bool,
     pub selected: Option<Selected>,
+    /// The server was asked to tell of changes in other mailboxes, too (RFC 5465).
+    pub is_notified: bool,
+    /// That the selected mailbox has changed is among what was taken.
+    is_stale_told: bool,
+    /// Mailboxes of which it has told since somebody looked.
+    news: BTreeSet<Vec<u8>>,
     pub bye: Option<Reply>,
     /// Commands that have not ended, oldest first: tag and name.
     pub pending: VecDeque<(u32, &'static str)>,
@@ -125,6 +131,32 @@ impl State {
     pub fn next_tag(&mut self) -> u32 {
         self.tag += 1;
         self.tag
+    }
+
+    /// Another mailbox is selected from now on. What the server told of the one before, and
+    /// nobody has looked at, is not forgotten.
+    pub fn enter(&mut self, selected: Selected) {
+        self.note_stale();
+        self.selected = Some(selected);
+        self.is_stale_told = false;
+    }
+
+    fn note_stale(&mut self) {
+        if let Some(selected) = &self.selected
+            && self.is_notified
+            && selected.is_stale
+            && !self.is_stale_told
+        {
+            self.news.insert(selected.mailbox.clone());
+            self.is_stale_told = true;
+        }
+    }
+
+    /// The mailboxes of which the server has told since the last call; the selected one counts
+    /// once, until it is selected again.
+    pub fn take_news(&mut self) -> Vec<Vec<u8>> {
+        self.note_stale();
+        std::mem::take(&mut self.news).into_iter().collect()
     }
 
     /// The command that waits longest.
@@ -189,6 +221,11 @@ impl State {
         let reply = reply(status);
         match &status.code {
             Some(Code::Capability(names)) => self.note_capabilities(names),
+            Some(Code::Word(Word::NotificationOverflow)) => {
+                // From here on it tells of nothing.
+                self.is_notified = false;
+                self.news.insert(Vec::new());
+            }
             Some(Code::Word(Word::Alert))
                 if self.trusts_alerts && self.alerts.len() < limits::ALERTS =>
             {
@@ -259,6 +296,12 @@ impl State {
                     selected.exists = *count;
                 }
             }
+            Data::MailboxStatus(status) if self.is_notified && !self.awaits_status() => {
+                // Names without end must not fill memory: then anything may have changed.
+                let is_full = self.news.len() >= limits::NEWS;
+                let name = if is_full { Vec::new() } else { status.mailbox.0.to_vec() };
+                self.news.insert(name);
+            }
             Data::Expunge(_) => {
                 if let Some(selected) = &mut self.selected {
                     selected.exists = selected.exists.saturating_sub(1);
@@ -278,6 +321,10 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    fn awaits_status(&self) -> bool {
+        self.pending.iter().any(|(_, name)| matches!(*name, "STATUS" | "LIST"))
     }
 
     fn awaits_fetch(&self) -> bool {

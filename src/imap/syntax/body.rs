@@ -324,6 +324,18 @@ impl<'a> Extension<'a> {
     }
 }
 
+/// Subtypes that only multiparts have (RFC 2046, RFC 1847, RFC 2387, RFC 6522).
+const MULTIPARTS: [&[u8]; 8] = [
+    b"mixed",
+    b"alternative",
+    b"related",
+    b"signed",
+    b"encrypted",
+    b"report",
+    b"digest",
+    b"parallel",
+];
+
 impl<'a> Body<'a> {
     /// `body = "(" (body-type-1part / body-type-mpart) ")"`
     pub(super) fn parse(cursor: &mut Cursor<'a>) -> Parse<Body<'a>> {
@@ -345,7 +357,20 @@ impl<'a> Body<'a> {
     /// A part that begins with a string: its media type, or, of a multipart without parts,
     /// already its subtype.
     fn parse_from_string(cursor: &mut Cursor<'a>) -> Parse<Body<'a>> {
-        let first = cursor.nstring()?.unwrap_or_default();
+        let first = cursor.nstring()?;
+        if first.is_none() {
+            // NIL has been seen in the place of the parts, too: the subtype tells.
+            let mut ahead = cursor.clone();
+            if more_fields(&mut ahead)?
+                && let Some(subtype) = ahead.nstring()?
+                && MULTIPARTS.iter().any(|known| subtype.eq_ignore_ascii_case(known))
+            {
+                cursor.set_at(ahead.at());
+                more_fields(cursor)?;
+                return Multipart::parse_rest(cursor, Vec::new(), subtype).map(Body::Multi);
+            }
+        }
+        let first = first.unwrap_or_default();
         if !more_fields(cursor)? || cursor.peek()? == b'(' {
             return Multipart::parse_rest(cursor, Vec::new(), first).map(Body::Multi);
         }
@@ -571,6 +596,11 @@ mod tests {
         };
         assert!(multi.parts.is_empty() && &*multi.subtype == b"MIXED");
         assert!(matches!(body(r#"("ALTERNATIVE")"#), Body::Multi(_)));
+        let Body::Multi(nil) = body(r#"(NIL "mixed" ("boundary" "b") NIL NIL NIL)"#) else {
+            panic!("a multipart without parts");
+        };
+        assert_eq!((&*nil.subtype, nil.parts.len()), (&b"mixed"[..], 0));
+        assert!(matches!(body(r#"(NIL "MIXED")"#), Body::Multi(_)));
         assert!(matches!(body("()"), Body::Single(_)));
         assert!(matches!(body(r#"((NIL NIL NIL NIL NIL NIL NIL) "MIXED")"#), Body::Multi(_)));
         // Spaces between parts, a NIL size, missing fields.
