@@ -28,7 +28,8 @@ pub struct Args {
 
 const EXAMPLES: &str = "\
 Without a terminal, list prints one name a line; --json prints one object a folder with
-`name`, `special_use`, `selectable`, `subscribed`, `messages` and `unseen`.
+`name`, `special_use`, `selectable`, `subscribed`, `messages`, `unseen` and `size` (in octets;
+null where the server does not tell).
 
 Examples:
   The folders of an account:
@@ -220,6 +221,9 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
             return Err(store::Error::NoFolder(below.clone()).into());
         }
     }
+    if out.format() != Format::Lines {
+        count(&mut opened, &mut folders).await?;
+    }
     if let Some(account) = context.config.account_of(&location)? {
         name_special(&mut folders, account);
     }
@@ -245,6 +249,25 @@ async fn list(args: &List, context: &Context, out: &mut Output) -> Result<Exit> 
     Ok(Exit::Ok)
 }
 
+/// Asks a server that has told of no counts along with the list (no LIST-STATUS) for them, all
+/// folders in one flight. One that may not be asked has none.
+async fn count(opened: &mut Opened, folders: &mut [Folder]) -> Result<()> {
+    let Mail::Imap(account, _) = &mut opened.mail else { return Ok(()) };
+    let (mut unknown, mut mailboxes) = (Vec::new(), Vec::new());
+    for folder in folders.iter_mut().filter(|it| it.selectable && it.status.is_none()) {
+        // A name that only a server can have is listed all the same.
+        if let Ok(mailbox) = account.names().to_mailbox(&folder.name) {
+            mailboxes.push(mailbox);
+            unknown.push(folder);
+        }
+    }
+    let found = account.client().status(&mailboxes).await.map_err(store::Error::from)?;
+    for (folder, status) in unknown.into_iter().zip(found) {
+        folder.status = status;
+    }
+    Ok(())
+}
+
 /// What the configuration says of special folders counts for more than the server's words.
 fn name_special(folders: &mut [Folder], account: &Account) {
     for folder in folders {
@@ -263,6 +286,7 @@ struct Told<'f> {
     subscribed: Option<bool>,
     messages: Option<u64>,
     unseen: Option<u64>,
+    size: Option<u64>,
 }
 
 impl<'f> Told<'f> {
@@ -274,6 +298,7 @@ impl<'f> Told<'f> {
             subscribed: folder.subscribed,
             messages: folder.status.map(|status| status.messages),
             unseen: folder.status.and_then(|status| status.unseen),
+            size: folder.status.and_then(|status| status.size),
         }
     }
 }
@@ -329,6 +354,7 @@ fn facts(folder: &Folder) -> String {
             Some(unseen) if unseen > 0 => format!("{} ({unseen} unseen)", status.messages),
             _ => status.messages.to_string(),
         });
+        words.extend(status.size.map(|size| indicatif::HumanBytes(size).to_string()));
     }
     words.extend(folder.special_use.iter().cloned());
     if !folder.selectable {

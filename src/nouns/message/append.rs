@@ -1,4 +1,4 @@
-//! `message append`: messages from files or from standard input into a folder.
+//! `message append`: messages from files, from standard input or from local mail into a folder.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -11,40 +11,198 @@ use super::args::Append;
 use super::{Done, messages, new_names, no_store};
 use crate::base::date::Zoned;
 use crate::base::location::Location;
-use crate::open::{self, Context, Create};
-use crate::store::{self, Body, Flags, Id, Meta, Received, Source, scratch};
+use crate::open::{self, Context, Create, Opened, local_path};
+use crate::store::held::{Held, HeldBatch};
+use crate::store::mbox::{Reader, Variety};
+use crate::store::{self, Body, Flags, Id, Meta, Received, Sink, Source, What, scratch};
 use crate::ui::{Exit, Failure, Format, Output};
+
+/// Messages of local mail that are read before they are sent.
+const BATCH_MESSAGES: usize = 64;
+
+/// Octets of local mail after which no more is read before it is sent.
+const BATCH_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// Appends.
 pub async fn run(args: &Append, context: &Context, out: &mut Output) -> Result<Exit> {
     let location = Location::parse(&args.to)?;
-    let mut given = Given {
-        inputs: inputs(&args.files)?,
-        next: 0,
-        current: Reading { name: String::new(), file: None, octets: 0, left: 0 },
-        flags: flags_of(&args.flags)?,
-        received: args.date.as_deref().map(date).transpose()?,
-    };
+    let flags = flags_of(&args.flags)?;
+    let received = args.date.as_deref().map(date).transpose()?;
+    // Every source is looked at before anything is sent.
+    let Inputs { files: inputs, mut mail, mbox } = inputs(args, context).await?;
     let mut opened = open::open_mail(&location, &args.server.options, Create::No, context).await?;
     let folder = opened.folder.clone().unwrap_or_else(|| "INBOX".to_owned());
-    let store = opened.store().ok_or_else(|| no_store(&location))?;
-    let places = store.append(&folder, &mut given).await?;
-    let new = new_names(&mut opened, &folder, &places, out).await?;
-    for (new, input) in new.into_iter().zip(&given.inputs) {
+    let mut count = 0;
+    if !inputs.is_empty() {
+        let current = Reading { name: String::new(), file: None, octets: 0, left: 0 };
+        let mut given = Given { inputs, next: 0, current, flags: flags.clone(), received };
+        let store = opened.store().ok_or_else(|| no_store(&location))?;
+        let places = store.append(&folder, &mut given).await?;
+        count += given.inputs.len();
+        let files = given.inputs.iter().map(|input| {
+            let file = input.path().map(|path| path.display().to_string());
+            Done { action: "appended", file, reference: None, new: None }
+        });
+        print(&mut opened, &folder, files.collect(), &places, out).await?;
+    }
+    if let Some(mbox) = mbox {
+        let places = (&location, folder.as_str());
+        count += of_mbox(mbox, &flags, received, &mut opened, places, out).await?;
+    }
+    for local in &mut mail {
+        count += all_of(local, &flags, received, &mut opened, (&location, &folder), out).await?;
+    }
+    if out.format() == Format::Human {
+        out.line(&format!("appended {} to {location}", messages(count)))?;
+    }
+    opened.spool().finish().await?;
+    Ok(Exit::Ok)
+}
+
+/// Says where messages went.
+async fn print(
+    opened: &mut Opened,
+    folder: &str,
+    what: Vec<Done<'_>>,
+    places: &[Option<Id>],
+    out: &mut Output,
+) -> Result<()> {
+    let new = new_names(opened, folder, places, out).await?;
+    for (done, new) in what.into_iter().zip(new) {
         match (out.format(), new) {
-            (Format::Json, new) => {
-                let file = input.path().map(|path| path.display().to_string());
-                out.json(&Done { action: "appended", file, reference: None, new })?;
-            }
+            (Format::Json, new) => out.json(&Done { new, ..done })?,
             (Format::Lines, Some(new)) => out.line(&new)?,
             (Format::Lines, None) | (Format::Human, _) => {}
         }
     }
-    if out.format() == Format::Human {
-        out.line(&format!("appended {} to {location}", messages(given.inputs.len())))?;
+    Ok(())
+}
+
+/// Appends all messages of local mail, in batches; how many there were.
+async fn all_of(
+    local: &mut Opened,
+    flags: &Flags,
+    received: Option<Received>,
+    opened: &mut Opened,
+    (location, folder): (&Location, &str),
+    out: &mut Output,
+) -> Result<usize> {
+    let ids: Vec<Id> = local.spool().list().await?.into_iter().map(|message| message.id).collect();
+    let mut count = 0;
+    for some in ids.chunks(BATCH_MESSAGES) {
+        let mut left = some;
+        while !left.is_empty() {
+            let mut taking = Taking { flags, received, held: None, batch: Vec::new(), octets: 0 };
+            // One after the other: a batch ends where it is large enough.
+            while taking.octets < BATCH_OCTETS
+                && let Some((first, rest)) = left.split_first()
+            {
+                let first = std::slice::from_ref(first);
+                local.spool().read(first, &What::Whole, &mut taking).await?;
+                left = rest;
+            }
+            let what: Vec<Done<'_>> = taking
+                .batch
+                .iter()
+                .map(|message| {
+                    let reference = local.reference(&message.meta.id);
+                    let reference = reference.map(|reference| reference.to_string());
+                    Done { action: "appended", file: None, reference, new: None }
+                })
+                .collect();
+            count += what.len();
+            send(taking.batch, what, opened, (location, folder), out).await?;
+        }
     }
-    opened.spool().finish().await?;
-    Ok(Exit::Ok)
+    Ok(count)
+}
+
+/// Appends some messages, and says where they went.
+async fn send(
+    messages: Vec<Held>,
+    what: Vec<Done<'_>>,
+    opened: &mut Opened,
+    (location, folder): (&Location, &str),
+    out: &mut Output,
+) -> Result<()> {
+    let mut batch = HeldBatch::default();
+    messages.into_iter().for_each(|message| batch.push(message));
+    let store = opened.store().ok_or_else(|| no_store(location))?;
+    let places = store.append(folder, &mut batch).await?;
+    print(opened, folder, what, &places, out).await
+}
+
+/// Appends all messages of an mbox that came on standard input; how many there were.
+async fn of_mbox(
+    mbox: File,
+    flags: &Flags,
+    received: Option<Received>,
+    opened: &mut Opened,
+    place: (&Location, &str),
+    out: &mut Output,
+) -> Result<usize> {
+    let mut reader = Reader::new(mbox, Variety::Auto, "standard input");
+    let mut count = 0;
+    let mut octets = Vec::new();
+    loop {
+        let mut taking = Taking { flags, received, held: None, batch: Vec::new(), octets: 0 };
+        while taking.octets < BATCH_OCTETS
+            && taking.batch.len() < BATCH_MESSAGES
+            && let Some(head) = reader.next_message()?
+        {
+            let id = Id(head.offset.to_string());
+            let mut meta = Meta { id, size: None, flags: None, received: head.received };
+            taking.begin(&meta).await?;
+            while reader.read(&mut octets)? {
+                taking.chunk(&octets).await?;
+                octets.clear();
+            }
+            meta.flags = Some(reader.flags());
+            taking.end(&meta).await?;
+        }
+        if taking.batch.is_empty() {
+            return Ok(count);
+        }
+        let done = || Done { action: "appended", file: None, reference: None, new: None };
+        let what: Vec<Done<'_>> = taking.batch.iter().map(|_| done()).collect();
+        count += what.len();
+        send(taking.batch, what, opened, place, out).await?;
+    }
+}
+
+/// Holds messages of local mail with the flags and dates that they are to have.
+struct Taking<'f> {
+    flags: &'f Flags,
+    received: Option<Received>,
+    held: Option<Held>,
+    batch: Vec<Held>,
+    octets: u64,
+}
+
+#[async_trait(?Send)]
+impl Sink for Taking<'_> {
+    async fn begin(&mut self, message: &Meta) -> store::Result<()> {
+        self.held = Some(Held::new(message.clone()));
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        match &mut self.held {
+            Some(held) => held.write(octets),
+            None => Ok(()),
+        }
+    }
+
+    async fn end(&mut self, message: &Meta) -> store::Result<()> {
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        let mut flags = message.flags.clone().unwrap_or_default();
+        self.flags.iter().for_each(|flag| flags.insert(flag.name()));
+        held.meta.flags = Some(flags);
+        held.meta.received = self.received.or(message.received);
+        self.octets += held.len();
+        self.batch.push(held);
+        Ok(())
+    }
 }
 
 fn flags_of(names: &[String]) -> Result<Flags> {
@@ -80,29 +238,79 @@ impl Input {
     }
 }
 
-/// Looks at every file before anything is sent.
-fn inputs(files: &[PathBuf]) -> Result<Vec<Input>> {
-    if files.is_empty() {
+/// What is appended.
+#[derive(Default)]
+struct Inputs {
+    /// One message each.
+    files: Vec<Input>,
+    /// Local mail, open.
+    mail: Vec<Opened>,
+    /// An mbox from standard input.
+    mbox: Option<File>,
+}
+
+/// Looks at every source before anything is sent.
+async fn inputs(args: &Append, context: &Context) -> Result<Inputs> {
+    if args.sources.is_empty() {
         let mut kept = scratch::nameless().map_err(store::Error::scratch)?;
         std::io::copy(&mut std::io::stdin().lock(), &mut kept).map_err(|error| {
             let message = format!("cannot read the message from standard input: {error}");
             Failure::new(Exit::Io, message)
         })?;
-        check("standard input", &mut kept)?;
-        return Ok(vec![Input::Stdin(kept)]);
-    }
-    let mut inputs = Vec::with_capacity(files.len());
-    for path in files {
-        let mut file = File::open(path).map_err(|error| store::Error::file(path, error))?;
-        let facts = file.metadata().map_err(|error| store::Error::file(path, error))?;
-        if !facts.is_file() {
-            let message = format!("{}: not a file", path.display());
-            return Err(Failure::new(Exit::NoInput, message).into());
+        if args.mbox {
+            kept.seek(SeekFrom::Start(0)).map_err(store::Error::scratch)?;
+            return Ok(Inputs { mbox: Some(kept), ..Inputs::default() });
         }
-        check(&path.display().to_string(), &mut file)?;
-        inputs.push(Input::Path(path.clone()));
+        check("standard input", &mut kept)?;
+        return Ok(Inputs { files: vec![Input::Stdin(kept)], ..Inputs::default() });
+    }
+    let mut inputs = Inputs::default();
+    for word in &args.sources {
+        // A word without a colon or a slash is a file here, and no account.
+        let path = local_path(Path::new(word));
+        let location = match path.is_file() {
+            true => Location::Path(path.clone()),
+            false => Location::parse(word)?,
+        };
+        match location {
+            Location::Path(_) if path.is_file() => {
+                let mut file =
+                    File::open(&path).map_err(|error| store::Error::file(&path, error))?;
+                if is_mbox(&mut file).map_err(|error| store::Error::file(&path, error))? {
+                    inputs.mail.push(local(&Location::Mbox(path), args, context).await?);
+                    continue;
+                }
+                check(&path.display().to_string(), &mut file)?;
+                inputs.files.push(Input::Path(path));
+            }
+            location if location.is_local() => {
+                inputs.mail.push(local(&location, args, context).await?);
+            }
+            Location::Account { account, folder: None, .. } => {
+                let message = format!("{account}: no such file or folder");
+                return Err(Failure::new(Exit::NoInput, message).into());
+            }
+            location => {
+                return Err(Failure::usage(format!("{location}: messages are added from here"))
+                    .hint("`pillarbox fetch SOURCE --to TARGET` copies from one server to another")
+                    .into());
+            }
+        }
     }
     Ok(inputs)
+}
+
+/// Local mail, open and selected.
+async fn local(location: &Location, args: &Append, context: &Context) -> Result<Opened> {
+    let mut opened = open::open_mail(location, &args.server.options, Create::No, context).await?;
+    opened.select(None, true).await?;
+    Ok(opened)
+}
+
+fn is_mbox(file: &mut File) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(5).read_to_end(&mut start)?;
+    Ok(start == b"From ")
 }
 
 /// Refuses what is no message by its first octets.
@@ -117,7 +325,7 @@ fn check(name: &str, file: &mut File) -> Result<()> {
     }
     if start == b"From " {
         return Err(Failure::new(Exit::Data, format!("{name}: an mbox, not one message"))
-            .hint("sync copies the messages of an mbox to a folder")
+            .hint("--mbox takes it for one")
             .into());
     }
     Ok(())

@@ -1,7 +1,5 @@
 //! The command line of `message`.
 
-use std::path::PathBuf;
-
 use crate::open::{Common, Endpoint, Own};
 
 /// Add, copy, move, mark and delete single messages
@@ -26,6 +24,10 @@ line, where the server tells them (UIDPLUS); --json prints one object a message 
 Examples:
   Put a message into a folder, read already:
     pillarbox message append alice:INBOX --flag seen <examples/hello.eml
+  Put all messages of a Maildir there, flags and dates and all:
+    pillarbox fetch alice --to maildir:alice-mail && \\
+      pillarbox folder create alice:Copies && \\
+      pillarbox message append alice:Copies maildir:alice-mail
   Flag what search finds:
     pillarbox search 'subject:report' alice | pillarbox message mark - +flagged -seen
   Copy it to another folder:
@@ -37,7 +39,7 @@ Examples:
 /// What is done with messages.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Action {
-    /// Add messages to a folder: one from standard input, or one from each FILE
+    /// Add messages to a folder: one from standard input, one from each FILE, all of local mail
     Append(Append),
     /// Copy messages to another folder of their account
     Copy(Transfer),
@@ -59,15 +61,20 @@ pub struct Append {
     #[arg(value_name = "ACCOUNT:FOLDER")]
     pub to: String,
 
-    /// Files of one message each (default: standard input)
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    /// Files of one message each, or local mail: an mbox, a Maildir, a folder of .eml files, whose
+    /// flags and dates are kept (default: one message on standard input)
+    #[arg(value_name = "FILE|LOCATION")]
+    pub sources: Vec<String>,
 
-    /// Set this flag or keyword: seen, flagged, ...; repeatable
+    /// Take standard input for an mbox
+    #[arg(long, conflicts_with = "sources")]
+    pub mbox: bool,
+
+    /// Set this flag or keyword: seen, flagged, ..., besides those it has; repeatable
     #[arg(long = "flag", value_name = "FLAG")]
     pub flags: Vec<String>,
 
-    /// When it was received, as a Date field has it (default: now)
+    /// When it was received, as a Date field has it (default: as local mail says, else now)
     #[arg(long, value_name = "DATE")]
     pub date: Option<String>,
 
