@@ -620,7 +620,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__fetch)
-            opts="-o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --headers --attachments --output --section --last --new --decide --then --delete-after --watch --crlf --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-admin --to-token-command --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-r -o -0 -q -v -h --to --exec --rcpt --rcpt-from-header --query --uid --since --unseen --max-size --recursive --headers --attachments --follow --output --section --range --part --structure --envelope --text --raw --last --new --dedupe --decide --then --delete-after --watch --crlf --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --to-user --to-auth --to-authorize-as --to-admin --to-token-command --to-password-command --to-password-fd --to-tls --to-tls-min --to-tls-backend --to-ca-file --to-client-cert --to-client-key --to-pin --to-insecure --to-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -642,6 +642,22 @@ _pillarbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --headers)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -659,6 +675,18 @@ _pillarbox() {
                     return 0
                     ;;
                 --section)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --range)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --part)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --raw)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1878,7 +1906,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__message__subcmd__append)
-            opts="-0 -q -v -h --flag --date --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --mbox --flag --date --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

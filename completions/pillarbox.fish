@@ -142,10 +142,17 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l to -d 'Whe
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l exec -d 'Give each message to COMMAND on its standard input: 0 means taken, 75 kept for the next run, 99 not wanted; any other status ends the run' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt -d 'Whom a server delivers to; repeatable, each a target of its own' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l rcpt-from-header -d 'Whom a server delivers to: the addresses in the first field of this name (Delivered-To)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l query -d 'Only messages that this query finds, in the language of search (pillarbox-query(7))' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l uid -d 'Only messages of these UIDs, such as 1:9,12,20:*; of an IMAP folder' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l since -d 'Only messages that came since then: a span such as 2d, or a date' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l max-size -d 'Only messages of this size at the most, such as 500K or 10M' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l headers -d 'Only the headers, or only the fields of these names' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l attachments -d 'Only attachments, decoded, as files: all of them, or those of a media type (image/*) or name (*.pdf); of a message on an IMAP server nothing else travels' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s o -l output -d 'The folder for --attachments (default: where you are)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l section -d 'Only this part of each message, raw: an IMAP section such as 1.2, TEXT or 2.MIME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l range -d 'Only these octets of each message or section: FIRST-LAST or FIRST-, counted from 0' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l part -d 'Only this part of each message, decoded: a number such as 1.2' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l raw -d 'Send COMMAND to the IMAP server, in the folder, and print its responses as they come' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l last -d 'Only the last N messages of each source' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l decide -d 'Show each header to COMMAND first: 0 means fetch, 1 leave, 99 delete without fetching' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l then -d 'What becomes of a message that every target has: delete, move:FOLDER, or mark:FLAG,-FLAG; implies --new' -r
@@ -204,7 +211,14 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l resolver -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l unseen -d 'Only messages without \\Seen'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -s r -l recursive -d 'Also the folders below; of an account, a server or a Maildir without a folder, all'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l follow -d 'Fetch from the web what a message only links to (message/external-body), too'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l structure -d 'Show what parts each message has, and fetch none'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l envelope -d 'Show date, subject and addresses, as the server has read them'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l text -d 'Show the text that a reader sees first'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l new -d 'Only messages that no earlier run with --new has brought to these targets'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l dedupe -d 'Bring no target a message of which it has got a copy from anywhere; implies --new'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l watch -d 'Go on and bring what comes as it comes, over connections that break; implies --new'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l crlf -d 'Keep the line ends that the source has (default: LF in Maildir, mbox and eml)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l insecure -d 'Do not verify the server\'s certificate'
@@ -972,13 +986,13 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "append" -d 'Add messages to a folder: one from standard input, or one from each FILE'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "append" -d 'Add messages to a folder: one from standard input, one from each FILE, all of local mail'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "copy" -d 'Copy messages to another folder of their account'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "move" -d 'Move messages to another folder of their account'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "mark" -d 'Set flags (+flagged) and clear them (-seen)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and not __fish_seen_subcommand_from append copy move mark delete" -f -a "delete" -d 'Delete messages for good, and no others'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l flag -d 'Set this flag or keyword: seen, flagged, ...; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l date -d 'When it was received, as a Date field has it (default: now)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l flag -d 'Set this flag or keyword: seen, flagged, ..., besides those it has; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l date -d 'When it was received, as a Date field has it (default: as local mail says, else now)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l authorize-as -d 'Act for this user after logging in as --user' -r
@@ -1012,6 +1026,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l mbox -d 'Take standard input for an mbox'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l json -d 'Print JSON Lines, one object a line'

@@ -3,7 +3,7 @@
 
 use super::syntax::body::{Body, Extension, Multipart, Parameters, Part};
 use crate::message::facts::PartFacts;
-use crate::message::listing::Listed;
+use crate::message::listing::{self as message_listing, Listed};
 use crate::message::structure::content::{self, Parameter};
 use crate::message::transfer::Encoding;
 
@@ -79,6 +79,7 @@ fn listed(part: &Part<'_>, section: String) -> Listed {
     let facts = of_part(part);
     Listed {
         section,
+        link: message_listing::link(&facts.content_type, &owned(&part.parameters)),
         content_type: facts.content_type,
         file_name: facts.file_name,
         attachment: facts.attachment,

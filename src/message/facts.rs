@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::pieces::{self, Piece};
 use super::structure::{self, Kind, Part, Structure};
+use super::transfer::{self, Encoding};
 use super::{charset, documents, headers, html, words};
 use crate::base::date::Zoned;
 
@@ -265,6 +266,12 @@ pub fn part_octets<'m>(message: &'m [u8], part: &Part) -> std::borrow::Cow<'m, [
 pub fn part_text(message: &[u8], part: &Part) -> String {
     let label = part.content_type.parameter("charset").unwrap_or_default();
     decoded(&part_octets(message, part), &label, pieces::is_html(part))
+}
+
+/// The text of a part's body that came by itself: transfer encoding and charset undone, HTML
+/// reduced to its text.
+pub fn text_of(body: &[u8], encoding: Encoding, charset: &str, html: bool) -> String {
+    decoded(&transfer::decode(encoding, body), charset, html)
 }
 
 fn decoded(octets: &[u8], charset: &str, html: bool) -> String {

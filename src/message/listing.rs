@@ -1,6 +1,7 @@
 //! The parts of a message by the numbers that IMAP has for them: what can be fetched by itself,
 //! and how each is decoded.
 
+use super::structure::content::{self, Parameter};
 use super::structure::{Kind, Structure};
 use super::transfer::Encoding;
 
@@ -19,6 +20,21 @@ pub struct Listed {
     pub encoding: Encoding,
     /// Its size in octets, encoded; a hint where a server told it.
     pub octets: u64,
+    /// Where the content is that the message does not hold: `message/external-body` with
+    /// `access-type=url` (RFC 2017), as it stands there; `None` for every other part.
+    pub link: Option<String>,
+}
+
+/// The URL of an external body by the parameters of its type; blanks in it are folding
+/// (RFC 2017 section 3).
+pub fn link(content_type: &str, parameters: &[Parameter]) -> Option<String> {
+    if !content_type.eq_ignore_ascii_case("message/external-body") {
+        return None;
+    }
+    let kind = content::parameter(parameters, "access-type")?;
+    let url = content::parameter(parameters, "url").filter(|_| kind.eq_ignore_ascii_case("url"))?;
+    let url: String = url.chars().filter(|c| !c.is_whitespace()).collect();
+    (!url.is_empty()).then_some(url)
 }
 
 impl Listed {
@@ -51,6 +67,7 @@ pub fn parts(structure: &Structure) -> Vec<Listed> {
             attachment: part.is_attachment(),
             encoding,
             octets: part.octets() as u64,
+            link: link(&part.content_type.essence(), &part.content_type.parameters),
         });
     }
     found

@@ -41,6 +41,12 @@ impl Newsgroup {
         &self.client
     }
 
+    /// Means this group from now on.
+    pub fn enter(&mut self, name: &str) {
+        self.name = Some(name.to_owned());
+        self.is_selected = false;
+    }
+
     /// The groups of the server that a wildmat names, or all.
     ///
     /// # Errors

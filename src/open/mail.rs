@@ -97,6 +97,9 @@ impl Opened {
         uid_validity: Option<u32>,
         read_only: bool,
     ) -> Result<Option<Status>> {
+        if matches!(self.mail, Mail::News(..)) {
+            return Ok(None);
+        }
         let folder = self.folder.clone().unwrap_or_else(|| "INBOX".into());
         let Some(status) = self.select_folder(&folder, read_only).await? else { return Ok(None) };
         match uid_validity {
@@ -107,11 +110,16 @@ impl Opened {
         }
     }
 
-    /// Selects a folder by its name.
+    /// Selects a folder by its name, or a newsgroup, which has no status.
     ///
     /// # Errors
     /// The store's.
     pub async fn select_folder(&mut self, folder: &str, read_only: bool) -> Result<Option<Status>> {
+        if let Mail::News(newsgroup, place) = &mut self.mail {
+            newsgroup.enter(folder);
+            place.url.group = Some(folder.to_owned());
+            return Ok(None);
+        }
         let Some(store) = self.store() else { return Ok(None) };
         let status = store.select(folder, read_only).await?;
         self.selected = Some((folder.to_owned(), status));

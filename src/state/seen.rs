@@ -14,7 +14,8 @@ use super::{Database, Layout, Result};
 const LAYOUT: Layout = Layout {
     name: "what fetch has seen",
     application_id: 0x7062_7846,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE sources (
             id   INTEGER PRIMARY KEY,
             name TEXT NOT NULL UNIQUE
@@ -27,7 +28,15 @@ const LAYOUT: Layout = Layout {
             delivered  INTEGER NOT NULL,
             PRIMARY KEY (source, generation, message, target)
         ) WITHOUT ROWID;
-    "],
+    ",
+        "
+        CREATE TABLE contents (
+            target TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            PRIMARY KEY (target, digest)
+        ) WITHOUT ROWID;
+    ",
+    ],
 };
 
 /// The deliveries of one message: each target with its time in seconds since 1970.
@@ -123,6 +132,35 @@ impl Seen {
         })
     }
 
+    /// Whether a target has got a message with this digest, in whatever run wrote that down.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn has_content(&self, target: &str, digest: &[u8; 32]) -> Result<bool> {
+        self.database.read(|db| {
+            db.prepare_cached("SELECT 1 FROM contents WHERE target = ?1 AND digest = ?2")?
+                .exists(params![target, digest])
+        })
+    }
+
+    /// Records the digests of what targets have got.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing of it is recorded.
+    pub fn record_contents(&mut self, contents: &[(&str, &[u8])]) -> Result<()> {
+        if contents.is_empty() {
+            return Ok(());
+        }
+        self.database.write(|db| {
+            let mut insert =
+                db.prepare("INSERT OR IGNORE INTO contents (target, digest) VALUES (?1, ?2)")?;
+            for (target, digest) in contents {
+                insert.execute(params![target, digest])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Drops what is recorded of messages that are no longer in the source, and of its other
     /// generations; to be called with a whole listing only.
     ///
@@ -182,6 +220,16 @@ mod tests {
         assert_eq!(found["2"], Deliveries::from([("maildir:/a".to_owned(), 100)]));
         assert!(seen.deliveries("imap://h/INBOX", 8).expect("readable").is_empty());
         assert!(seen.deliveries("pop3://h", 7).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn contents_are_each_target_s_own() {
+        let mut seen = Seen::in_memory().expect("new");
+        let (one, two) = ([1; 32], [2; 32]);
+        seen.record_contents(&[("a", &one), ("b", &two), ("a", &one)]).expect("recorded");
+        let has = |target: &str, digest| seen.has_content(target, digest).expect("readable");
+        assert!(has("a", &one) && has("b", &two));
+        assert!(!has("a", &two) && !has("b", &one) && !has("c", &one));
     }
 
     #[test]

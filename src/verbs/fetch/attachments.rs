@@ -10,6 +10,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use serde::Serialize;
 
+use super::links::{self, Follow};
 use crate::imap::part_facts::listing;
 use crate::imap::syntax::fetch::Item;
 use crate::message::listing::{self as message_listing, Listed};
@@ -69,11 +70,16 @@ struct Saved<'s> {
     reference: &'s str,
     section: &'s str,
     content_type: &'s str,
-    path: &'s Path,
-    octets: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'s str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'s Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    octets: Option<u64>,
 }
 
-/// Writes the wanted parts of these messages into `folder`; how many there were.
+/// Writes the wanted parts of these messages into `folder`; how many there were. What a message
+/// only links to is told, or fetched from the web with `follow`.
 ///
 /// # Errors
 /// The source's and the disk's.
@@ -82,6 +88,7 @@ pub async fn save(
     ids: &[Id],
     which: &Which,
     folder: &Path,
+    follow: Option<Follow<'_>>,
     out: &mut Output,
 ) -> Result<usize> {
     durable::create_folder(folder, Durability::Durable).map_err(|error| {
@@ -89,11 +96,12 @@ pub async fn save(
     })?;
     let references: HashMap<Id, String> =
         ids.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect();
-    let mut files = Files { folder: folder.to_owned(), references, out, count: 0 };
+    let links = Vec::new();
+    let mut files = Files { folder: folder.to_owned(), references, out, count: 0, links };
     let Mail::Imap(account, _) = &mut source.mail else {
         let mut whole = WholeMessages { files: &mut files, which, held: None };
         source.spool().read(ids, &What::Whole, &mut whole).await?;
-        return Ok(files.count);
+        return files.finish(follow).await;
     };
     let uids: Vec<u32> = ids.iter().filter_map(|id| id.0.parse().ok()).collect();
     // Parts of the same number are asked for together.
@@ -103,6 +111,10 @@ pub async fn save(
         .fetch_items(&uids, &[Item::BodyStructure], &mut |uid, fetch| {
             let Some(body) = &fetch.body_structure else { return };
             for part in listing(body).into_iter().filter(|part| which.wants(part)) {
+                if part.link.is_some() {
+                    files.links.push((Id(uid.to_string()), part));
+                    continue;
+                }
                 let messages = by_section.entry(part.section.clone()).or_default();
                 messages.insert(Id(uid.to_string()), part);
             }
@@ -114,7 +126,7 @@ pub async fn save(
         let mut sections = Sections { files: &mut files, parts: &parts, open: None };
         source.spool().read(&ids, &What::Section(section), &mut sections).await?;
     }
-    Ok(files.count)
+    files.finish(follow).await
 }
 
 /// The folder that parts go into.
@@ -123,6 +135,8 @@ struct Files<'o> {
     references: HashMap<Id, String>,
     out: &'o mut Output,
     count: usize,
+    /// Parts that lead elsewhere.
+    links: Vec<(Id, Listed)>,
 }
 
 /// A part on its way into a file.
@@ -135,6 +149,46 @@ struct Open {
 }
 
 impl Files<'_> {
+    /// Tells of links, or follows them; how many parts there were in all.
+    async fn finish(mut self, follow: Option<Follow<'_>>) -> Result<usize> {
+        for (id, part) in std::mem::take(&mut self.links) {
+            let Some(link) = part.link.clone() else { continue };
+            let Some(follow) = follow else {
+                self.count += 1;
+                self.tell(&id, &part, None)?;
+                continue;
+            };
+            let content = links::get(&link, follow).await?;
+            let mut open = self.begin(Encoding::Identity)?;
+            self.write(&mut open, &content)?;
+            let file_name = part.file_name.clone().or_else(|| links::file_name(&link));
+            self.end(open, &id, &Listed { file_name, ..part })?;
+        }
+        Ok(self.count)
+    }
+
+    /// Says what became of a part: the path of its file and its octets, or where it is.
+    fn tell(&mut self, id: &Id, part: &Listed, file: Option<(&Path, u64)>) -> store::Result<()> {
+        let saved = Saved {
+            reference: self.references.get(id).map_or(id.0.as_str(), String::as_str),
+            section: &part.section,
+            content_type: &part.content_type,
+            url: part.link.as_deref(),
+            path: file.map(|(path, _)| path),
+            octets: file.map(|(_, octets)| octets),
+        };
+        let told = match (self.out.format(), file) {
+            (Format::Json, _) => self.out.json(&saved),
+            (Format::Human | Format::Lines, Some((path, _))) => {
+                self.out.line(&path.to_string_lossy())
+            }
+            (Format::Human | Format::Lines, None) => {
+                self.out.line(part.link.as_deref().unwrap_or_default())
+            }
+        };
+        told.map_err(super::targets::failed)
+    }
+
     fn failed(&self, error: std::io::Error) -> store::Error {
         store::Error::file(&self.folder, error)
     }
@@ -182,18 +236,7 @@ impl Files<'_> {
         };
         durable::flush_folder(&open.folder).map_err(|error| self.failed(error))?;
         self.count += 1;
-        let saved = Saved {
-            reference: self.references.get(id).map_or(id.0.as_str(), String::as_str),
-            section: &part.section,
-            content_type: &part.content_type,
-            path: &path,
-            octets: open.octets,
-        };
-        let told = match self.out.format() {
-            Format::Json => self.out.json(&saved),
-            Format::Human | Format::Lines => self.out.line(&path.to_string_lossy()),
-        };
-        told.map_err(super::targets::failed)
+        self.tell(id, part, Some((&path, open.octets)))
     }
 }
 
@@ -232,7 +275,7 @@ fn name_of(part: &Listed) -> String {
 }
 
 /// Undoes a transfer encoding as octets come.
-struct Decoder {
+pub(super) struct Decoder {
     encoding: Encoding,
     held: Vec<u8>,
 }
@@ -241,11 +284,13 @@ struct Decoder {
 const LINE_OCTETS: usize = 64 * 1024;
 
 impl Decoder {
-    fn new(encoding: Encoding) -> Self {
+    /// Of this encoding.
+    pub(super) fn new(encoding: Encoding) -> Self {
         Self { encoding, held: Vec::new() }
     }
 
-    fn take(&mut self, octets: &[u8]) -> Vec<u8> {
+    /// The next octets, decoded as far as can be.
+    pub(super) fn take(&mut self, octets: &[u8]) -> Vec<u8> {
         match self.encoding {
             Encoding::Identity => octets.to_vec(),
             Encoding::Base64 => {
@@ -278,7 +323,8 @@ impl Decoder {
         }
     }
 
-    fn finish(&mut self) -> Vec<u8> {
+    /// What was held back.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
         transfer::decode(self.encoding, &std::mem::take(&mut self.held)).into_owned()
     }
 }
@@ -344,6 +390,10 @@ impl Sink for WholeMessages<'_, '_> {
             if !self.which.wants(&part) {
                 continue;
             }
+            if part.link.is_some() {
+                self.files.links.push((message.id.clone(), part));
+                continue;
+            }
             let numbers: Vec<u32> =
                 part.section.split('.').filter_map(|number| number.parse().ok()).collect();
             let body = structure.find(&numbers).map(|id| structure.part(id).body.clone());
@@ -372,6 +422,7 @@ mod tests {
             attachment: false,
             encoding: Encoding::Identity,
             octets: 0,
+            link: None,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::message::{address, headers};
 use crate::open::{Context, EndpointOptions, Opened, Outgoing, busy};
 use crate::smtp::client::Client;
 use crate::store::held::{Held, HeldBatch};
-use crate::store::{Envelope, Error, Fate, Id, Meta, Result, Sink, Transport};
+use crate::store::{Body as _, Envelope, Error, Fate, Id, Meta, Result, Sink, Transport};
 use crate::ui::{Exit, Failure, report};
 
 /// References of the messages that pass, by id: what commands and warnings call them.
@@ -29,19 +29,23 @@ fn stop(failure: Failure) -> Error {
 
 /// A shell command for each message, which it reads on stdin; `PILLARBOX_REFERENCE` names it.
 ///
-/// Exit code 0 means taken, 75 means that the message is kept for another run, 99 that nobody
-/// wants it (it counts as taken); any other ends the run.
+/// It starts once the message is whole: half of one that a connection broke in would look like a
+/// message to it. Exit code 0 means taken, 75 means that the message is kept for another run, 99
+/// that nobody wants it (it counts as taken); any other ends the run.
 pub struct IntoCommand {
     command: String,
     references: References,
-    child: Option<tokio::process::Child>,
+    held: Option<Held>,
     taken: Taken,
 }
+
+/// Octets that a command is given at once.
+const PIECE_OCTETS: usize = 64 * 1024;
 
 impl IntoCommand {
     /// For messages with these references.
     pub fn new(command: &str, references: References) -> Self {
-        Self { command: command.to_owned(), references, child: None, taken: Taken::Yes }
+        Self { command: command.to_owned(), references, held: None, taken: Taken::Yes }
     }
 }
 
@@ -97,19 +101,28 @@ pub fn stopped(command: &str, code: Option<i32>, reference: &str) -> Error {
 #[async_trait(?Send)]
 impl Sink for IntoCommand {
     async fn begin(&mut self, message: &Meta) -> Result<()> {
-        self.child = Some(start(&self.command, &name_of(&self.references, &message.id))?);
+        self.held = Some(Held::new(message.clone()));
         Ok(())
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
-        match &mut self.child {
-            Some(child) => feed(child, octets).await,
+        match &mut self.held {
+            Some(held) => held.write(octets),
             None => Ok(()),
         }
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
-        let Some(child) = self.child.take() else { return Ok(()) };
+        let Some(mut held) = self.held.take() else { return Ok(()) };
+        let mut child = start(&self.command, &name_of(&self.references, &message.id))?;
+        let mut buffer = vec![0; PIECE_OCTETS];
+        loop {
+            let read = held.read(&mut buffer).await?;
+            if read == 0 {
+                break;
+            }
+            feed(&mut child, &buffer[..read]).await?;
+        }
         self.taken = match ended(child).await? {
             Some(0 | 99) => Taken::Yes,
             Some(75) => Taken::Later,

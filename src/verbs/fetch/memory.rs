@@ -39,6 +39,11 @@ impl Memory {
         Ok(Self { seen: Seen::open(path)?, targets })
     }
 
+    /// The record itself.
+    pub fn seen(&mut self) -> &mut Seen {
+        &mut self.seen
+    }
+
     /// Which targets have not got each of these messages yet. `is_whole`: they are the whole
     /// listing, and what has left the source is forgotten.
     ///

@@ -6,11 +6,21 @@
 
 mod args;
 mod attachments;
+mod copies;
 mod decide;
+mod folders;
 mod handed;
+mod letterhead;
+mod links;
 mod memory;
+mod passing;
 mod plan;
+mod raw;
+mod resume;
 mod run;
+mod select;
+mod show;
+mod structure;
 mod targets;
 mod then;
 mod watch;

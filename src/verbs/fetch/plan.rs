@@ -22,6 +22,8 @@ pub struct Errand {
     pub wanted: Wanted,
     /// Which octets of them.
     pub what: What,
+    /// The folders, where they have been found out already.
+    pub folders: Option<Vec<Option<String>>>,
 }
 
 /// Which messages of a source.
@@ -60,6 +62,13 @@ pub fn errands(args: &Args, input: &mut dyn Read) -> Result<Vec<Errand>> {
 }
 
 fn asked(args: &Args) -> What {
+    if let Some(range) = args.range {
+        return What::Partial {
+            section: args.section.clone().unwrap_or_default().to_ascii_uppercase(),
+            offset: range.first,
+            octets: range.count,
+        };
+    }
     match (&args.headers, &args.section) {
         (Some(names), _) => {
             let names: Vec<String> =
@@ -100,7 +109,13 @@ fn add(errands: &mut Vec<Errand>, word: &str, what: &What) -> Result<()> {
         Location::Imap(url) => url.mailbox.as_ref().and_then(|mailbox| mailbox.uid_validity),
         _ => None,
     };
-    errands.push(Errand { location, uid_validity, wanted: Wanted::All, what: what.clone() });
+    errands.push(Errand {
+        location,
+        uid_validity,
+        wanted: Wanted::All,
+        what: what.clone(),
+        folders: None,
+    });
     Ok(())
 }
 
@@ -121,6 +136,7 @@ fn add_reference(errands: &mut Vec<Errand>, reference: &Reference, what: &What) 
             Reference::Imap(imap) => narrowed(what, imap.section(), imap.partial()),
             _ => what.clone(),
         },
+        folders: None,
     };
     let same = errands.iter_mut().find(|before| {
         before.location == errand.location

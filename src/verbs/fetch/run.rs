@@ -1,37 +1,42 @@
 //! Carries the errands out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use anyhow::Result;
-use async_trait::async_trait;
 
 use super::args::Args;
 use super::attachments::{self, Which};
+use super::copies::Copies;
 use super::decide::Decider;
+use super::folders;
 use super::handed::References;
+use super::links::Follow;
 use super::memory::{Memory, Place};
+use super::passing::Passing;
 use super::plan::{self, Errand, Wanted};
+use super::raw;
+use super::resume::Again;
+use super::select::{Selection, Whereabouts};
+use super::show::{self, Shown};
 use super::targets::{All, Lacking, Taken};
 use super::then::{self, Then};
 use super::watch;
 use super::ways::Ways;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::state::seen::Seen;
-use crate::store::{self, Id, Meta, Sink, What};
+use crate::store::{self, Id, Status, What};
 use crate::ui::progress::Show;
 use crate::ui::{Exit, Failure, Output, Progress, report};
 
 /// Messages that are fetched before the source is changed, where it is to be changed.
 const SLICE_MESSAGES: usize = 1024;
 
-/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
-const BATCH_MESSAGES: usize = 1024;
-
-/// Octets that wait for a commit at the most.
-const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
-
-/// What is wanted of one source.
+/// What is wanted of one folder of a source.
 struct Work {
+    /// The source, by its number.
+    source: usize,
+    /// The folder; `None`: the one that the location means.
+    folder: Option<String>,
     place: Place,
     /// Every message that was found or named.
     listed: Vec<Id>,
@@ -55,6 +60,8 @@ pub(super) struct Tally {
     missing: usize,
     withheld: usize,
     empty: usize,
+    /// A source is another session than it was: its connection broke.
+    pub(super) is_other_session: bool,
     pub(super) worst: Taken,
 }
 
@@ -64,25 +71,36 @@ pub(super) struct Tally {
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let ways = Ways::of(&args, context)?;
+    let selection = Selection::of(&args)?;
     let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
     ways.check(&args, &errands)?;
     if let Some(span) = &args.delete_after {
         long_ago(span)?;
     }
-    if let Some(word) = &args.attachments {
+    let looked = match (&args.attachments, Shown::of(&args)?) {
+        (Some(word), _) => Some(Looked::Attachments(Which::of(word)?)),
+        (None, Some(shown)) => Some(Looked::Shown(shown)),
+        (None, None) if args.follow => {
+            let message = "--follow goes with --attachments";
+            return Err(Failure::usage(message).into());
+        }
+        (None, None) => None,
+    };
+    if let Some(looked) = looked {
         let sources = open_all(&errands, &args, context).await?;
-        return save_attachments(sources, &errands, word, &args, &ways, context, out).await;
+        let job = Job { args: &args, errands, selection, ways, memory: None, context };
+        return job.look(sources, looked, out).await;
     }
     let memory = match args.remembers() {
         true => Some(Memory::open(&Seen::usual_path()?, ways.names())?),
         false => None,
     };
-    let mut job = Job { args: &args, errands, ways, memory, context };
+    let mut job = Job { args: &args, errands, selection, ways, memory, context };
     if args.watch {
         return watch::watch(&mut job, out).await;
     }
     let mut sources = open_all(&job.errands, &args, context).await?;
-    let tally = job.pass(&mut sources, out).await?;
+    let tally = job.pass(&mut sources, None, out).await?;
     finish(&mut sources).await?;
     if tally.empty > 0 && job.errands.iter().any(|errand| is_section(&errand.what)) {
         let Tally { total, empty, .. } = tally;
@@ -138,26 +156,60 @@ pub(super) async fn finish(sources: &mut [Opened]) -> Result<()> {
 pub(super) struct Job<'a> {
     pub(super) args: &'a Args,
     pub(super) errands: Vec<Errand>,
+    selection: Option<Selection>,
     ways: Ways,
     memory: Option<Memory>,
     pub(super) context: &'a Context,
 }
 
+/// What is looked at in place of messages that go to targets.
+enum Looked {
+    Attachments(Which),
+    Shown(Shown),
+}
+
 impl Job<'_> {
-    /// Goes over all sources once, and leaves them open.
-    pub(super) async fn pass(&mut self, sources: &mut [Opened], out: &mut Output) -> Result<Tally> {
-        let Self { args, errands, ways, memory, context } = self;
+    /// Goes over all sources once, and leaves them open; of the folders in `only` alone, where
+    /// given.
+    pub(super) async fn pass(
+        &mut self,
+        sources: &mut [Opened],
+        only: Option<&[(usize, Option<String>)]>,
+        out: &mut Output,
+    ) -> Result<Tally> {
         // All sources are listed before the first message moves: only then it is known whether
         // standard output gets one message or several.
         let mut works = Vec::new();
-        for (source, errand) in sources.iter_mut().zip(errands.iter()) {
-            works.push(looked_at(source, errand, args, ways, memory, context).await?);
+        for (number, source) in sources.iter_mut().enumerate() {
+            let recursive = self.args.recursive;
+            for folder in folders::of(source, &self.errands[number], recursive).await? {
+                let spot = (number, folder);
+                if only.is_none_or(|only| only.contains(&spot)) {
+                    works.push(self.looked_at(source, spot).await?);
+                }
+            }
         }
+        let Self { args, errands, ways, memory, context, .. } = self;
         let total: usize = works.iter().map(Work::count).sum();
         let show = if args.watch { Show::None } else { context.progress };
         let mut progress = Progress::new(show, "fetch", Some(total as u64));
-        let mut tally = Tally { total, missing: 0, withheld: 0, empty: 0, worst: Taken::Yes };
-        for ((work, source), errand) in works.iter().zip(sources).zip(errands.iter()) {
+        let mut tally = Tally {
+            total,
+            missing: 0,
+            withheld: 0,
+            empty: 0,
+            is_other_session: false,
+            worst: Taken::Yes,
+        };
+        for (at, work) in works.iter().enumerate() {
+            let errand = &errands[work.source];
+            let source = &mut sources[work.source];
+            // The folder that was listed last is selected.
+            let is_last = works[at + 1..].iter().all(|later| later.source != work.source);
+            let is_first = works[..at].iter().all(|before| before.source != work.source);
+            if !(is_first && is_last) {
+                select_again(source, work, !args.changes()).await?;
+            }
             let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
             let references = names(source, &ids, ways, out);
             let as_mbox = (total > 1 || args.watch) && errand.what == What::Whole;
@@ -165,12 +217,15 @@ impl Job<'_> {
                 0 => Vec::new(),
                 _ => ways.open(args, as_mbox, references, context, out).await?,
             };
+            let copies = args.dedupe.then(|| Copies::new(ways.names()));
             let mut passing = Passing {
                 targets: All { targets, wanted: Lacking::NONE },
                 memory,
+                copies,
                 place: &work.place,
                 progress: &mut progress,
                 done: 0,
+                is_other_session: false,
                 empty: 0,
                 worst: Taken::Yes,
                 octets: 0,
@@ -178,9 +233,17 @@ impl Job<'_> {
                 waiting_octets: 0,
                 reached: HashMap::new(),
             };
+            let again = Again {
+                location: &errand.location,
+                options: &args.server.options,
+                context,
+                folder: work.folder.as_deref(),
+                generation: work.place.generation,
+                read_only: !args.changes(),
+            };
             let slice = if args.changes() { SLICE_MESSAGES } else { usize::MAX };
             for some in work.wanted.chunks(slice) {
-                passing.bring(source, &errand.what, some).await?;
+                passing.bring(source, &again, &errand.what, some).await?;
                 if let Some(then) = &args.then {
                     let everywhere: Vec<Id> = some
                         .iter()
@@ -203,6 +266,7 @@ impl Job<'_> {
                 _ => tally.missing += without,
             }
             tally.empty += passing.empty;
+            tally.is_other_session |= passing.is_other_session;
             drop(passing);
             if let (Some(span), Some(memory)) = (&args.delete_after, &memory) {
                 let old = memory.old(&work.place, &work.listed, long_ago(span)?)?;
@@ -213,94 +277,163 @@ impl Job<'_> {
         progress.finish();
         Ok(tally)
     }
-}
 
-/// Writes attachments to files.
-async fn save_attachments(
-    mut sources: Vec<Opened>,
-    errands: &[Errand],
-    word: &str,
-    args: &Args,
-    ways: &Ways,
-    context: &Context,
-    out: &mut Output,
-) -> Result<Exit> {
-    let which = Which::of(word)?;
-    let folder = args.output.clone().unwrap_or_else(|| ".".into());
-    let mut count = 0;
-    for (source, errand) in sources.iter_mut().zip(errands) {
-        if errand.what != What::Whole {
-            let message = format!("{}: names a part already", errand.location);
-            return Err(Failure::usage(message).hint("leave out --attachments").into());
+    /// Shows or saves what the messages have in them, and ends the sessions.
+    async fn look(
+        mut self,
+        mut sources: Vec<Opened>,
+        looked: Looked,
+        out: &mut Output,
+    ) -> Result<Exit> {
+        let (mut count, mut total) = (0, 0);
+        let target = self.args.output.clone().unwrap_or_else(|| ".".into());
+        for (number, source) in sources.iter_mut().enumerate() {
+            let errand = self.errands[number].clone();
+            if errand.what != What::Whole {
+                let message = format!("{}: names a part already", errand.location);
+                let hint = "leave out --attachments, --part and their like";
+                return Err(Failure::usage(message).hint(hint).into());
+            }
+            for folder in folders::of(source, &errand, self.args.recursive).await? {
+                if let Looked::Shown(Shown::Raw(command)) = &looked {
+                    select(source, &errand, folder.as_deref(), false).await?;
+                    raw::raw(source, command, out).await?;
+                    continue;
+                }
+                let work = self.looked_at(source, (number, folder)).await?;
+                let ids: Vec<Id> = work.wanted.into_iter().map(|(id, _)| id).collect();
+                total += ids.len();
+                count += match &looked {
+                    Looked::Attachments(which) => {
+                        let options = &self.args.server.options;
+                        let follow =
+                            self.args.follow.then_some(Follow { options, context: self.context });
+                        attachments::save(source, &ids, which, &target, follow, out).await?
+                    }
+                    Looked::Shown(shown) => show::show(source, &ids, shown, out).await?,
+                };
+            }
         }
-        let work = looked_at(source, errand, args, ways, &mut None, context).await?;
-        let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
-        count += attachments::save(source, &ids, &which, &folder, out).await?;
+        finish(&mut sources).await?;
+        match looked {
+            Looked::Attachments(_) if count == 0 && !self.context.quiet => {
+                report::note("no attachments");
+            }
+            Looked::Shown(Shown::Part(section)) if count < total => {
+                let without = total - count;
+                report::warning(&format!("{without} of {total} messages have no part {section}"));
+                if count == 0 {
+                    return Ok(Exit::Data);
+                }
+            }
+            Looked::Shown(_) if count < total => {
+                let missing = total - count;
+                report::warning(&format!("{missing} of {total} messages were not there any more"));
+                return Ok(ending(total, missing, 0));
+            }
+            Looked::Attachments(_) | Looked::Shown(_) => {}
+        }
+        Ok(Exit::Ok)
     }
-    finish(&mut sources).await?;
-    if count == 0 && !context.quiet {
-        report::note("no attachments");
+
+    /// Lists a folder of a source, and says which of its messages are wanted.
+    async fn looked_at(
+        &mut self,
+        source: &mut Opened,
+        (number, folder): (usize, Option<String>),
+    ) -> Result<Work> {
+        let Self { args, errands, selection, ways, memory, context } = self;
+        let errand = &errands[number];
+        let status = select(source, errand, folder.as_deref(), !args.changes()).await?;
+        if matches!(args.then, Some(Then::Move(_) | Then::Mark { .. })) && source.store().is_none()
+        {
+            return Err(then::plain_source().into());
+        }
+        let place = Place {
+            source: folders::name(source, errand, folder.as_deref()),
+            generation: status.map_or(0, |status| status.uid_validity),
+        };
+        let named = match &errand.wanted {
+            Wanted::These(ids) => Some(ids.as_slice()),
+            Wanted::All => None,
+        };
+        let listed: Vec<Id> = match (named, &*selection) {
+            (named, Some(selection)) => {
+                let own = source.folder.clone().or_else(|| source.store().map(|_| "INBOX".into()));
+                let account = context.config.account_of(&errand.location)?;
+                let whereabouts = Whereabouts {
+                    folder: folder.clone().or(own),
+                    account: account.map(|account| account.name.clone()),
+                };
+                selection.among(source, named, &whereabouts).await?
+            }
+            (Some(ids), None) => ids.to_vec(),
+            (None, None) => {
+                let listed = match (&mut source.mail, args.last, memory.is_none()) {
+                    // A group may hold more articles than any maildrop holds messages.
+                    (Mail::News(newsgroup, _), Some(last), true) => {
+                        newsgroup.list_last(last).await?
+                    }
+                    _ => source.spool().list().await?,
+                };
+                listed.into_iter().map(|it| it.id).collect()
+            }
+        };
+        let is_whole = errand.wanted == Wanted::All && selection.is_none();
+        let mut wanted = match memory {
+            Some(memory) => memory.lacking(&place, listed.clone(), is_whole)?,
+            None => listed.iter().map(|id| (id.clone(), ways.all())).collect(),
+        };
+        if args.then.is_none() {
+            wanted.retain(|(_, lacking)| *lacking != Lacking::NONE);
+        }
+        if let (Some(last), Wanted::All) = (args.last, &errand.wanted) {
+            wanted.drain(..wanted.len().saturating_sub(last));
+        }
+        let mut unwanted = Vec::new();
+        if let Some(command) = &args.decide {
+            let asked: Vec<Id> = wanted
+                .iter()
+                .filter(|(_, lacking)| *lacking != Lacking::NONE)
+                .map(|(id, _)| id.clone())
+                .collect();
+            let references =
+                asked.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string())));
+            let references: References = references.collect();
+            let mut decider = Decider::new(command, references);
+            source.spool().read(&asked, &What::Headers, &mut decider).await?;
+            let (keep, delete) = decider.decided();
+            wanted.retain(|(id, lacking)| *lacking == Lacking::NONE || keep.contains(id));
+            unwanted = delete;
+            context.debug(|| format!("{}: {} to fetch", place.source, keep.len()));
+        }
+        Ok(Work { source: number, folder, place, listed, wanted, unwanted })
     }
-    Ok(Exit::Ok)
 }
 
-/// Lists a source, and says which of its messages are wanted.
-async fn looked_at(
+/// Selects a folder of a source, or the one that its location means.
+async fn select(
     source: &mut Opened,
     errand: &Errand,
-    args: &Args,
-    ways: &Ways,
-    memory: &mut Option<Memory>,
-    context: &Context,
-) -> Result<Work> {
-    let status = source.select(errand.uid_validity, !args.changes()).await?;
-    if matches!(args.then, Some(Then::Move(_) | Then::Mark { .. })) && source.store().is_none() {
-        return Err(then::plain_source().into());
+    folder: Option<&str>,
+    read_only: bool,
+) -> Result<Option<Status>> {
+    match folder {
+        None => source.select(errand.uid_validity, read_only).await,
+        Some(folder) => source.select_folder(folder, read_only).await,
     }
-    let place = Place {
-        source: errand.location.to_string(),
-        generation: status.map_or(0, |status| status.uid_validity),
-    };
-    let listed: Vec<Id> = match &errand.wanted {
-        Wanted::These(ids) => ids.clone(),
-        Wanted::All => {
-            let listed = match (&mut source.mail, args.last, memory.is_none()) {
-                // A group may hold more articles than any maildrop holds messages.
-                (Mail::News(newsgroup, _), Some(last), true) => newsgroup.list_last(last).await?,
-                _ => source.spool().list().await?,
-            };
-            listed.into_iter().map(|it| it.id).collect()
-        }
-    };
-    let is_whole = errand.wanted == Wanted::All;
-    let mut wanted = match memory {
-        Some(memory) => memory.lacking(&place, listed.clone(), is_whole)?,
-        None => listed.iter().map(|id| (id.clone(), ways.all())).collect(),
-    };
-    if args.then.is_none() {
-        wanted.retain(|(_, lacking)| *lacking != Lacking::NONE);
+}
+
+/// Selects the folder that was listed; another one of its name has other messages.
+async fn select_again(source: &mut Opened, work: &Work, read_only: bool) -> Result<()> {
+    let Some(folder) = &work.folder else { return Ok(()) };
+    let status = source.select_folder(folder, read_only).await?;
+    let found = status.map_or(0, |status| status.uid_validity);
+    let wanted = work.place.generation;
+    if wanted != found {
+        return Err(store::Error::OtherGeneration { wanted, found }.into());
     }
-    if let (Some(last), Wanted::All) = (args.last, &errand.wanted) {
-        wanted.drain(..wanted.len().saturating_sub(last));
-    }
-    let mut unwanted = Vec::new();
-    if let Some(command) = &args.decide {
-        let asked: Vec<Id> = wanted
-            .iter()
-            .filter(|(_, lacking)| *lacking != Lacking::NONE)
-            .map(|(id, _)| id.clone())
-            .collect();
-        let references =
-            asked.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string())));
-        let references: References = references.collect();
-        let mut decider = Decider::new(command, references);
-        source.spool().read(&asked, &What::Headers, &mut decider).await?;
-        let (keep, delete) = decider.decided();
-        wanted.retain(|(id, lacking)| *lacking == Lacking::NONE || keep.contains(id));
-        unwanted = delete;
-        context.debug(|| format!("{}: {} to fetch", place.source, keep.len()));
-    }
-    Ok(Work { place, listed, wanted, unwanted })
+    Ok(())
 }
 
 /// The time so long ago, in seconds since 1970.
@@ -340,96 +473,6 @@ fn names(source: &mut Opened, ids: &[Id], ways: &Ways, out: &Output) -> Referenc
         return References::new();
     }
     ids.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect()
-}
-
-/// Messages on their way: what has come, what waits for its targets' confirmation, what has
-/// been confirmed.
-struct Passing<'t, 'p> {
-    targets: All<'t>,
-    memory: &'p mut Option<Memory>,
-    place: &'p Place,
-    progress: &'p mut Progress,
-    /// Messages that came.
-    done: usize,
-    /// Messages of which nothing came.
-    empty: usize,
-    /// The worst that a target did with one.
-    worst: Taken,
-    /// Octets of the message that comes.
-    octets: u64,
-    /// What was taken since the last commit, and by which targets.
-    waiting: Vec<(Id, Lacking)>,
-    waiting_octets: u64,
-    /// What is confirmed.
-    reached: HashMap<Id, Lacking>,
-}
-
-impl Passing<'_, '_> {
-    /// Brings these messages to the targets that lack them; what is whole is confirmed and
-    /// recorded, whatever became of the rest.
-    async fn bring(
-        &mut self,
-        source: &mut Opened,
-        what: &What,
-        messages: &[(Id, Lacking)],
-    ) -> Result<()> {
-        let mut by_targets: BTreeMap<Lacking, Vec<Id>> = BTreeMap::new();
-        for (id, lacking) in messages {
-            if *lacking != Lacking::NONE {
-                by_targets.entry(*lacking).or_default().push(id.clone());
-            }
-        }
-        for (lacking, ids) in by_targets {
-            self.targets.wanted = lacking;
-            let read = source.spool().read(&ids, what, self).await;
-            let committed = self.commit().await;
-            read?;
-            committed?;
-        }
-        Ok(())
-    }
-
-    async fn commit(&mut self) -> store::Result<()> {
-        self.targets.commit().await?;
-        let taken = std::mem::take(&mut self.waiting);
-        self.waiting_octets = 0;
-        if let Some(memory) = &mut self.memory {
-            memory
-                .record(self.place, &taken, open::now().seconds)
-                .map_err(|error| store::Error::Caller(error.into()))?;
-            self.reached.extend(taken);
-        }
-        Ok(())
-    }
-}
-
-#[async_trait(?Send)]
-impl Sink for Passing<'_, '_> {
-    async fn begin(&mut self, message: &Meta) -> store::Result<()> {
-        self.octets = 0;
-        self.targets.begin(message).await
-    }
-
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
-        self.octets += octets.len() as u64;
-        self.progress.advance(0, octets.len() as u64);
-        self.targets.chunk(octets).await
-    }
-
-    async fn end(&mut self, message: &Meta) -> store::Result<()> {
-        self.targets.end(message).await?;
-        let (taken, worst) = self.targets.taken();
-        self.worst = self.worst.max(worst);
-        self.waiting.push((message.id.clone(), taken));
-        self.waiting_octets += self.octets;
-        self.done += 1;
-        self.empty += usize::from(self.octets == 0);
-        self.progress.advance(1, 0);
-        if self.waiting.len() >= BATCH_MESSAGES || self.waiting_octets >= BATCH_OCTETS {
-            self.commit().await?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
-//! `--watch`: what comes is brought as it comes, by IDLE where the source tells of changes, else
-//! by asking each minute; over connections that break and servers that restart.
+//! `--watch`: what comes is brought as it comes, over connections that break and servers that
+//! restart.
 //!
-//! No event is lost: every round lists the source anew, and what the record knows is not brought
-//! again.
+//! One folder is waited for by IDLE. Of several, the server tells over one connection (NOTIFY,
+//! RFC 5465); without that, the first few have a connection each and IDLE, and the others are
+//! looked at each minute. A maildrop is asked each minute. No event is lost: what is told while
+//! a folder is looked at makes the next wait end at once, every look lists the folder anew, and
+//! what the record knows is not brought again.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +14,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::plan::Wanted;
+use super::folders;
+use super::plan::{Errand, Wanted};
 use super::run::{Job, finish, open_all};
 use super::targets::Taken;
-use crate::open::{self, Opened};
+use crate::imap::syntax::mailbox::Mailbox;
+use crate::open::{self, Create, Mail, Opened};
 use crate::store;
 use crate::ui::{Exit, Failure, Output, report};
 
@@ -28,6 +33,26 @@ const ASSURE: Duration = Duration::from_secs(5 * 60);
 /// The longest wait before a server is tried again that could not be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Connections that one source on a server may take: servers allow some ten for a user and an
+/// address, and there are other programs.
+const CONNECTIONS: usize = 5;
+
+/// Folders of local mail that are looked at by themselves.
+const LOCAL_FOLDERS: usize = 256;
+
+/// A folder of a source, by the source's number.
+type Spot = (usize, Option<String>);
+
+/// How changes of a source are learnt of.
+enum Watch {
+    /// By waiting for its only folder.
+    One(Option<String>),
+    /// By what the server tells of these folders.
+    Told(Vec<Option<String>>),
+    /// By looking from time to time.
+    Looked(Vec<Option<String>>),
+}
+
 /// Brings what comes, until something ends it that trying again cannot mend.
 ///
 /// # Errors
@@ -37,8 +62,10 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
     if job.errands.iter().any(|errand| errand.wanted != Wanted::All) {
         return Err(Failure::usage("--watch wants folders, not single messages").into());
     }
+    let asked = job.errands.clone();
     let mut pause = Duration::ZERO;
     loop {
+        job.errands = asked.clone();
         let Err(error) = session(job, &mut pause, out).await else { continue };
         if open::verdict(&error).exit != Exit::TempFail {
             return Err(error);
@@ -55,40 +82,157 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
 /// One set of sessions, up to where they have to be opened anew.
 async fn session(job: &mut Job<'_>, pause: &mut Duration, out: &mut Output) -> Result<()> {
     let mut sources = open_all(&job.errands, job.args, job.context).await?;
+    let watches = spread(job, &mut sources).await?;
+    let mut only: Option<Vec<Spot>> = None;
     loop {
-        let tally = job.pass(&mut sources, out).await?;
+        let tally = job.pass(&mut sources, only.as_deref(), out).await?;
         out.flush()?;
         *pause = Duration::ZERO;
         let is_kept = tally.worst != Taken::Yes;
+        if tally.is_other_session {
+            // Nobody has asked it to tell of anything: all begins anew.
+            return Ok(());
+        }
         if sources.iter_mut().any(|source| source.store().is_none()) {
             // A POP3 session sees nothing that comes behind its start.
             finish(&mut sources).await?;
             tokio::time::sleep(POLL).await;
             return Ok(());
         }
-        while !changed(&mut sources, if is_kept { POLL } else { ASSURE }).await? && !is_kept {}
+        let limit = if is_kept { POLL } else { ASSURE };
+        only = loop {
+            let changed = changed(&mut sources, &watches, limit).await?;
+            match (changed.is_empty(), is_kept) {
+                // What was kept may be anywhere.
+                (_, true) => break None,
+                (false, false) => break Some(changed),
+                (true, false) => {}
+            }
+        };
     }
 }
 
-/// Waits until one of the sources has changed; `false`: none has in that time.
-async fn changed(sources: &mut [Opened], limit: Duration) -> store::Result<bool> {
-    type Wait<'s> = Pin<Box<dyn Future<Output = store::Result<bool>> + 's>>;
+/// Finds out the folders of each source, and how each is watched; where a server does not tell
+/// of many folders, more sessions are opened and the errands divided among them.
+async fn spread(job: &mut Job<'_>, sources: &mut Vec<Opened>) -> Result<Vec<Watch>> {
+    let mut watches = Vec::with_capacity(sources.len());
+    for number in 0..job.errands.len() {
+        let errand = job.errands[number].clone();
+        let source = &mut sources[number];
+        let mut names = folders::of(source, &errand, job.args.recursive).await?;
+        let is_local = errand.location.is_local();
+        if names.len() == 1 || source.store().is_none() {
+            watches.push(match names.as_slice() {
+                [only] => Watch::One(only.clone()),
+                _ => Watch::Looked(names.clone()),
+            });
+            job.errands[number].folders = Some(names);
+            continue;
+        }
+        if let Mail::Imap(account, _) = &mut source.mail
+            && account.client().capabilities().has("NOTIFY")
+        {
+            let mut mailboxes = Vec::with_capacity(names.len());
+            for name in names.iter().flatten() {
+                mailboxes.push(account.names().to_mailbox(name)?);
+            }
+            account.client().notify(&mailboxes).await.map_err(store::Error::from)?;
+            watches.push(Watch::Told(names.clone()));
+            job.errands[number].folders = Some(names);
+            continue;
+        }
+        let most = if is_local { LOCAL_FOLDERS } else { CONNECTIONS };
+        let alone = if names.len() > most { most - 1 } else { names.len() };
+        let rest = names.split_off(alone);
+        let mut own = names.into_iter();
+        let first = if rest.is_empty() { own.next().into_iter().collect() } else { rest };
+        watches.push(match first.as_slice() {
+            [only] => Watch::One(only.clone()),
+            _ => Watch::Looked(first.clone()),
+        });
+        job.errands[number].folders = Some(first);
+        for name in own {
+            let options = &job.args.server.options;
+            let opened =
+                open::open_mail(&errand.location, options, Create::No, job.context).await?;
+            sources.push(opened);
+            job.errands.push(Errand { folders: Some(vec![name]), ..errand.clone() });
+        }
+    }
+    // The sessions that came last have one folder each.
+    for errand in &job.errands[watches.len()..] {
+        let folder = errand.folders.as_ref().and_then(|folders| folders.first());
+        watches.push(Watch::One(folder.cloned().flatten()));
+    }
+    Ok(watches)
+}
+
+/// Waits until a source has changed; its folders that may have. None: nothing has in that time.
+async fn changed(
+    sources: &mut [Opened],
+    watches: &[Watch],
+    limit: Duration,
+) -> store::Result<Vec<Spot>> {
+    type Wait<'s> = Pin<Box<dyn Future<Output = store::Result<Vec<Spot>>> + 's>>;
     let mut waits: Vec<Wait<'_>> = sources
         .iter_mut()
-        .filter_map(|source| source.store())
-        .map(|store| -> Wait<'_> { store.wait(limit) })
+        .zip(watches)
+        .enumerate()
+        .map(|(number, (source, watch))| -> Wait<'_> {
+            Box::pin(async move {
+                let folders = wait(source, watch, limit).await?;
+                Ok(folders.into_iter().map(|folder| (number, folder)).collect())
+            })
+        })
         .collect();
     std::future::poll_fn(|cx| {
         let mut at = 0;
         while let Some(wait) = waits.get_mut(at) {
             match wait.as_mut().poll(cx) {
                 // Asked again, it would have to answer again.
-                Poll::Ready(Ok(false)) => drop(waits.swap_remove(at)),
+                Poll::Ready(Ok(spots)) if spots.is_empty() => drop(waits.swap_remove(at)),
                 Poll::Ready(ended) => return Poll::Ready(ended),
                 Poll::Pending => at += 1,
             }
         }
-        if waits.is_empty() { Poll::Ready(Ok(false)) } else { Poll::Pending }
+        if waits.is_empty() { Poll::Ready(Ok(Vec::new())) } else { Poll::Pending }
     })
     .await
+}
+
+/// Waits until one source has changed. Cancel-safe.
+async fn wait(
+    source: &mut Opened,
+    watch: &Watch,
+    limit: Duration,
+) -> store::Result<Vec<Option<String>>> {
+    match (watch, &mut source.mail) {
+        (Watch::One(folder), _) => {
+            let Some(store) = source.store() else { return Ok(Vec::new()) };
+            let has_changed = store.wait(limit).await?;
+            Ok(if has_changed { vec![folder.clone()] } else { Vec::new() })
+        }
+        (Watch::Told(folders), Mail::Imap(account, _)) => {
+            let news = account.client().wait_for_news(limit).await?;
+            if news.is_empty() {
+                account.client().noop().await?;
+            }
+            if news.iter().any(Vec::is_empty) {
+                // It could not keep up, and has to be asked anew.
+                let names = account.names().clone();
+                let mailboxes: store::Result<Vec<Mailbox<'static>>> =
+                    folders.iter().flatten().map(|name| names.to_mailbox(name)).collect();
+                account.client().notify(&mailboxes?).await?;
+                return Ok(folders.clone());
+            }
+            let names = account.names();
+            let told = news.into_iter().map(|name| names.to_folder(&Mailbox(name.into())));
+            Ok(told.filter(|folder| folders.contains(folder)).collect())
+        }
+        (Watch::Looked(folders), _) => {
+            tokio::time::sleep(limit.min(POLL)).await;
+            Ok(folders.clone())
+        }
+        (Watch::Told(_), _) => Ok(Vec::new()),
+    }
 }

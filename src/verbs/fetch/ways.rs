@@ -109,7 +109,7 @@ impl Ways {
             || matches!(args.then, Some(super::then::Then::Delete | super::then::Then::Move(_)));
         if loses && errands.iter().any(|errand| errand.what != What::Whole) {
             return Err(Failure::usage("only whole messages can be deleted or moved once fetched")
-                .hint("leave out --headers and --section")
+                .hint("leave out --headers, --section and --range")
                 .into());
         }
         Ok(())

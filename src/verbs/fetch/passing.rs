@@ -1,0 +1,183 @@
+//! Messages on their way from a source to the targets: what has come, what waits for a target's
+//! confirmation, what has been confirmed and is written down.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Result;
+use async_trait::async_trait;
+
+use super::copies::Copies;
+use super::memory::{Memory, Place};
+use super::resume::{self, Again};
+use super::targets::{All, Lacking, Taken};
+use crate::open::{self, Opened};
+use crate::store::held::Held;
+use crate::store::{self, Body as _, Id, Meta, Sink, What};
+use crate::ui::Progress;
+
+/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
+const BATCH_MESSAGES: usize = 1024;
+
+/// Octets that wait for a commit at the most.
+const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
+
+/// Messages on their way: what has come, what waits for its targets' confirmation, what has
+/// been confirmed.
+pub struct Passing<'t, 'p> {
+    /// All targets.
+    pub targets: All<'t>,
+    /// The record; `None`: nothing is written down.
+    pub memory: &'p mut Option<Memory>,
+    /// Holds messages back until it is known who has a copy.
+    pub copies: Option<Copies>,
+    /// What the record calls the source.
+    pub place: &'p Place,
+    /// What the user is shown.
+    pub progress: &'p mut Progress,
+    /// Messages that came.
+    pub done: usize,
+    /// The source is another session than at the start.
+    pub is_other_session: bool,
+    /// Messages of which nothing came.
+    pub empty: usize,
+    /// The worst that a target did with one.
+    pub worst: Taken,
+    /// Octets of the message that comes.
+    pub octets: u64,
+    /// What was taken since the last commit, and by which targets.
+    pub waiting: Vec<(Id, Lacking)>,
+    /// Octets of it.
+    pub waiting_octets: u64,
+    /// What is confirmed.
+    pub reached: HashMap<Id, Lacking>,
+}
+
+impl Passing<'_, '_> {
+    /// Brings these messages to the targets that lack them; what is whole is confirmed and
+    /// recorded, whatever became of the rest.
+    ///
+    /// # Errors
+    /// The source's, a target's, the record's.
+    pub async fn bring(
+        &mut self,
+        source: &mut Opened,
+        again: &Again<'_>,
+        what: &What,
+        messages: &[(Id, Lacking)],
+    ) -> Result<()> {
+        let mut by_targets: BTreeMap<Lacking, Vec<Id>> = BTreeMap::new();
+        for (id, lacking) in messages {
+            if *lacking != Lacking::NONE {
+                by_targets.entry(*lacking).or_default().push(id.clone());
+            }
+        }
+        for (lacking, ids) in by_targets {
+            self.targets.wanted = lacking;
+            let read = resume::read(source, again, &ids, what, self).await;
+            let committed = self.commit().await;
+            self.is_other_session |= read?;
+            committed?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> store::Result<()> {
+        self.targets.commit().await?;
+        let taken = std::mem::take(&mut self.waiting);
+        self.waiting_octets = 0;
+        if let Some(memory) = &mut self.memory {
+            if let Some(copies) = &mut self.copies {
+                copies.record(memory.seen()).map_err(of_record)?;
+            }
+            memory
+                .record(self.place, &taken, open::now().seconds)
+                .map_err(|error| store::Error::Caller(error.into()))?;
+            self.reached.extend(taken);
+        }
+        Ok(())
+    }
+
+    /// Gives a message that was held back to those that lack a copy of it; those that have it
+    /// now.
+    async fn give(&mut self, message: &Meta) -> store::Result<(Lacking, Taken)> {
+        let wanted = self.targets.wanted;
+        let (Some(copies), Some(memory)) = (&mut self.copies, &mut self.memory) else {
+            return Ok((wanted, Taken::Yes));
+        };
+        let held = copies.end(wanted, memory.seen()).map_err(of_record)?;
+        let Some((mut held, digest, lacking)) = held else { return Ok((wanted, Taken::Yes)) };
+        if lacking == Lacking::NONE {
+            return Ok((wanted, Taken::Yes));
+        }
+        self.targets.wanted = lacking;
+        let given = hand_over(&mut held, message, &mut self.targets).await;
+        let (taken, worst) = self.targets.taken();
+        self.targets.wanted = wanted;
+        given?;
+        copies.taken(digest, taken);
+        // Who has a copy counts as one that took it.
+        let refused = lacking.without(taken);
+        Ok((wanted.without(refused), worst))
+    }
+}
+
+fn of_record(error: crate::state::Error) -> store::Error {
+    store::Error::Caller(Box::new(error))
+}
+
+/// Octets that are handed over at once.
+const PIECE_OCTETS: usize = 64 * 1024;
+
+async fn hand_over(held: &mut Held, message: &Meta, sink: &mut dyn Sink) -> store::Result<()> {
+    sink.begin(message).await?;
+    let mut buffer = vec![0; PIECE_OCTETS];
+    loop {
+        let read = held.read(&mut buffer).await?;
+        if read == 0 {
+            return sink.end(message).await;
+        }
+        sink.chunk(&buffer[..read]).await?;
+    }
+}
+
+#[async_trait(?Send)]
+impl Sink for Passing<'_, '_> {
+    async fn begin(&mut self, message: &Meta) -> store::Result<()> {
+        self.octets = 0;
+        match &mut self.copies {
+            Some(copies) => {
+                copies.begin(message);
+                Ok(())
+            }
+            None => self.targets.begin(message).await,
+        }
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        self.octets += octets.len() as u64;
+        self.progress.advance(0, octets.len() as u64);
+        match &mut self.copies {
+            Some(copies) => copies.chunk(octets),
+            None => self.targets.chunk(octets).await,
+        }
+    }
+
+    async fn end(&mut self, message: &Meta) -> store::Result<()> {
+        let (taken, worst) = if self.copies.is_some() {
+            self.give(message).await?
+        } else {
+            self.targets.end(message).await?;
+            self.targets.taken()
+        };
+        self.worst = self.worst.max(worst);
+        self.waiting.push((message.id.clone(), taken));
+        self.waiting_octets += self.octets;
+        self.done += 1;
+        self.empty += usize::from(self.octets == 0);
+        self.progress.advance(1, 0);
+        if self.waiting.len() >= BATCH_MESSAGES || self.waiting_octets >= BATCH_OCTETS {
+            self.commit().await?;
+        }
+        Ok(())
+    }
+}
