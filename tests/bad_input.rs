@@ -9,19 +9,15 @@
 mod support;
 
 use std::any::Any;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use support::binary::BINARY;
 use support::{
-    Dovecot, Home, Invocation, Leaf, Postfix, Run, Scripted, ServeTest, Step, Stored, TlsServer,
-    args, closed_port, mail,
+    Dovecot, Home, Imap, Invocation, Leaf, Postfix, Run, Scripted, ServeTest, Step, Stored,
+    TlsServer, Twist, args, closed_port, mail,
 };
 
 /// The password of every row that does not need a certain one.
@@ -706,166 +702,6 @@ fn pop_servers() -> Vec<Row> {
 }
 
 // ---- IMAP servers that break off ------------------------------------------------------------
-
-/// What the scripted IMAP server does instead of the usual when a command comes.
-#[derive(Clone, Debug)]
-enum Twist {
-    /// Says this and closes.
-    Break(&'static str),
-    /// Says this, then `TAG text`.
-    Answer(String, &'static str),
-    /// Says nothing more.
-    Stall,
-    /// Says so many megabytes of one line.
-    Flood(usize),
-}
-
-/// An IMAP server that knows just enough for a client to come as far as the command in
-/// question, in whatever order the client asks. One mailbox, one message.
-struct Imap {
-    port: u16,
-    is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-const IMAP_MESSAGE: &str = "Subject: one\r\n\r\nwhole\r\n";
-
-impl Imap {
-    /// `twists`: beginning of a command (`EXAMINE` stands as `SELECT`) and what comes of it;
-    /// the empty one is for the greeting.
-    fn serve(twists: Vec<(&'static str, Twist)>) -> Imap {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-        let port = listener.local_addr().expect("a bound socket has an address").port();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&is_over);
-        let thread = std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                if over.load(Ordering::SeqCst) {
-                    break;
-                }
-                let twists = twists.clone();
-                // A client that goes away is what this is about.
-                std::thread::spawn(move || drop(Imap::play(&stream, &twists)));
-            }
-        });
-        Imap { port, is_over, thread: Some(thread) }
-    }
-
-    fn play(stream: &TcpStream, twists: &[(&'static str, Twist)]) -> std::io::Result<()> {
-        stream.set_read_timeout(Some(Duration::from_secs(90)))?;
-        let mut reader = BufReader::new(stream);
-        let mut writer = stream;
-        match twists.iter().find(|(command, _)| command.is_empty()) {
-            Some((_, twist)) => {
-                if !Imap::twist(&mut writer, &mut reader, "*", twist)? {
-                    return Ok(());
-                }
-            }
-            None => writer.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")?,
-        }
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            let (tag, command) = line.trim_end().split_once(' ').unwrap_or_default();
-            let command = command.to_uppercase().replacen("EXAMINE", "SELECT", 1);
-            let twist =
-                twists.iter().find(|(start, _)| !start.is_empty() && command.starts_with(start));
-            if let Some((_, twist)) = twist {
-                if !Imap::twist(&mut writer, &mut reader, tag, twist)? {
-                    return Ok(());
-                }
-                continue;
-            }
-            let (untagged, done) = Imap::usual(&command);
-            writer.write_all(format!("{untagged}{tag} {done}\r\n").as_bytes())?;
-            if command.starts_with("LOGOUT") {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Whether the dialogue goes on.
-    fn twist(
-        writer: &mut &TcpStream,
-        reader: &mut BufReader<&TcpStream>,
-        tag: &str,
-        twist: &Twist,
-    ) -> std::io::Result<bool> {
-        match twist {
-            Twist::Break(text) => {
-                writer.write_all(text.as_bytes())?;
-                writer.shutdown(Shutdown::Write)?;
-                // Closing with unread octets would reset, and lose what was said.
-                std::io::copy(reader, &mut std::io::sink())?;
-                return Ok(false);
-            }
-            Twist::Answer(untagged, done) => {
-                writer.write_all(format!("{untagged}{tag} {done}\r\n").as_bytes())?;
-            }
-            Twist::Stall => {
-                std::io::copy(reader, &mut std::io::sink())?;
-                return Ok(false);
-            }
-            Twist::Flood(megabytes) => {
-                for _ in 0..*megabytes {
-                    writer.write_all(&[b'x'; 1 << 20])?;
-                }
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn usual(command: &str) -> (String, &'static str) {
-        let untagged = if command.starts_with("CAPABILITY") {
-            "* CAPABILITY IMAP4rev1\r\n".to_owned()
-        } else if command.starts_with("SELECT") {
-            "* FLAGS (\\Seen)\r\n* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 7] v\r\n\
-             * OK [UIDNEXT 2] n\r\n"
-                .to_owned()
-        } else if command.starts_with("LIST") {
-            "* LIST () \"/\" INBOX\r\n".to_owned()
-        } else if command.starts_with("STATUS") {
-            "* STATUS INBOX (MESSAGES 1 UIDNEXT 2 UIDVALIDITY 7)\r\n".to_owned()
-        } else if command.starts_with("UID SEARCH") {
-            "* SEARCH 1\r\n".to_owned()
-        } else if command.contains("FETCH") && command.contains("BODY") {
-            Imap::body(IMAP_MESSAGE)
-        } else if command.contains("FETCH") {
-            "* 1 FETCH (UID 1 FLAGS () RFC822.SIZE 23 INTERNALDATE \
-             \"03-Mar-2026 10:00:00 +0000\")\r\n"
-                .to_owned()
-        } else if command.starts_with("LOGOUT") {
-            "* BYE\r\n".to_owned()
-        } else {
-            String::new()
-        };
-        let done = if command.starts_with("SELECT") { "OK [READ-ONLY] done" } else { "OK done" };
-        (untagged, done)
-    }
-
-    fn body(message: &str) -> String {
-        format!(
-            "* 1 FETCH (UID 1 FLAGS () RFC822.SIZE {0} INTERNALDATE \
-             \"03-Mar-2026 10:00:00 +0000\" BODY[] {{{0}}}\r\n{message})\r\n",
-            message.len()
-        )
-    }
-}
-
-impl Drop for Imap {
-    fn drop(&mut self) {
-        self.is_over.store(true, Ordering::SeqCst);
-        // Wakes the accept.
-        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
 
 fn imap_servers() -> Vec<Row> {
     let closed = "closed by the other side";

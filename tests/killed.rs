@@ -97,6 +97,99 @@ fn fetch_that_deletes_killed_and_run_again() {
     assert!(kills > 0, "nothing was killed");
 }
 
+/// The same for the other kinds of target: files, a command, a server that delivers, a folder of
+/// another account.
+#[test]
+fn fetch_that_deletes_killed_whatever_the_target() {
+    let test = "fetch_that_deletes_killed_whatever_the_target";
+    let count = 40;
+    let mark = |number: usize| format!("Subject: mark-{number:03}-");
+    let originals: Vec<Vec<u8>> = (0..count)
+        .map(|number| {
+            format!(
+                "From: a@example.test\n{}\nMessage-ID: <{number}@x.test>\n\n{}\n",
+                mark(number),
+                "text ".repeat(200 + number)
+            )
+            .into_bytes()
+        })
+        .collect();
+    let mut random = seed(test, 3);
+    let (mut kills, mut doubles) = (0, 0);
+    for (number, target) in ["eml", "exec", "lmtp", "imap"].iter().enumerate() {
+        let schemes = [("imaps", "INBOX"), ("pop3s", "")];
+        let schemes = if full() { &schemes[..] } else { &schemes[number % 2..][..1] };
+        for (scheme, tail) in schemes {
+            let Some(dovecot) = Dovecot::start(test) else { return };
+            let stored: Vec<Stored<'_>> = originals
+                .iter()
+                .map(|octets| Stored { octets, flags: "", received: 1_772_532_000 })
+                .collect();
+            dovecot.put("alice", "INBOX", &stored);
+            let home = Home::new();
+            let source = format!("{}{tail}", dovecot.url(scheme, "alice"));
+            let lmtp = format!("lmtp://localhost:{}", dovecot.lmtp);
+            let theirs = format!("{}INBOX", dovecot.url("imaps", "bob"));
+            let keep = "cat > part.$$ && mv part.$$ got.$$";
+            let to: &[&str] = match *target {
+                "eml" => &["--to", "eml:files"],
+                "exec" => &["--exec", keep],
+                "lmtp" => &["--to", &lmtp, "--rcpt", "bob@example.test"],
+                _ => &["--to", &theirs],
+            };
+            let fetch = || {
+                home.pillarbox(&["fetch", &source, "--then", "delete"])
+                    .args(to)
+                    .env("SSL_CERT_FILE", dovecot.ca())
+                    .password("secret")
+            };
+            for _ in 0..4 {
+                let running = fetch().spawn();
+                std::thread::sleep(a_while(&mut random, Duration::from_millis(250)));
+                running.kill();
+                kills += usize::from(running.wait(PATIENCE).signal.is_some());
+            }
+            let run = fetch().run().success();
+            assert!(dovecot.messages("alice", "INBOX").is_empty(), "{target}\n{run}");
+            let held: Vec<String> = match *target {
+                "eml" | "exec" => {
+                    let folder =
+                        if *target == "eml" { home.path().join("files") } else { home.path() };
+                    std::fs::read_dir(folder)
+                        .expect("the target")
+                        .filter_map(|entry| entry.ok())
+                        .filter(|entry| {
+                            let name = entry.file_name().to_string_lossy().into_owned();
+                            name.ends_with(".eml") || name.starts_with("got.")
+                        })
+                        .map(|entry| std::fs::read_to_string(entry.path()).expect("a message"))
+                        .collect()
+                }
+                _ => dovecot
+                    .messages("bob", "INBOX")
+                    .iter()
+                    .map(|octets| String::from_utf8_lossy(octets).into_owned())
+                    .collect(),
+            };
+            for (number, original) in originals.iter().enumerate() {
+                let mark = mark(number);
+                let found: Vec<&String> =
+                    held.iter().filter(|message| message.contains(&mark)).collect();
+                assert!((1..=5).contains(&found.len()), "{} times {mark} by {target}", found.len());
+                doubles += found.len() - 1;
+                let whole = String::from_utf8_lossy(original);
+                let (_, body) = whole.split_once("\n\n").expect("a body");
+                for message in found {
+                    let message = message.replace("\r\n", "\n");
+                    assert!(message.ends_with(body), "half of {mark} by {target}");
+                }
+            }
+        }
+    }
+    eprintln!("{test}: {kills} kills, {doubles} messages brought again, none lost");
+    assert!(kills > 0, "nothing was killed");
+}
+
 #[test]
 fn fetch_killed_and_run_again() {
     let test = "fetch_killed_and_run_again";

@@ -100,6 +100,35 @@ fn inn_is_read_and_posted_to() {
     let text = with_ca(home.pillarbox(last), &inn).run().success().text().to_owned();
     assert_eq!(text.replace('\r', ""), "Subject: four\n\n");
 
+    // Some of them, what they say, and those of several groups.
+    let subjects = |source: &str, options: &[&str]| {
+        let words: Vec<&str> = ["fetch", source, "--headers=subject", "--json"]
+            .iter()
+            .chain(options)
+            .copied()
+            .collect();
+        let run = with_ca(home.pillarbox(&words), &inn).run().success();
+        let mut found: Vec<String> = run
+            .json_lines()
+            .iter()
+            .map(|line| line["headers"][0][1].as_str().unwrap_or_default().to_owned())
+            .collect();
+        found.sort();
+        found
+    };
+    assert_eq!(subjects(&source, &["--query", "from:bob OR body:nothing"]), ["two"]);
+    assert_eq!(subjects(&source, &["--max-size", "10"]), [] as [&str; 0]);
+    assert_eq!(subjects(&source, &["--max-size", "1M", "--since", "1d"]).len(), 4);
+    let several = format!("news://localhost:{}/local.*", inn.nntp);
+    assert_eq!(subjects(&several, &["--query", "subject:t*"]).len(), 0, "a star is no pattern");
+    assert_eq!(subjects(&several, &["--query", "subject:t"]), ["three", "two"]);
+    let whole = format!("nntps://localhost:{}", inn.nntps);
+    assert_eq!(subjects(&whole, &["--recursive"]).len(), 4);
+    let second = format!("{source}/2");
+    let shown = |option: &str| with_ca(home.pillarbox(args!["fetch", &second, option]), &inn).run();
+    assert_eq!(shown("--text").success().text().replace('\r', ""), "..\n.\nbody\n");
+    assert!(shown("--envelope").success().text().contains("From: Bob <bob@example.test>"));
+
     // Search: by the overview, by a header that is not in it, by a body.
     let search = |query: &str| {
         let run = with_ca(home.pillarbox(args!["search", query, &source]), &inn).run();
