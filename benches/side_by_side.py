@@ -149,7 +149,7 @@ class Bench:
             text = re.sub(r"@([A-Z0-9_]+)@", lambda m: str(words[m.group(1)]) if m.group(1) in words else m.group(0), file.read())
         configuration = self.write("dovecot.conf", text)
         self.servers.append(Server([program("dovecot"), "-F", "-c", configuration], ports["IMAPS"]))
-        self.imaps, self.ca = ports["IMAPS"], tls + "/ca.pem"
+        self.imaps, self.pop3s, self.ca = ports["IMAPS"], ports["POP3S"], tls + "/ca.pem"
 
     def account(self, user):
         """The Maildir of a user, to be filled; then call ready()."""
@@ -186,7 +186,7 @@ class Bench:
         self.servers.append(server)
         return port
 
-    def mbsync(self, user, out):
+    def mbsync(self, user, out, port=None):
         os.makedirs(out)
         rc = self.write("mbsyncrc-" + hashlib.sha1(out.encode()).hexdigest()[:8], """SyncState *
 
@@ -209,12 +209,35 @@ Near :near:
 Patterns INBOX
 Create Near
 Sync Pull
-""" % (self.imaps, user, PASSWORD, self.ca, out, out))
+""" % (port or self.imaps, user, PASSWORD, self.ca, out, out))
         return ["mbsync", "-q", "-c", rc, "-a"]
 
-    def fetch(self, user, out):
-        return [PILLARBOX, "fetch", "imaps://%s@localhost:%d/INBOX" % (user, self.imaps), "--ca-file", self.ca,
+    def fetch(self, user, out, port=None):
+        return [PILLARBOX, "fetch", "imaps://%s@localhost:%d/INBOX" % (user, port or self.imaps), "--ca-file", self.ca,
                 "--to", "maildir:" + out]
+
+    def mpop(self, user, out, port):
+        for name in ("", "/cur", "/new", "/tmp"):
+            os.makedirs(out + name)
+        rc = self.write("mpoprc-" + hashlib.sha1(out.encode()).hexdigest()[:8], """account default
+host localhost
+port %d
+user %s
+password %s
+auth user
+tls on
+tls_starttls off
+tls_trust_file %s
+delivery maildir %s
+uidls_file %s
+only_new off
+keep on
+received_header off
+""" % (port, user, PASSWORD, self.ca, out, self.path("uidls")))
+        return ["mpop", "-q", "-C", rc]
+
+    def fetch_pop(self, user, out, port):
+        return [PILLARBOX, "fetch", "pop3s://%s@localhost:%d" % (user, port), "--ca-file", self.ca, "--to", "maildir:" + out]
 
 
 Measured = collections.namedtuple("Measured", "wall cpu rss code output")
@@ -400,6 +423,45 @@ class Fetch(Job):
 class FetchDisk(Fetch):
     """the same onto the disk, durably: each tool as it comes, so mbsync syncs each message"""
     place = "disk"
+
+
+class FetchFar(Fetch):
+    """the same into memory, with a round trip of 40 ms"""
+    runs = 3
+
+    def command(self, peer, run):
+        if not hasattr(self.bench, "far_imaps"):
+            self.bench.far_imaps = delayed(self.bench.imaps, 0.02)
+        out = self.out(peer)
+        shutil.rmtree(out, ignore_errors=True)
+        client = self.bench.mbsync if peer == "mbsync" else self.bench.fetch
+        return dict(command=client(USER, out, self.bench.far_imaps))
+
+
+class FetchPop(Fetch):
+    """messages from Dovecot by POP3 over TLS into a Maildir in memory"""
+    peers = dict.fromkeys(("pillarbox", "mpop"))
+    latency = 0
+
+    def out(self, peer):
+        return os.path.join(self.bench.memory, "pop-" + peer)
+
+    def command(self, peer, run):
+        port = self.bench.pop3s
+        if self.latency:
+            if not hasattr(self.bench, "far_pop3s"):
+                self.bench.far_pop3s = delayed(port, self.latency)
+            port = self.bench.far_pop3s
+        out = self.out(peer)
+        shutil.rmtree(out, ignore_errors=True)
+        client = self.bench.mpop if peer == "mpop" else self.bench.fetch_pop
+        return dict(command=client(USER, out, port))
+
+
+class FetchPopFar(FetchPop):
+    """the same with a round trip of 40 ms"""
+    runs = 3
+    latency = 0.02
 
 
 class FetchGiant(Job):
@@ -711,7 +773,8 @@ def delayed(port, seconds):
     return listener.getsockname()[1]
 
 
-JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-1GiB": FetchGiant,
+JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
+        "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
 JOBS.update({"search-subject": LocalSearch, "search-subject-encoded": LocalSearchEncoded, "search-body": LocalSearchBody,
