@@ -591,7 +591,7 @@ impl Lmtp {
                     break;
                 }
             }
-            if text[from..].as_bytes().get(3) != Some(&b'-') {
+            if text.as_bytes()[from..].get(3) != Some(&b'-') {
                 return text;
             }
             text.push(' ');
