@@ -592,6 +592,9 @@ fn peak(home: &Home, server: &Imap, options: &[&str]) -> (Run, u64) {
     (run, peak)
 }
 
+/// What a server does, the options of the command, the twists, and the exit codes that it may have.
+type Hostile = (&'static str, Vec<&'static str>, Vec<(&'static str, Twist)>, &'static [i32]);
+
 #[test]
 fn nothing_of_a_hostile_server_fills_memory() {
     if !support::needs("nothing_of_a_hostile_server_fills_memory", &["python3"]) {
@@ -606,7 +609,7 @@ fn nothing_of_a_hostile_server_fills_memory() {
         )
     };
     let many = if support::full() { 40_000 } else { 3_000 };
-    let rows: Vec<(&str, Vec<&str>, Vec<(&str, Twist)>, &[i32])> = vec![
+    let rows: Vec<Hostile> = vec![
         ("a line without end", vec![], vec![("UID FETCH", Twist::Flood(100))], &[76]),
         (
             "flags without end",
