@@ -47,6 +47,17 @@ pub enum Answer<T> {
     Unknown(String),
 }
 
+/// Who may issue certificates for a name, RFC 8659.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caa {
+    /// Whether an authority that does not know the tag must not issue.
+    pub is_critical: bool,
+    /// `issue`, `issuewild`, `iodef`, ...
+    pub tag: String,
+    /// The value as it stands, lossy.
+    pub value: String,
+}
+
 /// One server of a service, RFC 2782.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -243,6 +254,29 @@ impl Resolver {
             list.sort_by_key(|found| (found.priority, std::cmp::Reverse(found.weight)));
         }
         answer
+    }
+
+    /// CAA records of this very name, none of one above. Cancel-safe.
+    pub async fn caa(&self, name: &str) -> Answer<Vec<Caa>> {
+        self.records(name, RecordType::CAA, |data| match data {
+            RData::CAA(caa) => Some(Caa {
+                is_critical: caa.issuer_critical,
+                tag: caa.tag.clone(),
+                value: String::from_utf8_lossy(&caa.value).into_owned(),
+            }),
+            _ => None,
+        })
+        .await
+    }
+
+    /// IPv4 addresses of a name, with what is said of none: for what stands in A records but
+    /// is no host (DNS lists, and names that SPF asks for). Cancel-safe.
+    pub async fn v4(&self, name: &str) -> Answer<Vec<std::net::Ipv4Addr>> {
+        self.records(name, RecordType::A, |data| match data {
+            RData::A(address) => Some(address.0),
+            _ => None,
+        })
+        .await
     }
 
     /// What `name` is an alias of (CNAME), one step only. Cancel-safe.

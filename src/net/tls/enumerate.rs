@@ -8,7 +8,9 @@
 //!
 //! RFC 8446, RFC 5246, RFC 4346, RFC 2246, RFC 6101; RFC 6066 (server_name), RFC 8422 (groups).
 //! No handshake is ever finished here, and nothing is verified: [`super::Connector`] does that.
-//! SSL 2.0, whose hello has another form, is not spoken.
+//! SSL 2.0, whose hello has another form, has a question of its own ([`ask_ssl2`]). What a
+//! server of TLS 1.2 and older says up to its ServerHelloDone is not encrypted, and is read as
+//! a [`Flight`]: its certificates, its stapled response, the size of its Diffie-Hellman group.
 
 use std::fmt;
 
@@ -17,14 +19,22 @@ use super::{Error, Fault};
 use crate::base::decode::Decoded;
 
 mod answer;
+mod flight;
 mod hello;
+mod holes;
 mod names;
+mod robot;
+mod ssl2;
 
 pub use answer::{Alert, Answer, ServerHello};
-pub use hello::{ClientHello, Unencodable};
+pub use flight::{Flight, Said};
+pub use hello::{ClientHello, Offers, Unencodable};
+pub use holes::{Hole, early_change, heartbleed};
 pub use names::{
     GROUPS, SUITES, Weakness, alert_name, group_name, is_post_quantum, suite_name, weakness,
 };
+pub use robot::{Padding, encrypted, key_of, oracle_answer};
+pub use ssl2::ask as ask_ssl2;
 
 /// A version of the protocol, oldest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +151,36 @@ pub async fn ask(
     }
 }
 
+/// As [`ask`], but waits for all that the server says up to where it is the client's turn. The
+/// connection may be spoken on. Not cancel-safe.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_flight(
+    wire: &mut Wire,
+    hello: &ClientHello<'_>,
+) -> Result<Said, super::super::error::Error> {
+    let fault = |fault: Fault| {
+        super::super::error::Error::from(Error { host: hello.host.to_owned(), fault })
+    };
+    let mut octets = Vec::new();
+    hello.encode(&mut octets).map_err(|error| fault(Fault::Setting(error.to_string())))?;
+    wire.queue_body(&octets);
+    wire.flush().await?;
+    loop {
+        match Said::decode(wire.buffered()) {
+            Ok(Decoded::Done { value, used }) => {
+                wire.consume_body(used);
+                return Ok(value);
+            }
+            Ok(Decoded::More) => {
+                wire.fill().await?;
+            }
+            Err(_) => return Err(fault(Fault::NotTls)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +197,14 @@ mod tests {
     }
 
     fn hello(version: Protocol, groups: &[u16]) -> ClientHello<'_> {
-        ClientHello { version, suites: &ALL_SUITES, groups, host: "localhost", random: [7; 32] }
+        ClientHello {
+            version,
+            suites: &ALL_SUITES,
+            groups,
+            host: "localhost",
+            random: [7; 32],
+            offers: Offers::default(),
+        }
     }
 
     static ALL_SUITES: std::sync::LazyLock<Vec<u16>> =
@@ -237,6 +284,8 @@ mod tests {
             group: None,
             is_retry: false,
             is_master_secret_extended: false,
+            compression: 0,
+            extensions: Vec::new(),
         };
         let answer = Answer::ServerHello(hello.clone());
         assert_eq!(Support::of(Protocol::Tls12, &answer), Support::Yes(hello));
@@ -247,6 +296,8 @@ mod tests {
             group: None,
             is_retry: false,
             is_master_secret_extended: false,
+            compression: 0,
+            extensions: Vec::new(),
         };
         let odd = Answer::ServerHello(odd);
         assert!(matches!(Support::of(Protocol::Tls13, &odd), Support::Unknown(_)));

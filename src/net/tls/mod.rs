@@ -182,6 +182,11 @@ pub struct Session {
     pub end_point: Option<Vec<u8>>,
     /// Whether a client's certificate was shown and verified (server side), its subject.
     pub client_subject: Option<String>,
+    /// An earlier session was taken up again (client side); only rustls tells.
+    pub is_resumed: bool,
+    /// The stapled OCSP response in DER (client side), empty where there is none; `None`: not
+    /// told, by other backends than rustls and of a session that was resumed.
+    pub staple: Option<Vec<u8>>,
 }
 
 impl Session {

@@ -55,6 +55,7 @@ pub(super) struct Client {
     host: String,
     name: ServerName<'static>,
     connector: TlsConnector,
+    staple: Staple,
 }
 
 impl Client {
@@ -69,6 +70,7 @@ impl Client {
         };
         let verifier = Verifier::new(&settings.verify, provider.clone())
             .map_err(|error| setting(format!("trust store: {error}")))?;
+        let staple = Arc::clone(&verifier.staple);
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions)
             .map_err(|error| setting(error.to_string()))?
@@ -84,7 +86,7 @@ impl Client {
             }
         };
         config.enable_sni = matches!(name, ServerName::DnsName(_));
-        Ok(Self { host: host.to_owned(), name, connector: Arc::new(config).into() })
+        Ok(Self { host: host.to_owned(), name, connector: Arc::new(config).into(), staple })
     }
 
     pub(super) async fn connect(
@@ -108,10 +110,14 @@ impl Client {
                 .iter()
                 .map(|certificate| certificate.to_vec())
                 .collect();
+            let is_resumed = connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed);
+            let staple = self.staple.lock().map(|mut staple| staple.take()).unwrap_or_default();
             Session {
                 end_point: chain.first().and_then(|leaf| end_point(leaf)),
                 chain,
                 client_subject: None,
+                is_resumed,
+                staple: (!is_resumed).then(|| staple.unwrap_or_default()),
                 ..common(connection, is_extended, exporter)
             }
         };
@@ -207,7 +213,12 @@ fn identity_parts(
 struct Verifier {
     provider: Arc<CryptoProvider>,
     trust: Trust,
+    /// The OCSP response that was stapled to the certificate verified last.
+    staple: Staple,
 }
+
+/// Shared by a connector and its verifier.
+type Staple = Arc<std::sync::Mutex<Option<Vec<u8>>>>;
 
 #[derive(Debug)]
 enum Trust {
@@ -244,7 +255,7 @@ impl Verifier {
             Verify::Dane(dane) => Trust::Dane(dane.clone()),
             Verify::Nothing => Trust::Nothing,
         };
-        Ok(Self { provider, trust })
+        Ok(Self { provider, trust, staple: Staple::default() })
     }
 }
 
@@ -315,6 +326,9 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Ok(mut staple) = self.staple.lock() {
+            *staple = Some(ocsp.to_vec());
+        }
         let verdict = match &self.trust {
             Trust::Chain(verifier) => {
                 verifier.verify_server_cert(leaf, intermediates, name, ocsp, now)

@@ -1,5 +1,8 @@
 //! The command line of `probe`.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use clap::ValueEnum;
 
 use super::findings::Verdict;
@@ -8,11 +11,12 @@ use crate::open::{Common, Endpoint, Own};
 
 /// Examine a mail server or a domain: phases, TLS, capabilities, policy records
 ///
-/// A domain or an address leads to its MX hosts and its SPF, DMARC, MTA-STS and TLS-RPT
-/// records; a URL (smtp, smtps, submission, submissions, imap, imaps, pop3, pop3s, lmtp), a
-/// HOST:PORT or an account leads to those servers alone. Nothing is logged into, and no message
-/// is sent. The exit code is 0 when all is well, 1 for warnings, 2 for failures, 3 when
-/// something could not be told.
+/// A domain or an address leads to its records (MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, DANE,
+/// CAA, BIMI, SRV, autoconfig) and to the mail ports of its MX hosts and services; a URL (smtp,
+/// smtps, submission, submissions, imap, imaps, pop3, pop3s, lmtp), a HOST:PORT or an account
+/// leads to those servers alone. Where a user is named (in the URL, by --user or an account),
+/// that user is logged in; no message is sent, but by --intrusive. The exit code is 0 when all is
+/// well, 1 for warnings, 2 for failures, 3 when something could not be told.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = EXAMPLES,
@@ -46,8 +50,42 @@ pub struct Args {
     pub ciphers: bool,
 
     /// Make no more than N connections in all; what is left over is unknown
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
     pub budget: u32,
+
+    /// Also try what may be taken for an attack: relaying, VRFY and EXPN, commands behind
+    /// STARTTLS, speaking before the greeting
+    ///
+    /// Only servers that are named on the command line are asked so; a domain alone names none.
+    #[arg(long)]
+    pub active: bool,
+
+    /// Also try to smuggle ends of messages, which may leave test messages with the
+    /// server's postmaster; implies --active
+    #[arg(long)]
+    pub intrusive: bool,
+
+    /// Ask for this DKIM selector instead of the common ones; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub selector: Vec<String>,
+
+    /// Ask this DNS list (such as zen.spamhaus.org) for the addresses of the MX hosts;
+    /// repeatable
+    #[arg(long, value_name = "ZONE")]
+    pub dnsbl: Vec<String>,
+
+    /// Write the findings to FILE, to compare with later
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Print only what changed since FILE was saved, and exit by that
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "watch"])]
+    pub baseline: Option<PathBuf>,
+
+    /// Examine again each SECONDS, and print a line with the time of each run, until
+    /// interrupted
+    #[arg(long, value_name = "SECONDS", value_parser = interval, conflicts_with_all = ["format", "save"])]
+    pub watch: Option<Duration>,
 
     /// Explain a finding, such as TLS-004, and examine nothing
     #[arg(long, value_name = "ID", conflicts_with = "what")]
@@ -80,6 +118,14 @@ pub enum Form {
     Jsonl,
     /// A status line with performance data for monitoring
     Nagios,
+    /// JUnit XML: a test suite for each server and domain
+    Junit,
+    /// SARIF 2.1.0, as code scanning takes it
+    Sarif,
+    /// Metrics in the text format of Prometheus
+    Prometheus,
+    /// Tables in Markdown
+    Markdown,
 }
 
 /// A level of findings.
@@ -104,11 +150,31 @@ impl Level {
     }
 }
 
+/// `60`, `60s`, `5m`: how long there is between two runs.
+fn interval(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(digits) => (digits, text.as_bytes()[digits.len()]),
+        None => (text, b's'),
+    };
+    let factor = match unit {
+        b'm' => 60,
+        b'h' => 3600,
+        _ => 1,
+    };
+    match digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)) {
+        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("want seconds (60, 60s), minutes (5m) or hours (1h), at most a day".into()),
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   Examine an IMAP server, with the time of each phase over five runs:
     pillarbox probe \"$IMAPS_URL\" --repeat 5
   The failures of an SMTP server as JSON, with what to do about each:
     pillarbox probe \"$SMTP_URL\" --json | jq -r 'select(.verdict == \"fail\") | .id, .fix'
+  Save what is found, and see later what changed:
+    pillarbox probe \"$IMAPS_URL\" --save base.json --quiet >/dev/null
+    pillarbox probe \"$IMAPS_URL\" --baseline base.json
   What a finding means, offline:
     pillarbox probe --explain TLS-004";

@@ -45,6 +45,11 @@ impl Dialogue {
         Self { wire, protocol, tag: 0 }
     }
 
+    /// What is spoken.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// The connection, where TLS is to begin by other means.
     pub fn into_wire(self) -> Wire {
         self.wire
@@ -178,6 +183,31 @@ impl Dialogue {
         self.wire.queue(&line);
         self.flush(phase).await?;
         self.smtp_reply(phase).await
+    }
+
+    /// Says lines of SMTP as they stand, in one go, and waits for so many replies.
+    ///
+    /// # Errors
+    /// [`Stop`] for a 421, for what is no reply, and the connection's errors; how many replies
+    /// came before is lost.
+    pub async fn say(
+        &mut self,
+        phase: Phase,
+        lines: &[u8],
+        replies: usize,
+    ) -> Result<Vec<smtp_reply::Reply>, Stop> {
+        self.wire.queue(lines);
+        self.flush(phase).await?;
+        let mut all = Vec::new();
+        for _ in 0..replies {
+            let reply = self.smtp_reply(phase).await?;
+            if reply.code() == 421 {
+                // RFC 5321 section 3.8: whatever was asked, the server is about to go.
+                smtp_verdict(phase, &reply, false)?;
+            }
+            all.push(reply);
+        }
+        Ok(all)
     }
 
     async fn smtp_reply(&mut self, phase: Phase) -> Result<smtp_reply::Reply, Stop> {

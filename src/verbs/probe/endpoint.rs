@@ -6,22 +6,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::budget::Budget;
+use super::budget::{Budget, Permit};
 use super::certificate::Certificate;
 use super::dialogue::Dialogue;
 use super::facts::{
     self, Address, CertificateFault, Outcome, Protocol, Service, Session, Start, Stop, Verification,
 };
-use super::plan::Target;
-use super::spoken;
+use super::names::Names;
+use super::plan::{Target, Tier};
 use super::timing::{Phase, Timing, percentiles};
+use super::{spoken, trials};
 use crate::net::connect::addresses;
 use crate::net::tls::{self, Connector, Settings, Verify};
 use crate::net::{self, Wire};
-use crate::open::Peer;
+use crate::open::{Context, Peer};
 
 /// Addresses of one host that are tried until one answers.
 const TRIED_ADDRESSES: usize = 4;
+
+/// How long a server may take at a port that is only guessed.
+const GUESS: Duration = Duration::from_secs(4);
 
 /// How an endpoint is to be examined.
 pub struct Manner<'a> {
@@ -33,43 +37,87 @@ pub struct Manner<'a> {
     pub repeat: u32,
     /// List every suite and group.
     pub ciphers: bool,
+    /// How far to go.
+    pub tier: Tier,
+    /// Who is asked for names of addresses and TLSA records.
+    pub names: &'a Names,
+    /// Where secrets come from.
+    pub context: &'a Context,
 }
 
 /// The way to an endpoint at one of its addresses.
 pub struct Way<'a> {
     endpoint: net::Endpoint,
-    service: Service,
+    /// The kind of the endpoint.
+    pub service: Service,
     net: net::Options,
     budget: &'a Budget,
+    is_loopback: bool,
+}
+
+/// A connection, and the right to it.
+pub struct Line {
+    /// The connection.
+    pub wire: Wire,
+    /// How long it took to stand.
+    pub took: Duration,
+    /// Held for as long as the connection is used.
+    pub permit: Permit,
 }
 
 impl Way<'_> {
-    /// Connects; how long that took.
-    async fn connect(&self) -> Result<(Wire, Duration), Stop> {
-        self.budget.take()?;
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Stop`] where that cannot be, or the budget has no more.
+    pub async fn connect(&self) -> Result<Line, Stop> {
+        let permit = self.budget.take(self.endpoint.host(), self.is_loopback).await?;
         let connected = net::connect(&self.endpoint, &self.net)
             .await
             .map_err(|error| Stop::of(Phase::Tcp, &error))?;
-        Ok((connected.wire, connected.timings.connect))
+        Ok(Line { wire: connected.wire, took: connected.timings.connect, permit })
     }
 
     /// A new connection, led to where TLS may begin.
     ///
     /// # Errors
     /// [`Stop`] where it does not come so far.
-    pub async fn to_tls(&self) -> Result<Wire, Stop> {
-        let (wire, _) = self.connect().await?;
+    pub async fn to_tls(&self) -> Result<Line, Stop> {
+        let mut line = self.connect().await?;
         if self.service.tls == Start::Implicit {
-            return Ok(wire);
+            return Ok(line);
         }
-        let mut talk = Dialogue::new(wire, self.service.protocol);
+        let mut talk = Dialogue::new(line.wire, self.service.protocol);
         talk.greeting().await?;
         if matches!(self.service.protocol, Protocol::Smtp | Protocol::Lmtp) {
             // RFC 3207 section 4.1: STARTTLS is an extension, which EHLO has to show first.
             talk.offer(Phase::Hello).await?;
         }
         talk.go_ahead().await?;
-        Ok(talk.into_wire())
+        line.wire = talk.into_wire();
+        Ok(line)
+    }
+
+    /// A new conversation under TLS, where the server's next words are those behind EHLO; for
+    /// a server without TLS in the clear. What it offers is asked for already.
+    ///
+    /// # Errors
+    /// [`Stop`] where it does not come so far.
+    pub async fn to_talk(&self, connector: Option<&Connector>) -> Result<(Dialogue, Permit), Stop> {
+        let implicit = self.service.tls == Start::Implicit;
+        let line = match connector {
+            Some(_) => self.to_tls().await?,
+            None => self.connect().await?,
+        };
+        let mut talk = Dialogue::new(line.wire, self.service.protocol);
+        if let Some(connector) = connector {
+            talk.start_tls(connector).await.map_err(|error| Stop::of(Phase::Tls, &error))?;
+        }
+        if implicit || connector.is_none() {
+            talk.greeting().await?;
+        }
+        talk.offer(Phase::Capabilities).await?;
+        Ok((talk, line.permit))
     }
 }
 
@@ -77,6 +125,7 @@ impl Way<'_> {
 struct Talk {
     session: Session,
     fault: Option<tls::Error>,
+    trials: Vec<facts::Tried>,
 }
 
 /// Measures one endpoint.
@@ -97,7 +146,18 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
         spoken: None,
         percentiles: Vec::new(),
         failed_runs: 0,
+        trials: Vec::new(),
+        offered_to_user: None,
     };
+    let net = match target.is_guess {
+        // What nobody has told of is not worth a long wait.
+        true => net::Options {
+            timeout: manner.net.timeout.map(|timeout| timeout.min(GUESS)),
+            ..manner.net.clone()
+        },
+        false => manner.net.clone(),
+    };
+    let manner = &Manner { net: &net, ..*manner };
     let (candidates, lookup) = match candidates(&target.endpoint, manner.net).await {
         Ok(found) => found,
         Err(stop) => {
@@ -110,8 +170,8 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
     for candidate in candidates.iter().take(TRIED_ADDRESSES) {
         let way = way(candidate, service, manner);
         match try_address(candidate, &way, &mut found.addresses).await {
-            Ok((wire, took)) => {
-                open = Some((way, wire, took));
+            Ok(line) => {
+                open = Some((way, line));
                 break;
             }
             // What is certain gives way to what is not: one silent address may yet live.
@@ -121,7 +181,7 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
             },
         }
     }
-    let Some((way, wire, connect)) = open else { return Ok(found) };
+    let Some((way, line)) = open else { return Ok(found) };
 
     let (verifying, trusting) = match service.tls {
         Start::Never => (None, None),
@@ -131,15 +191,16 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
             (Some(peer.connector()?), Some(trusting))
         }
     };
-    let mut begun = start(lookup, connect);
-    let mut talk = converse(&way, wire, verifying.as_ref()).await;
+    let mut begun = start(lookup, line.took);
+    let mut talk = converse(&way, line, verifying.as_ref(), true).await;
     let mut connector = verifying.as_ref();
     let bad = talk.fault.as_ref().filter(|fault| fault.is_certificate()).cloned();
     if bad.is_some()
-        && let Ok((wire, took)) = way.connect().await
+        && let Ok(line) = way.connect().await
     {
         // The same once more without verification, to see the chain and what is behind it.
-        let again = converse(&way, wire, trusting.as_ref()).await;
+        let took = line.took;
+        let again = converse(&way, line, trusting.as_ref(), true).await;
         if again.session.tls.is_some() {
             begun = start(lookup, took);
             talk = again;
@@ -150,6 +211,7 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
     begun.append(&mut talk.session.phases);
     talk.session.phases = begun;
     found.session = talk.session;
+    found.trials = talk.trials;
 
     let mut runs = vec![found.session.phases.clone()];
     for _ in 1..manner.repeat {
@@ -161,17 +223,53 @@ pub async fn measure(target: &Target, peer: &Peer, manner: &Manner<'_>) -> Resul
     if manner.repeat > 1 {
         found.percentiles = percentiles(&runs);
     }
+    depth(&mut found, target, peer, &way, connector, manner).await;
+    other_families(&candidates, service, manner, &mut found.addresses).await;
+    Ok(found)
+}
 
-    let may_begin = match service.tls {
+/// All that needs connections of its own.
+async fn depth(
+    found: &mut facts::Endpoint,
+    target: &Target,
+    peer: &Peer,
+    way: &Way<'_>,
+    connector: Option<&Connector>,
+    manner: &Manner<'_>,
+) {
+    let may_begin = match found.service.tls {
         Start::Implicit => true,
         Start::Starttls => found.session.go_ahead.is_some(),
         Start::Never => false,
     };
-    if may_begin {
-        found.spoken = Some(spoken::measure(&way, host, manner.ciphers).await);
+    let host = target.endpoint.host();
+    let is_under_tls = found.session.tls.is_some();
+    let known: &facts::Endpoint = found;
+    let raw = async {
+        match may_begin {
+            true => Some(spoken::measure(way, host, manner.ciphers).await),
+            false => None,
+        }
+    };
+    let handshakes = async {
+        match is_under_tls {
+            true => trials::handshakes(known, target, peer, way, connector, manner).await,
+            false => Vec::new(),
+        }
+    };
+    let names = trials::reverse(known, manner);
+    let active = trials::active(known, way, connector.filter(|_| is_under_tls), manner);
+    let (spoken, handshakes, names, active) = tokio::join!(raw, handshakes, names, active);
+    if let Some((spoken, mut tried)) = spoken {
+        found.spoken = Some(spoken);
+        found.trials.append(&mut tried);
     }
-    other_families(&candidates, service, manner, &mut found.addresses).await;
-    Ok(found)
+    for mut tried in [handshakes, names, active] {
+        found.trials.append(&mut tried);
+    }
+    if peer.user.is_some() && (is_under_tls || peer.allow_cleartext) {
+        trials::login(found, peer, way, manner).await;
+    }
 }
 
 /// An address and the endpoint that it makes; `None` for a Unix socket.
@@ -211,17 +309,18 @@ fn way<'a>(candidate: &Candidate, service: Service, manner: &Manner<'a>) -> Way<
         // That no proxy is used was decided by the name.
         net.proxies = net::proxy::Rules::default();
     }
-    Way { endpoint: candidate.1.clone(), service, net, budget: manner.budget }
+    let is_loopback = candidate.1.is_loopback();
+    Way { endpoint: candidate.1.clone(), service, net, budget: manner.budget, is_loopback }
 }
 
 async fn try_address(
     candidate: &Candidate,
     way: &Way<'_>,
     tried: &mut Vec<Address>,
-) -> Result<(Wire, Duration), Stop> {
+) -> Result<Line, Stop> {
     let result = way.connect().await;
     let outcome = match &result {
-        Ok((_, took)) => Outcome::Connected { took: *took },
+        Ok(line) => Outcome::Connected { took: line.took },
         Err(stop) => Outcome::Failed { kind: stop.kind, detail: stop.detail.clone() },
     };
     tried.push(Address {
@@ -241,11 +340,19 @@ fn start(lookup: Option<Duration>, connect: Duration) -> Vec<Timing> {
     phases
 }
 
-async fn converse(way: &Way<'_>, wire: Wire, connector: Option<&Connector>) -> Talk {
-    let mut talk = Talk { session: Session::default(), fault: None };
-    let mut dialogue = Dialogue::new(wire, way.service.protocol);
-    match walk(&mut dialogue, way.service, connector, &mut talk).await {
-        Ok(()) => dialogue.leave().await,
+/// One conversation; with `asks`, what can be asked in it of SMTP is asked at its end.
+async fn converse(way: &Way<'_>, line: Line, connector: Option<&Connector>, asks: bool) -> Talk {
+    let mut talk = Talk { session: Session::default(), fault: None, trials: Vec::new() };
+    let mut dialogue = Dialogue::new(line.wire, way.service.protocol);
+    match walk(&mut dialogue, way.service, connector, &mut talk, asks).await {
+        Ok(()) => {
+            if asks && let Some(offer) = talk.session.offer() {
+                let is_encrypted = talk.session.tls.is_some();
+                let mut tried = trials::extensions(&mut dialogue, offer, is_encrypted).await;
+                talk.trials.append(&mut tried);
+            }
+            dialogue.leave().await;
+        }
         Err(stop) => talk.session.stop = Some(stop),
     }
     talk
@@ -257,6 +364,7 @@ async fn walk(
     service: Service,
     connector: Option<&Connector>,
     talk: &mut Talk,
+    asks: bool,
 ) -> Result<(), Stop> {
     let implicit = service.tls == Start::Implicit;
     if implicit {
@@ -277,6 +385,9 @@ async fn walk(
     talk.session.before = Some(offer);
     if !goes_on {
         return Ok(());
+    }
+    if asks && service.role == facts::Role::Submission {
+        talk.trials.extend(trials::mail_in_the_clear(dialogue).await);
     }
     let begun = Instant::now();
     talk.session.go_ahead = Some(dialogue.go_ahead().await?);
@@ -308,6 +419,7 @@ async fn handshake(
         group: session.group.clone(),
         chain: session.chain.iter().filter_map(|der| Certificate::read(der)).collect(),
     });
+    talk.trials.extend(dialogue.wire().tls().and_then(trials::staple));
     Ok(())
 }
 
@@ -341,8 +453,9 @@ async fn once_more(
     options: &net::Options,
 ) -> Option<Vec<Timing>> {
     let (_, lookup) = candidates(&target.endpoint, options).await.ok()?;
-    let (wire, connect) = way.connect().await.ok()?;
-    let mut talk = converse(way, wire, connector).await;
+    let line = way.connect().await.ok()?;
+    let connect = line.took;
+    let mut talk = converse(way, line, connector, false).await;
     if talk.session.stop.is_some() {
         return None;
     }
@@ -366,9 +479,9 @@ async fn other_families(
             continue;
         }
         let way = way(candidate, service, manner);
-        if let Ok((mut wire, _)) = try_address(candidate, &way, tried).await {
+        if let Ok(mut line) = try_address(candidate, &way, tried).await {
             // That it could be reached is all that was asked.
-            let _ = wire.shutdown().await;
+            let _ = line.wire.shutdown().await;
         }
     }
 }

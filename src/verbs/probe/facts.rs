@@ -11,6 +11,15 @@ use super::timing::{Percentiles, Phase, Timing, milliseconds};
 use crate::net;
 use crate::net::tls::Fault;
 
+mod domain;
+mod trial;
+
+pub use domain::{
+    Autoconfig, Dkim, Dmarc, DnsList, Domain, Exchanger, Exchangers, Host, Knock, Offered, Spf,
+    StsPolicy,
+};
+pub use trial::{Trial, Tried};
+
 /// Something that was to be found out, and was, or was not: the two are never mixed up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
@@ -22,6 +31,12 @@ pub enum Known<T> {
         /// Why, in words.
         unknown: String,
     },
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self::unknown("it was not asked for")
+    }
 }
 
 impl<T> Known<T> {
@@ -398,7 +413,8 @@ pub struct Spoken {
     pub versions: Vec<Version>,
     /// Weak suites of SSL 3.0 to TLS 1.2, one of each kind of weakness.
     pub weak: Listing,
-    /// Post-quantum groups; empty and whole where there is no TLS 1.3.
+    /// The post-quantum group that the server likes best; empty and whole where it takes none
+    /// or does not speak TLS 1.3.
     pub post_quantum: Listing,
     /// All suites, where they were asked for.
     pub suites: Vec<Suites>,
@@ -429,72 +445,10 @@ pub struct Endpoint {
     pub percentiles: Vec<Percentiles>,
     /// Runs of --repeat that did not come through.
     pub failed_runs: u32,
-}
-
-/// The mail exchangers of a domain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-pub enum Exchangers {
-    /// The domain does not exist.
-    NoDomain,
-    /// No MX record; mail goes to the domain's own addresses (RFC 5321 section 5.1).
-    None {
-        /// Those addresses; empty: there are none.
-        addresses: Known<Vec<IpAddr>>,
-    },
-    /// MX records, best first.
-    Found {
-        /// Each.
-        hosts: Vec<Exchanger>,
-    },
-}
-
-/// One MX record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Exchanger {
-    /// Lower is better.
-    pub preference: u16,
-    /// The host, without the last dot; empty for a null MX (RFC 7505).
-    pub host: String,
-    /// What the host is an alias of; `None`: it is none.
-    pub alias: Known<Option<String>>,
-    /// Its addresses; empty: it has none.
-    pub addresses: Known<Vec<IpAddr>>,
-}
-
-/// An SPF record and those that it leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Spf {
-    /// Every record of the domain that begins with `v=spf1`.
-    pub records: Vec<String>,
-    /// The only record, read; `None` where there is not exactly one.
-    pub reading: Option<super::policy::spf::Reading>,
-}
-
-/// A DMARC record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Dmarc {
-    /// The name at which it was found; the domain's own, or one above.
-    pub name: String,
-    /// Every record there that begins with `v=DMARC1`.
-    pub records: Vec<String>,
-}
-
-/// All that was found out about a domain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Domain {
-    /// Its name.
-    pub domain: String,
-    /// Where its mail goes.
-    pub mx: Known<Exchangers>,
-    /// Who may send for it.
-    pub spf: Known<Spf>,
-    /// What to do with mail that is not from it; `None`: no record, not above it either.
-    pub dmarc: Known<Option<Dmarc>>,
-    /// Records at `_mta-sts` that begin with `v=STSv1`.
-    pub mta_sts: Known<Vec<String>>,
-    /// Records at `_smtp._tls` that begin with `v=TLSRPTv1`.
-    pub tls_rpt: Known<Vec<String>>,
+    /// What else was tried.
+    pub trials: Vec<Tried>,
+    /// What is offered to a user who has logged in; `None`: nobody has.
+    pub offered_to_user: Option<Vec<String>>,
 }
 
 /// All facts of a run.

@@ -93,12 +93,12 @@ impl Entry {
 
     /// It holds.
     pub fn pass(&'static self, on: &str, evidence: impl Into<String>) -> Finding {
-        self.finding(on, Verdict::Pass, evidence)
+        self.finding(on, (Some(true), Verdict::Pass), evidence)
     }
 
     /// It does not hold.
     pub fn bad(&'static self, on: &str, evidence: impl Into<String>) -> Finding {
-        self.finding(on, self.severity.verdict(), evidence)
+        self.finding(on, (Some(false), self.severity.verdict()), evidence)
     }
 
     /// It does not hold, and that counts for no more than `at_most` here.
@@ -108,12 +108,12 @@ impl Entry {
         on: &str,
         evidence: impl Into<String>,
     ) -> Finding {
-        self.finding(on, self.severity.min(at_most).verdict(), evidence)
+        self.finding(on, (Some(false), self.severity.min(at_most).verdict()), evidence)
     }
 
     /// Nobody can tell, because of `why`.
     pub fn unknown(&'static self, on: &str, why: impl Into<String>) -> Finding {
-        self.finding(on, Verdict::Unknown, why)
+        self.finding(on, (None, Verdict::Unknown), why)
     }
 
     /// It holds, or it does not.
@@ -121,8 +121,13 @@ impl Entry {
         if holds { self.pass(on, evidence) } else { self.bad(on, evidence) }
     }
 
-    fn finding(&'static self, on: &str, verdict: Verdict, evidence: impl Into<String>) -> Finding {
-        Finding { entry: self, on: on.to_owned(), verdict, evidence: evidence.into() }
+    fn finding(
+        &'static self,
+        on: &str,
+        (holds, verdict): (Option<bool>, Verdict),
+        evidence: impl Into<String>,
+    ) -> Finding {
+        Finding { entry: self, on: on.to_owned(), holds, verdict, evidence: evidence.into() }
     }
 }
 
@@ -133,7 +138,9 @@ pub struct Finding {
     pub entry: &'static Entry,
     /// The URL of the endpoint, or the domain.
     pub on: String,
-    /// How it went.
+    /// Whether it holds; `None`: nobody can tell.
+    pub holds: Option<bool>,
+    /// How it went: what does not hold may be no fault.
     pub verdict: Verdict,
     /// The line of the wire or the record that shows it.
     pub evidence: String,
@@ -207,7 +214,10 @@ mod tests {
     use super::*;
 
     fn with(verdicts: &[Verdict]) -> Vec<Finding> {
-        verdicts.iter().map(|verdict| catalogue::TLS_TRUSTED.finding("x", *verdict, "y")).collect()
+        verdicts
+            .iter()
+            .map(|verdict| catalogue::TLS_TRUSTED.finding("x", (None, *verdict), "y"))
+            .collect()
     }
 
     #[test]

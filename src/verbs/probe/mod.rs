@@ -6,11 +6,13 @@
 //! one `catalogue`; `render` shows both. Measuring judges nothing and judging measures
 //! nothing, so that the checks are pure functions.
 //!
-//! A timeout, a reset, a 421 or an exhausted budget makes a thing unknown, never absent.
-//! Nothing is logged into and no message is sent, but by the parts that say so: `conform`,
-//! `load` and `roundtrip`. `headers` and `session` look at what is there already.
+//! `flights` and `trials` ask what has yes or no for an answer. A timeout, a reset, a 421 or an
+//! exhausted budget makes a thing unknown, never absent. Only `trials::login` logs in, and no
+//! message is sent but by the intrusive tier and by the parts that say so: `conform`, `load` and
+//! `roundtrip`. `headers` and `session` look at what is there already.
 
 mod args;
+mod baseline;
 mod budget;
 mod catalogue;
 mod certificate;
@@ -20,6 +22,8 @@ mod dialogue;
 mod endpoint;
 mod facts;
 mod findings;
+mod flights;
+mod names;
 mod part;
 mod plan;
 mod policy;
@@ -28,6 +32,9 @@ mod render;
 mod run;
 mod spoken;
 mod timing;
+mod together;
+mod trials;
+mod watch;
 
 pub use args::Args;
 pub use run::run;

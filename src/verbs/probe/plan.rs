@@ -9,7 +9,6 @@ use crate::base::location::{Location, Server, SmtpEndpoint, SmtpScheme, SmtpUrl}
 use crate::config::{Account, Config};
 use crate::net;
 use crate::net::tls::Mode;
-use crate::open::EndpointOptions;
 use crate::ui::Failure;
 
 /// What is to be examined.
@@ -19,6 +18,17 @@ pub enum Subject {
     Domain(String),
     /// These servers.
     Servers(Vec<Target>),
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// What any client does.
+    Safe,
+    /// What may be taken for an attempt: relaying, VRFY, injection, speaking too early.
+    Active,
+    /// What may change something: smuggled ends of messages.
+    Intrusive,
 }
 
 /// A server to speak with.
@@ -38,10 +48,14 @@ pub struct Target {
     pub mode: Mode,
     /// The account that it belongs to.
     pub account: Option<Account>,
+    /// The domain that led to it; `None`: it was named itself.
+    pub domain: Option<String>,
+    /// It is only guessed that there is something: nobody has told of it.
+    pub is_guess: bool,
 }
 
 /// Ports that say what is spoken (IANA's registry, RFC 8314 section 7).
-const PORTS: &[(u16, &str)] = &[
+pub const PORTS: &[(u16, &str)] = &[
     (24, "lmtp"),
     (25, "smtp"),
     (110, "pop3"),
@@ -83,27 +97,6 @@ impl Subject {
     }
 }
 
-/// Refuses options that this verb could only pass over: it logs in nowhere.
-///
-/// # Errors
-/// [`Failure`] that names the first such option.
-pub fn check_options(options: &EndpointOptions) -> Result<(), Failure> {
-    let given = [
-        (options.user.is_some(), "--user"),
-        (options.auth.is_some(), "--auth"),
-        (options.authorize_as.is_some(), "--authorize-as"),
-        (options.password_command.is_some(), "--password-command"),
-        (options.password_fd.is_some(), "--password-fd"),
-        (options.allow_cleartext_password, "--allow-cleartext-password"),
-    ];
-    match given.iter().find(|(given, _)| *given) {
-        Some((_, option)) => {
-            Err(Failure::usage(format!("{option} has no use here: probe does not log in")))
-        }
-        None => Ok(()),
-    }
-}
-
 impl Target {
     /// The SMTP server of an MX record, by name or address.
     pub fn exchanger(host: &str) -> Self {
@@ -116,7 +109,28 @@ impl Target {
             role: Role::Mx,
             mode: Mode::Starttls,
             account: None,
+            domain: None,
+            is_guess: false,
         }
+    }
+
+    /// A server of a URL's scheme at a host and port that a domain led to.
+    ///
+    /// # Errors
+    /// Hosts that no URL can have.
+    pub fn found(
+        scheme: &str,
+        host: &str,
+        port: u16,
+        domain: &str,
+        is_guess: bool,
+    ) -> Result<Self> {
+        let host = match host.contains(':') {
+            true => format!("[{host}]"),
+            false => host.to_owned(),
+        };
+        let target = Self::of(&Location::parse(&format!("{scheme}://{host}:{port}"))?, None)?;
+        Ok(Self { domain: Some(domain.to_owned()), is_guess, ..target })
     }
 
     /// The server of a location.
@@ -146,7 +160,17 @@ impl Target {
             }
         };
         let url = format!("{scheme}://{endpoint}");
-        Ok(Self { url, endpoint, server: Some(server), protocol, role, mode, account })
+        Ok(Self {
+            url,
+            endpoint,
+            server: Some(server),
+            protocol,
+            role,
+            mode,
+            account,
+            domain: None,
+            is_guess: false,
+        })
     }
 
     fn smtp(url: &SmtpUrl, account: Option<Account>) -> Self {
@@ -177,6 +201,8 @@ impl Target {
             role,
             mode,
             account,
+            domain: None,
+            is_guess: false,
         }
     }
 
@@ -288,8 +314,5 @@ mod tests {
         for word in ["maildir:///x", "news://h", "h:4711", "h:x", "a b", "ann@", "http://h"] {
             assert!(Subject::of(word, &Config::default()).is_err(), "{word}");
         }
-        let options = EndpointOptions { user: Some("ann".into()), ..EndpointOptions::default() };
-        assert!(check_options(&options).is_err());
-        assert!(check_options(&EndpointOptions::default()).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! Carries the plan out: records first, then each endpoint, then judgement and report.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,14 +9,16 @@ use anyhow::Result;
 use super::args::{Args, Form, Level};
 use super::budget::Budget;
 use super::endpoint::{Manner, measure};
-use super::facts::{Domain, Exchangers, Facts, Known};
+use super::facts::{Domain, Exchangers, Facts, Knock, Known, Outcome, Taken};
 use super::findings::{self, Finding, Verdict};
+use super::names::Names;
 use super::part::Part;
-use super::plan::{Subject, Target, check_options};
-use super::render::{json, nagios, text};
-use super::{checks, policy};
+use super::plan::{PORTS, Subject, Target, Tier};
+use super::policy::{self, Wishes, scheme_of, web::Web};
+use super::render::{self, text};
+use super::together::together;
+use super::{baseline, checks, watch};
 use crate::net;
-use crate::net::dns::Resolver;
 use crate::open::{self, Context, Peer};
 use crate::ui::{Exit, Failure, Output, report};
 
@@ -40,20 +43,65 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     }
     let what = args.what.as_deref().ok_or_else(|| Failure::usage("nothing to examine"))?;
     Part::check_word(what)?;
-    check_options(&args.server.options)?;
+    let fail_on: Vec<Verdict> = args.fail_on.iter().copied().map(Level::verdict).collect();
+    if let Some(every) = args.watch {
+        return watch::watch(what, &args, every, context, out).await;
+    }
+    let before = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let facts = examine(what, &args, context).await?;
+    let findings = checks::all(&facts);
+    if let Some(path) = &args.save {
+        baseline::write(path, &facts, &findings)?;
+    }
+    match before {
+        None => print(&facts, &findings, form(&args), out)?,
+        Some(before) => {
+            let changes = baseline::changes(&before, &findings);
+            baseline::print(&changes, args.common.json, out)?;
+            return Ok(baseline::exit(&changes, &fail_on));
+        }
+    }
+    Ok(findings::exit(&findings, &fail_on))
+}
+
+/// Finds out all there is.
+///
+/// # Errors
+/// As [`run`].
+pub async fn examine(what: &str, args: &Args, context: &Context) -> Result<Facts> {
     let net = net::Options {
         timeout: Some(context.net.timeout.unwrap_or(PATIENCE)),
         ..context.net.clone()
     };
-    let (domain, targets) = match Subject::of(what, &context.config)? {
+    let tier = match (args.intrusive, args.active) {
+        (true, _) => Tier::Intrusive,
+        (false, true) => Tier::Active,
+        (false, false) => Tier::Safe,
+    };
+    let budget = Budget::new(args.budget);
+    let names = Names::new(&net);
+    let (mut domain, targets) = match Subject::of(what, &context.config)? {
         Subject::Servers(targets) => (None, targets),
+        Subject::Domain(name) if tier > Tier::Safe => {
+            return Err(Failure::usage(format!(
+                "{name} names no server, and active checks go only to servers that are named"
+            ))
+            .hint(format!("name one: pillarbox probe smtp://mx.{name} --active"))
+            .into());
+        }
         Subject::Domain(name) => {
-            let found = policy::gather(&name, &Resolver::new(&net)?).await;
-            let targets = exchangers(&found);
+            let tls = open::tls_settings(&args.server.options)?;
+            let wishes = Wishes {
+                selectors: &args.selector,
+                dns_lists: &args.dnsbl,
+                web: Web { net: &net, tls: &tls, budget: &budget },
+            };
+            let resolver = names.resolver().await.map_err(|why| Failure::new(Exit::Config, why))?;
+            let found = policy::gather(&name, resolver, &wishes).await;
+            let targets = servers(&found);
             (Some(found), targets)
         }
     };
-    let budget = Budget::new(args.budget);
     if !context.quiet {
         let servers = match targets.len() {
             1 => "1 server".to_owned(),
@@ -61,15 +109,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         };
         report::note(&format!("{servers}, at most {} connections", budget.limit()));
     }
-    let mut facts = Facts {
-        subject: what.to_owned(),
-        time: open::now().seconds,
-        domain,
-        endpoints: Vec::new(),
-        connections: 0,
-        budget: budget.limit(),
-    };
-    for target in &targets {
+    let measured = together(targets.iter().map(async |target| {
         let peer = Peer::new(
             target.endpoint.clone(),
             target.server.as_ref(),
@@ -79,16 +119,51 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
             &context.config,
         )?;
         let net = peer.network(&net);
-        let manner =
-            Manner { net: &net, budget: &budget, repeat: args.repeat, ciphers: args.ciphers };
-        facts.endpoints.push(measure(target, &peer, &manner).await?);
+        let manner = Manner {
+            net: &net,
+            budget: &budget,
+            repeat: args.repeat,
+            ciphers: args.ciphers,
+            tier,
+            names: &names,
+            context,
+        };
+        measure(target, &peer, &manner).await
+    }))
+    .await;
+    let mut endpoints = Vec::new();
+    for (target, found) in targets.iter().zip(measured) {
+        let found = found?;
+        if let (true, Some(domain)) = (target.is_guess, &mut domain) {
+            domain.knocks.push(Knock { at: target.url.clone(), taken: knocked(&found) });
+            if !is_reached(&found) {
+                continue;
+            }
+        }
+        endpoints.push(found);
     }
-    facts.connections = budget.used();
+    Ok(Facts {
+        subject: what.to_owned(),
+        time: open::now().seconds,
+        domain,
+        endpoints,
+        connections: budget.used(),
+        budget: budget.limit(),
+    })
+}
 
-    let findings = checks::all(&facts);
-    print(&facts, &findings, form(&args), out)?;
-    let fail_on: Vec<Verdict> = args.fail_on.iter().copied().map(Level::verdict).collect();
-    Ok(findings::exit(&findings, &fail_on))
+fn is_reached(found: &super::facts::Endpoint) -> bool {
+    found.addresses.iter().any(|address| matches!(address.outcome, Outcome::Connected { .. }))
+}
+
+/// Whether there is something at a port that was only guessed.
+fn knocked(found: &super::facts::Endpoint) -> Taken {
+    match &found.session.stop {
+        _ if is_reached(found) => Taken::Yes { detail: "connected".into() },
+        Some(stop) if stop.is_certain() => Taken::No { detail: stop.detail.clone() },
+        Some(stop) => Taken::Unknown { detail: stop.detail.clone() },
+        None => Taken::Unknown { detail: "it was not tried".into() },
+    }
 }
 
 fn form(args: &Args) -> Form {
@@ -96,6 +171,59 @@ fn form(args: &Args) -> Form {
         Some(form) => form,
         None if args.common.json => Form::Jsonl,
         None => Form::Text,
+    }
+}
+
+/// The servers that a domain leads to: its exchangers, the services of its users, and every
+/// other mail port of those hosts.
+fn servers(domain: &Domain) -> Vec<Target> {
+    let mut targets = exchangers(domain);
+    for target in &mut targets {
+        target.domain = Some(domain.domain.clone());
+    }
+    let mut told: Vec<(String, String, u16)> = Vec::new();
+    for service in &domain.offered {
+        let (Some(scheme), Known::Is(hosts)) = (scheme_of(&service.name), &service.hosts) else {
+            continue;
+        };
+        told.extend(hosts.iter().map(|it| (scheme.to_owned(), it.host.clone(), it.port)));
+    }
+    if let Known::Is(Some(document)) = &domain.autoconfig {
+        told.extend(document.servers.iter().filter_map(|url| {
+            let (scheme, rest) = url.split_once("://")?;
+            let (host, port) = rest.rsplit_once(':')?;
+            Some((scheme.to_owned(), host.to_owned(), port.parse().ok()?))
+        }));
+    }
+    for (scheme, host, port) in told {
+        add(&mut targets, &scheme, &host, port, &domain.domain, false);
+    }
+    let hosts: BTreeSet<String> =
+        targets.iter().map(|target| target.endpoint.host().to_owned()).collect();
+    for host in hosts {
+        for (port, scheme) in PORTS.iter().filter(|(_, scheme)| *scheme != "lmtp") {
+            add(&mut targets, scheme, &host, *port, &domain.domain, true);
+        }
+    }
+    targets
+}
+
+/// Adds a server unless its host and port are there already, or are nothing that a URL can
+/// have.
+fn add(
+    targets: &mut Vec<Target>,
+    scheme: &str,
+    host: &str,
+    port: u16,
+    domain: &str,
+    is_guess: bool,
+) {
+    let endpoint = net::Endpoint::tcp(host, port);
+    if targets.iter().any(|target| target.endpoint == endpoint) {
+        return;
+    }
+    if let Ok(target) = Target::found(scheme, host, port, domain, is_guess) {
+        targets.push(target);
     }
 }
 
@@ -129,25 +257,26 @@ fn exchangers(domain: &Domain) -> Vec<Target> {
 /// Output that cannot be written.
 pub fn print(facts: &Facts, findings: &[Finding], form: Form, out: &mut Output) -> Result<()> {
     match form {
-        Form::Text => {
-            for line in text::lines(facts, findings) {
-                out.line(&line)?;
-            }
-        }
-        Form::Nagios => {
-            for line in nagios::lines(facts, findings) {
-                out.line(&line)?;
-            }
-        }
         Form::Jsonl => {
-            for line in json::lines(facts, findings) {
+            for line in render::json::lines(facts, findings) {
                 out.json(&line)?;
             }
         }
-        Form::Json => {
-            let whole = serde_json::to_string_pretty(&json::report(facts, findings))?;
-            for line in whole.lines() {
-                out.line(line)?;
+        form => {
+            let lines = match form {
+                Form::Text | Form::Jsonl => text::lines(facts, findings),
+                Form::Nagios => render::nagios::lines(facts, findings),
+                Form::Junit => render::junit::lines(facts, findings),
+                Form::Sarif => render::sarif::lines(findings)?,
+                Form::Prometheus => render::prometheus::lines(facts, findings),
+                Form::Markdown => render::markdown::lines(facts, findings),
+                Form::Json => serde_json::to_string_pretty(&render::json::report(facts, findings))?
+                    .lines()
+                    .map(str::to_owned)
+                    .collect(),
+            };
+            for line in lines {
+                out.line(&line)?;
             }
         }
     }
@@ -157,17 +286,10 @@ pub fn print(facts: &Facts, findings: &[Finding], form: Form, out: &mut Output) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verbs::probe::facts::Exchanger;
+    use crate::verbs::probe::facts::{Autoconfig, Exchanger, Host, Offered};
 
     fn domain(mx: Known<Exchangers>) -> Domain {
-        Domain {
-            domain: "example.org".into(),
-            mx,
-            spf: Known::unknown("not asked"),
-            dmarc: Known::Is(None),
-            mta_sts: Known::Is(Vec::new()),
-            tls_rpt: Known::Is(Vec::new()),
-        }
+        Domain { domain: "example.org".into(), mx, ..Domain::default() }
     }
 
     #[test]
@@ -197,5 +319,48 @@ mod tests {
         assert_eq!(urls(Known::Is(own)), ["smtp://example.org:25"]);
         assert!(urls(Known::Is(Exchangers::NoDomain)).is_empty());
         assert!(urls(Known::unknown("SERVFAIL")).is_empty());
+    }
+
+    #[test]
+    fn services_are_added_once_and_every_mail_port_of_each_host() {
+        let host = |host: &str, port| Host {
+            host: host.into(),
+            port,
+            alias: Known::Is(None),
+            addresses: Known::Is(Vec::new()),
+        };
+        let offered = |name: &str, hosts| Offered { name: name.into(), hosts: Known::Is(hosts) };
+        let mut domain = domain(Known::Is(Exchangers::None {
+            addresses: Known::Is(vec![[192, 0, 2, 1].into()]),
+        }));
+        domain.offered = vec![
+            offered("_imaps._tcp.example.org", vec![host("mail.example.org", 9993)]),
+            offered("_pop3s._tcp.example.org", Vec::new()),
+        ];
+        domain.autoconfig = Known::Is(Some(Autoconfig {
+            url: "https://x".into(),
+            servers: vec![
+                "imaps://mail.example.org:9993".into(),
+                "submissions://mail.example.org:465".into(),
+            ],
+            fault: None,
+        }));
+        let targets = servers(&domain);
+        let told: Vec<&str> =
+            targets.iter().filter(|it| !it.is_guess).map(|it| it.url.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "smtp://example.org:25",
+                "imaps://mail.example.org:9993",
+                "submissions://mail.example.org:465"
+            ]
+        );
+        let guessed: Vec<&str> =
+            targets.iter().filter(|it| it.is_guess).map(|it| it.url.as_str()).collect();
+        assert_eq!(guessed.len(), 2 * 7 - 2, "{guessed:?}");
+        assert!(guessed.contains(&"imaps://mail.example.org:993"));
+        assert!(guessed.contains(&"submissions://example.org:465"));
+        assert!(targets.iter().all(|it| it.domain.as_deref() == Some("example.org")));
     }
 }

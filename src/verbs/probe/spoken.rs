@@ -1,20 +1,23 @@
 //! What a server speaks of TLS, by raw hellos: each on a connection of its own, since no
-//! handshake is ever finished.
+//! handshake is ever finished. Questions that do not need each other's answers run together.
 
-use super::endpoint::Way;
-use super::facts::{Listing, Spoken, Suites, Taken, Version};
+use std::cell::OnceCell;
+
+use super::endpoint::{Line, Way};
+use super::facts::{Listing, Spoken, Suites, Taken, Tried, Version};
+use super::together::together;
 use crate::net::tls::enumerate::{
-    self, ClientHello, GROUPS, Protocol, SUITES, ServerHello, Support, group_name, is_post_quantum,
-    suite_name, weakness,
+    self, ClientHello, GROUPS, Offers, Protocol, SUITES, ServerHello, Support, group_name,
+    is_post_quantum, suite_name, weakness,
 };
 use crate::sasl::system_random;
 
 /// Asks one server.
-struct Asker<'a> {
-    way: &'a Way<'a>,
-    host: &'a str,
+pub(super) struct Asker<'a> {
+    pub(super) way: &'a Way<'a>,
+    pub(super) host: &'a str,
     /// Why the server could not be reached any more: it is not asked again then.
-    stopped: Option<String>,
+    stopped: OnceCell<String>,
 }
 
 /// What of a ServerHello is listed.
@@ -24,52 +27,66 @@ enum Listed {
     Groups,
 }
 
-/// Asks for every version, for weak suites and post-quantum groups, and with `ciphers` for
-/// all suites and groups.
-pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> Spoken {
-    let mut asker = Asker { way, host, stopped: None };
-    let groups: Vec<u16> = GROUPS.iter().map(|(code, _)| *code).collect();
-    let mut supports = Vec::new();
+/// Asks for every version, for weak suites and a post-quantum group, for what else raw hellos
+/// show, and with `ciphers` for all suites and groups.
+pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> (Spoken, Vec<Tried>) {
+    let asker = Asker { way, host, stopped: OnceCell::new() };
+    let groups = all_groups();
     // The newest first: should the budget end, the most important is known.
-    for version in Protocol::ALL.into_iter().rev() {
-        let support = asker.ask(version, &suites_of(version), &groups).await;
-        supports.push((version, support));
-    }
+    let mut supports: Vec<(Protocol, Support)> =
+        together(Protocol::ALL.into_iter().rev().map(async |version| {
+            (version, asker.ask(version, &suites_of(version), &groups).await)
+        }))
+        .await;
     supports.reverse();
     let speaks = |wanted: Protocol| {
         supports.iter().find(|(version, _)| *version == wanted).map(|(_, support)| support)
     };
+    let is_spoken = |wanted| matches!(speaks(wanted), Some(Support::Yes(_)));
+    let old = weak_version(&supports);
 
-    let weak = match weak_version(&supports) {
-        Ok(Some(version)) => asker.weak(version).await,
-        Ok(None) => Listing::default(),
-        Err(why) => Listing { unknown: Some(why), ..Listing::default() },
-    };
-    let post_quantum = match speaks(Protocol::Tls13) {
-        Some(Support::Yes(_)) => {
-            let wanted = groups.iter().copied().filter(|code| is_post_quantum(*code)).collect();
-            asker.list(Protocol::Tls13, Listed::Groups, wanted).await
+    let weak = async {
+        match &old {
+            Ok(Some(version)) => asker.weak(*version).await,
+            Ok(None) => Listing::default(),
+            Err(why) => Listing { unknown: Some(why.clone()), ..Listing::default() },
         }
-        Some(Support::Unknown(why)) => Listing { unknown: Some(why.clone()), ..Listing::default() },
-        Some(Support::No(_)) | None => Listing::default(),
     };
-    let mut spoken = Spoken { weak, post_quantum, ..Spoken::default() };
-    if ciphers {
-        for (version, support) in &supports {
-            if matches!(support, Support::Yes(_)) {
-                let suites = asker.list(*version, Listed::Suites, suites_of(*version)).await;
-                spoken.suites.push(Suites { version: version.to_string(), suites });
+    let post_quantum = async {
+        match speaks(Protocol::Tls13) {
+            Some(Support::Yes(hello)) => asker.post_quantum(hello).await,
+            Some(Support::Unknown(why)) => {
+                Listing { unknown: Some(why.clone()), ..Listing::default() }
             }
+            Some(Support::No(_)) | None => Listing::default(),
         }
-        if matches!(speaks(Protocol::Tls13), Some(Support::Yes(_))) {
-            spoken.groups = Some(asker.list(Protocol::Tls13, Listed::Groups, groups.clone()).await);
+    };
+    let suites = together(
+        supports.iter().filter(|(_, support)| ciphers && matches!(support, Support::Yes(_))).map(
+            async |(version, _)| Suites {
+                version: version.to_string(),
+                suites: asker.list(*version, Listed::Suites, suites_of(*version)).await,
+            },
+        ),
+    );
+    let named_groups = async {
+        match ciphers && is_spoken(Protocol::Tls13) {
+            true => Some(asker.list(Protocol::Tls13, Listed::Groups, groups.clone()).await),
+            false => None,
         }
-    }
-    spoken.versions = supports
+    };
+    let raw = super::flights::measure(&asker, old.clone(), is_spoken(Protocol::Tls13));
+    let (weak, post_quantum, suites, groups, tried) =
+        tokio::join!(weak, post_quantum, suites, named_groups, raw);
+    let versions = supports
         .into_iter()
         .map(|(version, support)| Version { version: version.to_string(), taken: taken(support) })
         .collect();
-    spoken
+    (Spoken { versions, weak, post_quantum, suites, groups }, tried)
+}
+
+pub(super) fn all_groups() -> Vec<u16> {
+    GROUPS.iter().map(|(code, _)| *code).collect()
 }
 
 /// The newest version below TLS 1.3 that is spoken, in which weak suites can be had; an error
@@ -87,7 +104,7 @@ fn weak_version(supports: &[(Protocol, Support)]) -> Result<Option<Protocol>, St
     unknown.map_or(Ok(None), Err)
 }
 
-fn suites_of(version: Protocol) -> Vec<u16> {
+pub(super) fn suites_of(version: Protocol) -> Vec<u16> {
     let is_new = |code: u16| code & 0xff00 == 0x1300;
     SUITES
         .iter()
@@ -104,7 +121,7 @@ fn taken(support: Support) -> Taken {
     }
 }
 
-fn suite(code: u16) -> String {
+pub(super) fn suite(code: u16) -> String {
     suite_name(code).map_or_else(|| format!("{code:#06x}"), str::to_owned)
 }
 
@@ -125,29 +142,51 @@ impl Listed {
 }
 
 impl Asker<'_> {
-    async fn ask(&mut self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
-        if let Some(why) = &self.stopped {
-            return Support::Unknown(why.clone());
+    /// A connection where TLS may begin; an error, in words, where the server does not let us
+    /// come so far, and from then on.
+    pub(super) async fn line(&self) -> Result<Line, String> {
+        if let Some(why) = self.stopped.get() {
+            return Err(why.clone());
         }
-        let mut wire = match self.way.to_tls().await {
-            Ok(wire) => wire,
+        match self.way.to_tls().await {
+            Ok(line) => Ok(line),
             Err(stop) => {
                 // A server that turns us away is not to be bothered any more.
-                self.stopped = Some(stop.detail.clone());
-                return Support::Unknown(stop.detail);
+                Err(self.stopped.get_or_init(|| stop.detail).clone())
             }
+        }
+    }
+
+    async fn ask(&self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
+        let mut line = match self.line().await {
+            Ok(line) => line,
+            Err(why) => return Support::Unknown(why),
         };
         let mut random = [0; 32];
         system_random(&mut random);
-        let hello = ClientHello { version, suites, groups, host: self.host, random };
-        match enumerate::ask(&mut wire, &hello).await {
+        let offers = Offers::default();
+        let hello = ClientHello { version, suites, groups, host: self.host, random, offers };
+        match enumerate::ask(&mut line.wire, &hello).await {
             Ok(answer) => Support::of(version, &answer),
             Err(error) => Support::Unknown(error.to_string()),
         }
     }
 
+    /// The post-quantum group that the server likes best, and no other.
+    async fn post_quantum(&self, hello: &ServerHello) -> Listing {
+        let mut listing = Listing::default();
+        if let Some(group) = hello.group.filter(|group| is_post_quantum(*group)) {
+            listing.found.push(Listed::Groups.name(group));
+            return listing;
+        }
+        let wanted: Vec<u16> =
+            all_groups().into_iter().filter(|code| is_post_quantum(*code)).collect();
+        self.choice(Protocol::Tls13, Listed::Groups, &wanted, &mut listing).await;
+        listing
+    }
+
     /// Offers `codes`, takes away what the server chose, and again until it refuses.
-    async fn list(&mut self, version: Protocol, what: Listed, codes: Vec<u16>) -> Listing {
+    async fn list(&self, version: Protocol, what: Listed, codes: Vec<u16>) -> Listing {
         let mut listing = Listing::default();
         let mut left = codes;
         while !left.is_empty() {
@@ -158,10 +197,17 @@ impl Asker<'_> {
     }
 
     /// Weak suites, one of each kind of weakness: where there is one, there is mostly more.
-    async fn weak(&mut self, version: Protocol) -> Listing {
+    async fn weak(&self, version: Protocol) -> Listing {
         let mut listing = Listing::default();
-        let mut left: Vec<(u16, enumerate::Weakness)> =
-            SUITES.iter().filter_map(|(code, name)| Some((*code, weakness(name)?))).collect();
+        // Export keys of RSA and of Diffie-Hellman are two holes (FREAK, LOGJAM).
+        let mut left: Vec<(u16, (enumerate::Weakness, bool))> = SUITES
+            .iter()
+            .filter_map(|(code, name)| {
+                let kind = weakness(name)?;
+                let is_rsa = kind == enumerate::Weakness::Export && name.starts_with("TLS_RSA_");
+                Some((*code, (kind, is_rsa)))
+            })
+            .collect();
         while !left.is_empty() {
             let codes: Vec<u16> = left.iter().map(|(code, _)| *code).collect();
             let chosen = self.choice(version, Listed::Suites, &codes, &mut listing).await;
@@ -174,17 +220,14 @@ impl Asker<'_> {
 
     /// What the server chooses of `left`, written down; `None` when it chooses nothing more.
     async fn choice(
-        &mut self,
+        &self,
         version: Protocol,
         what: Listed,
         left: &[u16],
         listing: &mut Listing,
     ) -> Option<u16> {
         let support = match what {
-            Listed::Suites => {
-                let groups: Vec<u16> = GROUPS.iter().map(|(code, _)| *code).collect();
-                self.ask(version, left, &groups).await
-            }
+            Listed::Suites => self.ask(version, left, &all_groups()).await,
             Listed::Groups => self.ask(version, &suites_of(version), left).await,
         };
         match support {
@@ -220,6 +263,8 @@ mod tests {
                 group: None,
                 is_retry: false,
                 is_master_secret_extended: false,
+                compression: 0,
+                extensions: Vec::new(),
             })
         };
         let no = || Support::No("alert".into());

@@ -23,6 +23,8 @@ pub enum Phase {
     Tls,
     /// EHLO, CAPABILITY or CAPA under TLS.
     Capabilities,
+    /// The login, where somebody logs in.
+    Auth,
 }
 
 impl fmt::Display for Phase {
@@ -35,6 +37,7 @@ impl fmt::Display for Phase {
             Self::Starttls => "STARTTLS",
             Self::Tls => "TLS",
             Self::Capabilities => "capabilities",
+            Self::Auth => "AUTH",
         })
     }
 }

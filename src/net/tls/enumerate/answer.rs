@@ -28,6 +28,25 @@ pub struct ServerHello {
     pub is_retry: bool,
     /// Whether it agrees to the extended master secret of TLS 1.2 (RFC 7627).
     pub is_master_secret_extended: bool,
+    /// The compression method; 0 is none.
+    pub compression: u8,
+    /// Every extension, by number and content.
+    pub extensions: Vec<(u16, Vec<u8>)>,
+}
+
+impl ServerHello {
+    /// The content of an extension; `None`: the server does not say it.
+    pub fn extension(&self, kind: u16) -> Option<&[u8]> {
+        self.extensions.iter().find(|(other, _)| *other == kind).map(|(_, data)| data.as_slice())
+    }
+
+    /// The protocol that the server chose by ALPN (RFC 7301 section 3.1); `None`: it chose none.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        match self.extension(ALPN)? {
+            [_, _, length, name @ ..] if name.len() == usize::from(*length) => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// An alert.
@@ -61,10 +80,11 @@ impl fmt::Display for Alert {
     }
 }
 
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
 
+const ALPN: u16 = 16;
 const SUPPORTED_VERSIONS: u16 = 43;
 const KEY_SHARE: u16 = 51;
 const EXTENDED_MASTER_SECRET: u16 = 23;
@@ -76,21 +96,25 @@ const RETRY: [u8; 32] = [
 ];
 
 /// The longest record of any version, RFC 5246 section 6.2.3.
-const RECORD_OCTETS: usize = (1 << 14) + 2048;
+pub(super) const RECORD_OCTETS: usize = (1 << 14) + 2048;
 
 /// The longest ServerHello we read; real ones have some hundred octets.
 const HELLO_OCTETS: usize = 1 << 16;
 
 /// Handshake octets collected out of records, and where each piece stood.
 #[derive(Default)]
-struct Message {
-    octets: Vec<u8>,
+pub(super) struct Message {
+    pub(super) octets: Vec<u8>,
     /// Offset in the message, offset in the buffer.
-    pieces: Vec<(usize, usize)>,
+    pub(super) pieces: Vec<(usize, usize)>,
 }
 
 impl Message {
-    fn error<T>(&self, at: usize, expected: &'static str) -> std::result::Result<T, Malformed> {
+    pub(super) fn error<T>(
+        &self,
+        at: usize,
+        expected: &'static str,
+    ) -> std::result::Result<T, Malformed> {
         let piece = self.pieces.iter().rev().find(|(start, _)| *start <= at);
         let offset = piece.map_or(at, |(start, offset)| offset + (at - start));
         Err(Malformed { offset, expected })
@@ -140,7 +164,10 @@ impl Answer {
 }
 
 /// `None` for a warning that changes nothing.
-fn alert(fragment: &[u8], offset: usize) -> std::result::Result<Option<Alert>, Malformed> {
+pub(super) fn alert(
+    fragment: &[u8],
+    offset: usize,
+) -> std::result::Result<Option<Alert>, Malformed> {
     match *fragment {
         [level @ 1..=2, description] => {
             let passes = level == 1
@@ -152,7 +179,9 @@ fn alert(fragment: &[u8], offset: usize) -> std::result::Result<Option<Alert>, M
 }
 
 /// Reads a ServerHello; `None` while it is not whole.
-fn server_hello(message: &Message) -> std::result::Result<Option<ServerHello>, Malformed> {
+pub(super) fn server_hello(
+    message: &Message,
+) -> std::result::Result<Option<ServerHello>, Malformed> {
     let octets = &message.octets;
     if octets.first().is_some_and(|kind| *kind != SERVER_HELLO) {
         return message.error(0, "a ServerHello");
@@ -174,8 +203,10 @@ fn server_hello(message: &Message) -> std::result::Result<Option<ServerHello>, M
         group: None,
         is_retry,
         is_master_secret_extended: false,
+        compression: 0,
+        extensions: Vec::new(),
     };
-    reader.take(1, "compression_method")?;
+    hello.compression = reader.octet("compression_method")?;
     if reader.is_at_end() {
         return Ok(Some(hello));
     }
@@ -188,6 +219,7 @@ fn server_hello(message: &Message) -> std::result::Result<Option<ServerHello>, M
         let length = usize::from(reader.number("extension_data")?);
         let start = reader.at;
         let data = reader.take(length, "extension_data")?;
+        hello.extensions.push((kind, data.to_vec()));
         match (kind, data) {
             (SUPPORTED_VERSIONS, [a, b]) => hello.version = u16::from_be_bytes([*a, *b]),
             // A retry names the group; a ServerHello has its share behind it.
@@ -286,7 +318,12 @@ mod tests {
 
     fn done(octets: &[u8]) -> Answer {
         match Answer::decode(octets) {
-            Ok(Decoded::Done { value, used }) if used == octets.len() => value,
+            Ok(Decoded::Done { mut value, used }) if used == octets.len() => {
+                if let Answer::ServerHello(hello) = &mut value {
+                    hello.extensions.clear();
+                }
+                value
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -300,6 +337,8 @@ mod tests {
                 group,
                 is_retry,
                 is_master_secret_extended: false,
+                compression: 0,
+                extensions: Vec::new(),
             })
         };
         let ssl = hello(0x0300, [9; 32], 0x0005, &[], 999);
@@ -375,6 +414,12 @@ mod tests {
                 group: Some(group),
                 is_retry: false,
                 is_master_secret_extended: false,
+                compression: 0,
+                extensions: vec![
+                    (51, vec![a, b, 0, 1, 7]),
+                    (43, vec![3, 4]),
+                    (0xff01, vec![0]),
+                ],
             });
             prop_assert_eq!(Answer::decode(&octets), Ok(Decoded::Done { value, used: octets.len() }));
         }

@@ -17,6 +17,19 @@ pub struct ClientHello<'a> {
     pub host: &'a str,
     /// 32 octets that nobody has to guess: no handshake is finished.
     pub random: [u8; 32],
+    /// What else it says.
+    pub offers: Offers<'a>,
+}
+
+/// What a hello can say beside versions, suites and groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Offers<'a> {
+    /// Further extensions, by number and content; not said to SSL 3.0, which has none.
+    pub extensions: &'a [(u16, &'a [u8])],
+    /// Compression methods before the null one.
+    pub compressions: &'a [u8],
+    /// The server's name is kept back.
+    pub is_nameless: bool,
 }
 
 /// A hello that has no form on the wire.
@@ -82,7 +95,8 @@ impl ClientHello<'_> {
     fn sni(&self) -> Result<Option<&str>, Unencodable> {
         let host = self.host.trim_end_matches('.');
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if bare.parse::<IpAddr>().is_ok() || self.version == Protocol::Ssl30 {
+        let says_none = self.offers.is_nameless || self.version == Protocol::Ssl30;
+        if says_none || bare.parse::<IpAddr>().is_ok() {
             return Ok(None);
         }
         let fits = !host.is_empty()
@@ -104,7 +118,10 @@ impl ClientHello<'_> {
                 put(out, RENEGOTIATION_SCSV);
             }
         });
-        vector(out, 1, |out| out.push(0));
+        vector(out, 1, |out| {
+            out.extend_from_slice(self.offers.compressions);
+            out.push(0);
+        });
         if self.version > Protocol::Ssl30 {
             vector(out, 2, |out| self.extensions(host, out));
         }
@@ -133,6 +150,9 @@ impl ClientHello<'_> {
                 vector(out, 1, |out| put(out, self.version.code()));
             });
             extension(out, KEY_SHARE, |out| vector(out, 2, |_| {}));
+        }
+        for (kind, data) in self.offers.extensions {
+            extension(out, *kind, |out| out.extend_from_slice(data));
         }
     }
 }
@@ -178,6 +198,7 @@ mod tests {
             groups: &[29],
             host: "mail.example",
             random: [0xab; 32],
+            offers: Offers::default(),
         };
         let mut want = vec![22, 3, 0, 0, 47, 1, 0, 0, 43, 3, 0];
         want.extend([0xab; 32]);
@@ -193,6 +214,7 @@ mod tests {
             groups: &[0x11ec],
             host: "mx.test.",
             random: [1; 32],
+            offers: Offers::default(),
         };
         let out = octets(&hello);
         assert_eq!(&out[..3], [22, 3, 1]);
@@ -220,6 +242,7 @@ mod tests {
             groups: &[29, 23],
             host: "192.0.2.1",
             random: [1; 32],
+            offers: Offers::default(),
         };
         let out = octets(&hello);
         assert_eq!(&out[..3], [22, 3, 1]);
@@ -244,6 +267,25 @@ mod tests {
     }
 
     #[test]
+    fn more_is_said_where_it_is_asked_for() {
+        let plain = ClientHello {
+            version: Protocol::Tls12,
+            suites: &[0xc02f],
+            groups: &[29],
+            host: "mx.test",
+            random: [1; 32],
+            offers: Offers::default(),
+        };
+        let offers = Offers { extensions: &[(15, &[1])], compressions: &[1], is_nameless: true };
+        let out = octets(&ClientHello { offers, ..plain });
+        assert_eq!(&out[43..53], [0, 0, 4, 0xc0, 0x2f, 0, 0xff, 2, 1, 0]);
+        let found = extensions(&out[55..]);
+        let kinds: Vec<u16> = found.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [10, 13, 11, 23, 15]);
+        assert_eq!(found[4].1, [1]);
+    }
+
+    #[test]
     fn what_has_no_form_is_refused_and_nothing_is_written() {
         let hello = |host| ClientHello {
             version: Protocol::Tls12,
@@ -251,6 +293,7 @@ mod tests {
             groups: &[],
             host,
             random: [0; 32],
+            offers: Offers::default(),
         };
         let mut out = b"kept".to_vec();
         for host in ["", "a\r\nb", "a b", "m\0", "\u{fc}.example"] {

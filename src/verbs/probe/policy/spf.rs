@@ -20,8 +20,8 @@ enum Term {
     All(Qualifier),
     /// `include:domain`
     Include(Qualifier, String),
-    /// `a`, `mx`, `exists`: one lookup each.
-    Lookup,
+    /// `a`, `mx`, `exists`: one lookup each; the name where it is not the record's own.
+    Lookup(Asked, Option<String>),
     /// `ptr`
     Ptr,
     /// `ip4`, `ip6`: whether it is the whole family.
@@ -30,6 +30,18 @@ enum Term {
     Redirect(String),
     /// `exp=`, and modifiers that nobody knows.
     Other,
+}
+
+/// What a mechanism asks DNS for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// Addresses of a name.
+    A,
+    /// The exchangers of a name, and their addresses.
+    Mx,
+    /// Any address at all.
+    Exists,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +80,13 @@ pub struct Reading {
     pub ptr: bool,
     /// Domains that the record leads to, in the order in which they are met.
     pub leads_to: Vec<String>,
+    /// Names that `a`, `mx` and `exists` ask for, without those that depend on the sender.
+    pub asks_for: Vec<(Asked, String)>,
+    /// Those of them that have no answer (void lookups, RFC 7208 section 4.6.4); `None`: they
+    /// were not, or could not all be, asked for.
+    pub voids: Option<Vec<String>>,
+    /// Names with more than ten exchangers.
+    pub crowds: Vec<String>,
 }
 
 /// A record and those that it leads to.
@@ -190,7 +209,17 @@ impl<'a> Walk<'a> {
                     self.reading.open =
                         open.or(inner.map(|term| format!("{term} by include:{domain}")));
                 }
-                Term::Lookup => self.reading.lookups += 1,
+                Term::Lookup(asked, name) => {
+                    self.reading.lookups += 1;
+                    let own = self.above.last().cloned().unwrap_or_default();
+                    let name = name.clone().unwrap_or(own);
+                    let name = name.trim_end_matches('.').to_ascii_lowercase();
+                    if !name.contains('%')
+                        && !self.reading.asks_for.contains(&(*asked, name.clone()))
+                    {
+                        self.reading.asks_for.push((*asked, name));
+                    }
+                }
                 Term::Ptr => {
                     self.reading.lookups += 1;
                     self.reading.ptr = true;
@@ -279,8 +308,11 @@ fn term(word: &str) -> Result<Term, &'static str> {
         "all" if arguments.is_empty() => Ok(Term::All(qualifier)),
         "all" => Err("all takes no argument"),
         "include" => Ok(Term::Include(qualifier, domain_spec(needed(arguments)?)?)),
-        "exists" => domain_spec(needed(arguments)?).map(|_| Term::Lookup),
-        "a" | "mx" => host(arguments).map(|()| Term::Lookup),
+        "exists" => {
+            domain_spec(needed(arguments)?).map(|name| Term::Lookup(Asked::Exists, Some(name)))
+        }
+        "a" => host(arguments).map(|name| Term::Lookup(Asked::A, name)),
+        "mx" => host(arguments).map(|name| Term::Lookup(Asked::Mx, name)),
         "ptr" if arguments.is_empty() => Ok(Term::Ptr),
         "ptr" => domain_spec(needed(arguments)?).map(|_| Term::Ptr),
         "ip4" => {
@@ -332,7 +364,7 @@ fn domain_spec(text: &str) -> Result<String, &'static str> {
 }
 
 /// `[":" domain-spec] [dual-cidr-length]` of `a` and `mx`.
-fn host(arguments: &str) -> Result<(), &'static str> {
+fn host(arguments: &str) -> Result<Option<String>, &'static str> {
     let (domain, lengths) = match arguments.strip_prefix(':') {
         // A macro may hold a / as a delimiter; the lengths stand behind the last one.
         Some(rest) => {
@@ -342,7 +374,7 @@ fn host(arguments: &str) -> Result<(), &'static str> {
         }
         None => (None, arguments),
     };
-    domain.map(domain_spec).transpose()?;
+    let domain = domain.map(domain_spec).transpose()?;
     let (v4, v6) = match lengths.split_once("//") {
         Some((v4, v6)) => (v4, Some(v6)),
         None => (lengths, None),
@@ -351,7 +383,7 @@ fn host(arguments: &str) -> Result<(), &'static str> {
         length(v4.strip_prefix('/').ok_or("a / is missing")?, 32)?;
     }
     v6.map(|v6| length(v6, 128)).transpose()?;
-    Ok(())
+    Ok(domain)
 }
 
 fn network(text: &str, most: u8) -> Result<(&str, u8), &'static str> {
@@ -442,6 +474,24 @@ mod tests {
         let many = format!("v=spf1 {}-all", "a:x.test ".repeat(11));
         assert_eq!(read(&many, &[]).lookups, 11);
         assert_eq!(read("v=spf1 include:%{d}.x.test", &[]).lookups, 1);
+    }
+
+    #[test]
+    fn names_that_are_asked_for_are_told() {
+        let others = [("i.test", "v=spf1 mx exists:%{i}.x.test a:A.test. -all")];
+        let reading = read("v=spf1 a a include:i.test exists:e.test mx:m.test -all", &others);
+        let names: Vec<(Asked, &str)> =
+            reading.asks_for.iter().map(|(asked, name)| (*asked, name.as_str())).collect();
+        assert_eq!(
+            names,
+            [
+                (Asked::A, "example.org"),
+                (Asked::Mx, "i.test"),
+                (Asked::A, "a.test"),
+                (Asked::Exists, "e.test"),
+                (Asked::Mx, "m.test"),
+            ]
+        );
     }
 
     #[test]

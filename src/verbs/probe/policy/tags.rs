@@ -8,10 +8,18 @@ pub struct Dmarc {
     pub policy: Policy,
     /// `rua`, in its order; empty: no reports.
     pub reports: Vec<String>,
+    /// `sp`, for names below; `None`: the same as `p`.
+    pub subdomains: Option<Policy>,
+    /// `pct`, of RFC 7489; `None`: all.
+    pub percent: Option<u8>,
+    /// `psd`: whether this is a public suffix (`y`), or is not (`n`); `None`: it does not say.
+    pub is_suffix: Option<bool>,
+    /// `t=y`: nothing is to be done yet.
+    pub is_test: bool,
 }
 
 /// What is to be done with mail that is not from the domain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Policy {
     /// Nothing.
     None,
@@ -31,10 +39,16 @@ pub fn dmarc(record: &str) -> Result<Dmarc, String> {
     let dmarc = Dmarc {
         policy: policy_of("p", policy)?,
         reports: uris(&tags, "rua", &["mailto:", "https:", "http:"])?,
+        subdomains: value(&tags, "sp").map(|text| policy_of("sp", text)).transpose()?,
+        percent: value(&tags, "pct").and_then(|text| text.parse().ok()),
+        is_suffix: match value(&tags, "psd") {
+            Some("y" | "Y") => Some(true),
+            Some("n" | "N") => Some(false),
+            _ => None,
+        },
+        is_test: value(&tags, "t").is_some_and(|text| text.eq_ignore_ascii_case("y")),
     };
-    for name in ["sp", "np"] {
-        value(&tags, name).map(|text| policy_of(name, text)).transpose()?;
-    }
+    value(&tags, "np").map(|text| policy_of("np", text)).transpose()?;
     uris(&tags, "ruf", &["mailto:", "https:", "http:"])?;
     for name in ["adkim", "aspf"] {
         match value(&tags, name) {
@@ -75,11 +89,27 @@ pub fn tls_rpt(record: &str) -> Result<Vec<String>, String> {
     if reports.is_empty() { Err("the tag rua is missing".into()) } else { Ok(reports) }
 }
 
-type Tag<'a> = (&'a str, &'a str);
+pub(super) type Tag<'a> = (&'a str, &'a str);
+
+/// The values of the tags of a record that has no version, or one that stands anywhere.
+///
+/// # Errors
+/// In words, what is no tag.
+pub(super) fn loose(record: &str) -> Result<Vec<Tag<'_>>, String> {
+    split(record)
+}
 
 /// Splits a record into tags, of which the first is its version.
 fn tags<'a>(record: &'a str, version: &str) -> Result<Vec<Tag<'a>>, String> {
-    let mut tags: Vec<Tag<'a>> = Vec::new();
+    let tags = split(record)?;
+    match tags.first() {
+        Some((name, value)) if name.eq_ignore_ascii_case("v") && *value == version => Ok(tags),
+        _ => Err(format!("it does not begin with v={version}")),
+    }
+}
+
+fn split(record: &str) -> Result<Vec<Tag<'_>>, String> {
+    let mut tags: Vec<Tag<'_>> = Vec::new();
     for part in record.split(';').map(str::trim) {
         if part.is_empty() {
             continue;
@@ -97,13 +127,10 @@ fn tags<'a>(record: &'a str, version: &str) -> Result<Vec<Tag<'a>>, String> {
         }
         tags.push((name, value));
     }
-    match tags.first() {
-        Some((name, value)) if name.eq_ignore_ascii_case("v") && *value == version => Ok(tags),
-        _ => Err(format!("it does not begin with v={version}")),
-    }
+    Ok(tags)
 }
 
-fn value<'a>(tags: &[Tag<'a>], wanted: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(tags: &[Tag<'a>], wanted: &str) -> Option<&'a str> {
     tags.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value)
 }
 

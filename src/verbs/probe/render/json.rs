@@ -15,6 +15,8 @@ use crate::verbs::probe::findings::{Counts, Finding, Severity, Verdict, worst};
 pub struct Found<'a> {
     id: &'static str,
     verdict: Verdict,
+    /// Whether it holds; `null`: nobody can tell.
+    holds: Option<bool>,
     severity: Severity,
     on: &'a str,
     title: &'static str,
@@ -65,6 +67,7 @@ impl<'a> Found<'a> {
         Self {
             id: entry.id,
             verdict: finding.verdict,
+            holds: finding.holds,
             severity: entry.severity,
             on: &finding.on,
             title: entry.title,
@@ -168,6 +171,8 @@ pub mod tests {
                 }),
                 percentiles: Vec::new(),
                 failed_runs: 0,
+                trials: vec![Tried::yes(Trial::Pipelining, "250 / 250")],
+                offered_to_user: None,
             }],
             connections: 9,
             budget: 60,
@@ -202,7 +207,7 @@ pub mod tests {
         assert_eq!(endpoint["spoken"]["versions"][0]["state"], "no");
         assert_eq!(endpoint["addresses"][0]["outcome"]["state"], "connected");
         assert!(
-            all[2].starts_with(r#"{"type":"finding","id":"TLS-004","verdict":"fail","severity":"fail","on":"imaps://mail.example:993","title":""#),
+            all[2].starts_with(r#"{"type":"finding","id":"TLS-004","verdict":"fail","holds":false,"severity":"fail","on":"imaps://mail.example:993","title":""#),
             "{}",
             all[2]
         );

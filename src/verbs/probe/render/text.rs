@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::date::Zoned;
 use crate::ui::sanitize;
 use crate::verbs::probe::facts::{
-    Domain, Endpoint, Exchangers, Facts, Known, Listing, Outcome, Session, Spoken, Taken,
+    Domain, Endpoint, Exchangers, Facts, Knock, Known, Listing, Outcome, Session, Spoken, Taken,
 };
 use crate::verbs::probe::findings::{Counts, Entry, Finding, Severity, Verdict, worst};
 use crate::verbs::probe::timing::{Percentiles, Timing};
@@ -112,6 +112,40 @@ fn of_domain(out: &mut Vec<String>, domain: &Domain) {
     labelled(out, "DMARC", &dmarc);
     labelled(out, "MTA-STS", &known(&domain.mta_sts, |records| records.join(" | ")));
     labelled(out, "TLS-RPT", &known(&domain.tls_rpt, |records| records.join(" | ")));
+    for key in &domain.dkim {
+        let record = known(&key.record, Clone::clone);
+        labelled(out, "DKIM", &format!("{}: {record}", key.selector));
+    }
+    labelled(out, "CAA", &known(&domain.caa, |records| records.join(" | ")));
+    labelled(out, "BIMI", &known(&domain.bimi, |records| records.join(" | ")));
+    for service in &domain.offered {
+        let hosts = known(&service.hosts, |hosts| {
+            let all: Vec<String> =
+                hosts.iter().map(|host| format!("{}:{}", host.host, host.port)).collect();
+            all.join(", ")
+        });
+        if hosts != "none" {
+            labelled(out, "SRV", &format!("{}: {hosts}", service.name));
+        }
+    }
+    if !domain.knocks.is_empty() {
+        labelled(out, "other ports", &knocks(&domain.knocks));
+    }
+}
+
+/// Which of the ports that were only guessed are open; the others are counted.
+fn knocks(knocks: &[Knock]) -> String {
+    let open = knocks.iter().filter(|knock| matches!(knock.taken, Taken::Yes { .. }));
+    let mut words: Vec<String> = open.map(|knock| knock.at.clone()).collect();
+    let closed = knocks.iter().filter(|it| matches!(it.taken, Taken::No { .. })).count();
+    let silent = knocks.iter().filter(|it| matches!(it.taken, Taken::Unknown { .. })).count();
+    if closed > 0 {
+        words.push(format!("{closed} closed"));
+    }
+    if silent > 0 {
+        words.push(format!("{silent} unknown"));
+    }
+    words.join(", ")
 }
 
 /// A record in words; empty text is none.
@@ -139,6 +173,9 @@ fn of_endpoint(out: &mut Vec<String>, endpoint: &Endpoint) {
         percentiles(out, &endpoint.percentiles, endpoint.failed_runs);
     }
     session(out, &endpoint.session);
+    if let Some(capabilities) = &endpoint.offered_to_user {
+        labelled(out, "after login", &capabilities.join(", "));
+    }
     if let Some(spoken) = &endpoint.spoken {
         of_spoken(out, spoken);
     }
@@ -259,10 +296,15 @@ fn percentiles(out: &mut Vec<String>, phases: &[Percentiles], failed: u32) {
 
 fn of_finding(out: &mut Vec<String>, finding: &Finding) {
     let entry = finding.entry;
-    let start = format!("  {:<8}{:<10}", finding.verdict.name(), entry.id);
+    // What does not hold and is no fault must not read as if it did.
+    let verdict = match (finding.verdict, finding.holds) {
+        (Verdict::Pass, Some(false)) => "note",
+        (verdict, _) => verdict.name(),
+    };
+    let start = format!("  {verdict:<8}{:<10}", entry.id);
     wrap(out, &start, &" ".repeat(20), entry.title);
     let indent = " ".repeat(20);
-    if finding.verdict != Verdict::Pass || entry.severity == Severity::Info {
+    if finding.verdict != Verdict::Pass || finding.holds == Some(false) {
         wrap(out, &indent, &indent, &finding.evidence);
     }
     if matches!(finding.verdict, Verdict::Fail | Verdict::Warn) {
@@ -345,7 +387,7 @@ findings on imaps://mail.example:993
                       is reached by
   unknown TLS-009   TLS 1.3 is spoken
                     no answer within 15 s
-  pass    TLS-013   a post-quantum key exchange is taken
+  note    TLS-013   a post-quantum key exchange is taken
                     no such group is taken
 
 fail: 1 fail, 1 unknown, 0 warn, 2 pass; 9 of 60 connections

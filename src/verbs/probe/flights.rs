@@ -1,0 +1,364 @@
+//! What raw hellos show beside versions, suites and groups: compression, secure renegotiation,
+//! whose order of suites counts, what a client without a name and one with another protocol is
+//! told, the size of the Diffie-Hellman group, and the known holes.
+//!
+//! RFC 3749, RFC 5746, RFC 6066, RFC 7301, RFC 7919; the holes are those of
+//! [`crate::net::tls::enumerate`]. Most can only be seen in TLS 1.2 and older, where the
+//! server's first flight is in the clear; a server of TLS 1.3 alone does not have them.
+
+use super::facts::{Trial, Tried};
+use super::spoken::{Asker, all_groups, suite, suites_of};
+use super::together::together;
+use crate::net::tls::enumerate::{
+    self, ClientHello, Flight, Hole, Offers, Padding, Protocol, SUITES, Said, Support, encrypted,
+    key_of, oracle_answer,
+};
+use crate::sasl::system_random;
+
+/// Extensions, by IANA's numbers.
+const HEARTBEAT: u16 = 15;
+const ALPN: u16 = 16;
+const RENEGOTIATION_INFO: u16 = 0xff01;
+
+/// DEFLATE, RFC 3749 section 2.
+const DEFLATE: u8 = 1;
+
+/// Smallest prime of RFC 9325 section 4.4, in bits.
+const PRIME_BITS: usize = 2048;
+
+/// A protocol that no mail server speaks.
+const OTHER_PROTOCOL: &[u8] = b"\0\x0a\x09http/9.99";
+
+/// What is said of questions that a server of TLS 1.3 alone cannot be asked.
+const TOO_NEW: &str = "nothing older than TLS 1.3 is spoken";
+
+/// What came of a flight that was asked for.
+enum Outcome {
+    Flight(Box<Flight>, super::endpoint::Line),
+    Refused(String),
+    Unknown(String),
+}
+
+/// Asks for all of it; `old` is the newest version below TLS 1.3 that is spoken.
+pub async fn measure(
+    asker: &Asker<'_>,
+    old: Result<Option<Protocol>, String>,
+    speaks_13: bool,
+) -> Vec<Tried> {
+    // In TLS 1.3 a share is asked for before the extension is looked at.
+    let newest = old.as_ref().ok().copied().flatten();
+    let (mut of_old, alpn, ssl2) = tokio::join!(
+        async {
+            match old {
+                Ok(Some(version)) => of_old(asker, version).await,
+                Ok(None) if speaks_13 => too_new(),
+                Ok(None) => Vec::new(),
+                Err(why) => of_old_trials().map(|trial| Tried::unknown(trial, why.clone())).into(),
+            }
+        },
+        async {
+            match newest {
+                Some(version) => Some(strict_alpn(asker, version).await),
+                None => None,
+            }
+        },
+        ssl2(asker)
+    );
+    of_old.extend(alpn);
+    of_old.push(ssl2);
+    of_old
+}
+
+fn of_old_trials() -> [Trial; 8] {
+    [
+        Trial::Compression,
+        Trial::SecureRenegotiation,
+        Trial::ServerOrder,
+        Trial::Nameless,
+        Trial::SmallPrime,
+        Trial::Heartbleed,
+        Trial::EarlyChange,
+        Trial::Robot,
+    ]
+}
+
+/// TLS 1.3 has neither compression nor renegotiation, and none of the holes.
+fn too_new() -> Vec<Tried> {
+    vec![
+        Tried::no(Trial::Compression, TOO_NEW),
+        Tried::yes(Trial::SecureRenegotiation, TOO_NEW),
+        Tried::no(Trial::SmallPrime, TOO_NEW),
+        Tried::no(Trial::Heartbleed, TOO_NEW),
+        Tried::no(Trial::EarlyChange, TOO_NEW),
+        Tried::no(Trial::Robot, TOO_NEW),
+    ]
+}
+
+async fn flight(
+    asker: &Asker<'_>,
+    version: Protocol,
+    suites: &[u16],
+    offers: Offers<'_>,
+) -> Outcome {
+    let mut line = match asker.line().await {
+        Ok(line) => line,
+        Err(why) => return Outcome::Unknown(why),
+    };
+    let mut random = [0; 32];
+    system_random(&mut random);
+    let groups = all_groups();
+    let hello = ClientHello { version, suites, groups: &groups, host: asker.host, random, offers };
+    match enumerate::ask_flight(&mut line.wire, &hello).await {
+        Ok(Said::Flight(flight)) if flight.hello.version == version.code() => {
+            Outcome::Flight(flight, line)
+        }
+        Ok(Said::Flight(flight)) => Outcome::Refused(format!(
+            "the server answered with {}",
+            Protocol::from_code(flight.hello.version)
+                .map_or_else(|| format!("{:#06x}", flight.hello.version), |it| it.to_string())
+        )),
+        Ok(Said::Alert(alert)) if alert.is_refusal() => Outcome::Refused(alert.to_string()),
+        Ok(Said::Alert(alert)) => Outcome::Unknown(alert.to_string()),
+        Err(error) => Outcome::Unknown(error.to_string()),
+    }
+}
+
+/// What the first flight of TLS 1.2 and older shows.
+async fn of_old(asker: &Asker<'_>, version: Protocol) -> Vec<Tried> {
+    let suites = suites_of(version);
+    let offers =
+        Offers { extensions: &[(HEARTBEAT, &[1])], compressions: &[DEFLATE], is_nameless: false };
+    let (first, mut line) = match flight(asker, version, &suites, offers).await {
+        Outcome::Flight(flight, line) => (flight, line),
+        Outcome::Refused(why) | Outcome::Unknown(why) => {
+            return of_old_trials().map(|trial| Tried::unknown(trial, why.clone())).into();
+        }
+    };
+    let mut tried = vec![
+        match first.hello.compression {
+            0 => Tried::no(Trial::Compression, "no method is agreed to"),
+            method => Tried::yes(Trial::Compression, format!("method {method}")),
+        },
+        match first.hello.extension(RENEGOTIATION_INFO) {
+            Some(_) => Tried::yes(Trial::SecureRenegotiation, "renegotiation_info"),
+            None => Tried::no(Trial::SecureRenegotiation, "no renegotiation_info"),
+        },
+    ];
+    // The connection stands where a ChangeCipherSpec would be too early.
+    let early = async {
+        let hole = enumerate::early_change(&mut line.wire, version.code()).await;
+        drop(line);
+        of_hole(Trial::EarlyChange, hole)
+    };
+    let (early, order, nameless, prime, bleed, robot) = tokio::join!(
+        early,
+        order(asker, version, &first),
+        nameless(asker, version, &first),
+        prime(asker, version),
+        bleed(asker, version, &first),
+        robot(asker, version)
+    );
+    tried.extend([early, nameless, prime, bleed, robot]);
+    tried.extend(order);
+    tried
+}
+
+fn of_hole(trial: Trial, hole: Hole) -> Tried {
+    match hole {
+        Hole::Open(words) => Tried::yes(trial, words),
+        Hole::Closed(words) => Tried::no(trial, words),
+        Hole::Unknown(words) => Tried::unknown(trial, words),
+    }
+}
+
+/// The same list from its other end, the first choice last: a server with an order of its own
+/// makes the same choice. `None`: it has no other suite to choose.
+async fn order(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Option<Tried> {
+    let chosen = first.hello.suite;
+    let mut suites: Vec<u16> =
+        suites_of(version).into_iter().rev().filter(|code| *code != chosen).collect();
+    suites.push(chosen);
+    let trial = Trial::ServerOrder;
+    match flight(asker, version, &suites, Offers::default()).await {
+        Outcome::Flight(second, _) if second.hello.suite == chosen => {
+            // With no other suite in common it had no choice.
+            suites.pop();
+            match flight(asker, version, &suites, Offers::default()).await {
+                Outcome::Flight(..) => {
+                    Some(Tried::yes(trial, format!("{} in either order", suite(chosen))))
+                }
+                Outcome::Refused(_) => None,
+                Outcome::Unknown(why) => Some(Tried::unknown(trial, why)),
+            }
+        }
+        Outcome::Flight(second, _) => Some(Tried::no(
+            trial,
+            format!(
+                "{}, or {} when the client prefers it",
+                suite(chosen),
+                suite(second.hello.suite)
+            ),
+        )),
+        Outcome::Refused(why) | Outcome::Unknown(why) => Some(Tried::unknown(trial, why)),
+    }
+}
+
+async fn nameless(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Tried {
+    let trial = Trial::Nameless;
+    let offers = Offers { is_nameless: true, ..Offers::default() };
+    match flight(asker, version, &suites_of(version), offers).await {
+        Outcome::Flight(other, _) if other.chain.first() == first.chain.first() => {
+            Tried::yes(trial, "the same certificate")
+        }
+        Outcome::Flight(..) => Tried::no(trial, "another certificate"),
+        Outcome::Refused(why) => Tried::no(trial, why),
+        Outcome::Unknown(why) => Tried::unknown(trial, why),
+    }
+}
+
+/// RFC 7301 section 3.2: a server that has none of the protocols refuses. One that passes the
+/// extension over can be used to speak with another in its name (ALPACA).
+async fn strict_alpn(asker: &Asker<'_>, version: Protocol) -> Tried {
+    let trial = Trial::StrictAlpn;
+    let offers = Offers { extensions: &[(ALPN, OTHER_PROTOCOL)], ..Offers::default() };
+    let mut line = match asker.line().await {
+        Ok(line) => line,
+        Err(why) => return Tried::unknown(trial, why),
+    };
+    let mut random = [0; 32];
+    system_random(&mut random);
+    let (suites, groups) = (suites_of(version), all_groups());
+    let hello =
+        ClientHello { version, suites: &suites, groups: &groups, host: asker.host, random, offers };
+    match enumerate::ask(&mut line.wire, &hello).await {
+        Ok(enumerate::Answer::Alert(alert)) => Tried::yes(trial, alert.to_string()),
+        Ok(answer) => match Support::of(version, &answer) {
+            Support::Yes(hello) => match hello.alpn() {
+                Some(name) => {
+                    Tried::no(trial, format!("{} is taken", String::from_utf8_lossy(name)))
+                }
+                None => Tried::no(trial, "the extension is passed over"),
+            },
+            Support::No(why) | Support::Unknown(why) => Tried::unknown(trial, why),
+        },
+        Err(error) => Tried::unknown(trial, error.to_string()),
+    }
+}
+
+fn suites_with(version: Protocol, wanted: impl Fn(&str) -> bool) -> Vec<u16> {
+    SUITES
+        .iter()
+        .filter(|(code, name)| suites_of(version).contains(code) && wanted(name))
+        .map(|(code, _)| *code)
+        .collect()
+}
+
+async fn prime(asker: &Asker<'_>, version: Protocol) -> Tried {
+    let trial = Trial::SmallPrime;
+    let suites = suites_with(version, |name| name.contains("_DHE_") || name.contains("_DH_anon_"));
+    match flight(asker, version, &suites, Offers::default()).await {
+        Outcome::Flight(flight, _) => match flight.prime_bits() {
+            Some(bits) if bits < PRIME_BITS => {
+                Tried::yes(trial, format!("{bits} bits with {}", suite(flight.hello.suite)))
+            }
+            Some(bits) => Tried::no(trial, format!("{bits} bits")),
+            None => Tried::unknown(trial, "the server does not say its group"),
+        },
+        Outcome::Refused(why) => Tried::no(trial, format!("no such key exchange is taken: {why}")),
+        Outcome::Unknown(why) => Tried::unknown(trial, why),
+    }
+}
+
+async fn bleed(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Tried {
+    let trial = Trial::Heartbleed;
+    if first.hello.extension(HEARTBEAT).is_none() {
+        return Tried::no(trial, "no heartbeats are agreed to");
+    }
+    let offers = Offers { extensions: &[(HEARTBEAT, &[1])], ..Offers::default() };
+    match flight(asker, version, &suites_of(version), offers).await {
+        Outcome::Flight(_, mut line) => {
+            of_hole(trial, enumerate::heartbleed(&mut line.wire, version.code()).await)
+        }
+        Outcome::Refused(why) | Outcome::Unknown(why) => Tried::unknown(trial, why),
+    }
+}
+
+/// Five paddings, each on a connection of its own; where the endings differ, all once more:
+/// only a difference that comes again is one.
+async fn robot(asker: &Asker<'_>, version: Protocol) -> Tried {
+    let trial = Trial::Robot;
+    let suites =
+        suites_with(version, |name| name.starts_with("TLS_RSA_WITH_") && !name.contains("_NULL_"));
+    let (key, line) = match flight(asker, version, &suites, Offers::default()).await {
+        Outcome::Flight(flight, line) => match flight.chain.first().and_then(|leaf| key_of(leaf)) {
+            Some(key) => (key, line),
+            None => return Tried::unknown(trial, "the server's key is no RSA key of usual size"),
+        },
+        Outcome::Refused(why) => {
+            return Tried::no(trial, format!("no key exchange by RSA is taken: {why}"));
+        }
+        Outcome::Unknown(why) => return Tried::unknown(trial, why),
+    };
+    drop(line);
+    let round = async || -> Result<Vec<String>, String> {
+        together(Padding::ALL.map(async |padding| {
+            let mut line = match flight(asker, version, &suites, Offers::default()).await {
+                Outcome::Flight(_, line) => line,
+                Outcome::Refused(why) | Outcome::Unknown(why) => return Err(why),
+            };
+            let mut filler = [0; 48];
+            system_random(&mut filler);
+            let secret = encrypted(padding, version.code(), &key, &filler);
+            oracle_answer(&mut line.wire, version.code(), &secret)
+                .await
+                .map_err(|error| error.to_string())
+        }))
+        .await
+        .into_iter()
+        .collect()
+    };
+    let first = match round().await {
+        Ok(endings) => endings,
+        Err(why) => return Tried::unknown(trial, why),
+    };
+    if first.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Tried::no(
+            trial,
+            format!("every padding: {}", first.first().map_or("", String::as_str)),
+        );
+    }
+    match round().await {
+        Ok(second) if second == first => Tried::yes(trial, first.join(", ")),
+        Ok(_) => Tried::unknown(trial, "the server's answers change by themselves"),
+        Err(why) => Tried::unknown(trial, why),
+    }
+}
+
+async fn ssl2(asker: &Asker<'_>) -> Tried {
+    let trial = Trial::Ssl2;
+    let mut line = match asker.line().await {
+        Ok(line) => line,
+        Err(why) => return Tried::unknown(trial, why),
+    };
+    let mut challenge = [0; 16];
+    system_random(&mut challenge);
+    match enumerate::ask_ssl2(&mut line.wire, challenge).await {
+        Ok(Ok(kinds)) if kinds.is_empty() => Tried::yes(trial, "SSL 2.0, without a cipher"),
+        Ok(Ok(kinds)) => Tried::yes(trial, kinds.join(", ")),
+        Ok(Err(why)) => Tried::no(trial, why),
+        Err(error) => Tried::unknown(trial, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_are_chosen_by_their_key_exchange() {
+        let rsa = suites_with(Protocol::Tls12, |name| name.starts_with("TLS_RSA_WITH_"));
+        assert!(rsa.contains(&0x002f) && !rsa.contains(&0xc02f) && !rsa.contains(&0x0003));
+        let finite = suites_with(Protocol::Tls12, |name| name.contains("_DHE_"));
+        assert!(finite.contains(&0x009e) && !finite.contains(&0xc02f));
+    }
+}

@@ -1,0 +1,186 @@
+//! What whole handshakes show: resumption, the stapled response, the verdict of the other
+//! library, and DANE.
+//!
+//! RFC 8446 section 2.2 and RFC 5077 (resumption); RFC 6066 section 8 (stapling); RFC 7672
+//! (DANE, by [`crate::net::tls::Dane`]; DNSSEC is validated here).
+
+use super::untold;
+use crate::net::dns::Answer;
+use crate::net::tls::{self, Backend, Connector, Dane, Fault, Session, Settings, Verify};
+use crate::open::Peer;
+use crate::verbs::probe::endpoint::{Manner, Way};
+use crate::verbs::probe::facts::{
+    CertificateFault, Endpoint, Role, Stop, Trial, Tried, Verification,
+};
+use crate::verbs::probe::plan::Target;
+use crate::verbs::probe::timing::Phase;
+
+/// Whether there was a stapled response; `None` where the library does not tell.
+pub fn staple(session: &Session) -> Option<Tried> {
+    let staple = session.staple.as_ref()?;
+    Some(match staple.len() {
+        0 => Tried::no(Trial::Staple, "no response is stapled"),
+        octets => Tried::yes(Trial::Staple, format!("a response of {octets} octets")),
+    })
+}
+
+/// All of them; `connector` is the one by which the conversation went.
+pub async fn handshakes(
+    known: &Endpoint,
+    target: &Target,
+    peer: &Peer,
+    way: &Way<'_>,
+    connector: Option<&Connector>,
+    manner: &Manner<'_>,
+) -> Vec<Tried> {
+    let (resumed, other, mut dane) = tokio::join!(
+        async {
+            match connector {
+                Some(connector) => resumption(way, connector, peer.settings()).await,
+                None => None,
+            }
+        },
+        backends(known, peer, way),
+        dane(known, target, peer, way, manner)
+    );
+    dane.extend(resumed);
+    dane.extend(other);
+    dane
+}
+
+/// The connector that was used before has the session; it takes it up again.
+async fn resumption(way: &Way<'_>, connector: &Connector, settings: &Settings) -> Option<Tried> {
+    if settings.backend != Backend::Rustls {
+        return None;
+    }
+    let mut line = match way.to_tls().await {
+        Ok(line) => line,
+        Err(stop) => return Some(untold(Trial::Resumption, &stop)),
+    };
+    Some(match line.wire.start_tls(connector).await {
+        Err(error) => untold(Trial::Resumption, &Stop::of(Phase::Tls, &error)),
+        Ok(()) => match line.wire.tls() {
+            Some(session) if session.is_resumed => {
+                Tried::yes(Trial::Resumption, format!("{session}, resumed"))
+            }
+            Some(session) => Tried::no(Trial::Resumption, format!("{session}, from the start")),
+            None => return None,
+        },
+    })
+}
+
+/// The kind of the verdict of a handshake; an error for one that says nothing of it.
+fn verdict(outcome: Result<(), crate::net::Error>) -> Result<Option<CertificateFault>, Stop> {
+    match outcome {
+        Ok(()) => Ok(None),
+        Err(crate::net::Error::Tls(tls::Error { fault, host })) => {
+            match CertificateFault::of(&fault) {
+                Some(kind) => Ok(Some(kind)),
+                None => {
+                    let error = crate::net::Error::Tls(tls::Error { fault, host });
+                    Err(Stop::of(Phase::Tls, &error))
+                }
+            }
+        }
+        Err(error) => Err(Stop::of(Phase::Tls, &error)),
+    }
+}
+
+async fn backends(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Option<Tried> {
+    let first = match known.verification.as_ref()? {
+        Verification::Verified => None,
+        Verification::Failed { fault, .. } => Some(*fault),
+        Verification::Unknown { .. } => return None,
+    };
+    let (name, backend) = match peer.settings().backend {
+        Backend::Rustls => ("the platform's library", Backend::Native),
+        Backend::Native => ("rustls", Backend::Rustls),
+    };
+    let settings = Settings { backend, ..peer.settings().clone() };
+    // A build without the other one, or settings that only one can follow.
+    let connector = Connector::new(&known.host, &settings).ok()?;
+    let trial = Trial::Backends;
+    let mut line = match way.to_tls().await {
+        Ok(line) => line,
+        Err(stop) => return Some(untold(trial, &stop)),
+    };
+    Some(match verdict(line.wire.start_tls(&connector).await) {
+        Err(stop) => untold(trial, &stop),
+        Ok(second) => {
+            let words = |verdict: Option<CertificateFault>| match verdict {
+                None => "good",
+                Some(CertificateFault::Time) => "not in its time",
+                Some(CertificateFault::Name) => "for other names",
+                Some(CertificateFault::Trust) => "not trusted",
+            };
+            // A certificate with two faults has two right verdicts.
+            if first.is_none() == second.is_none() {
+                Tried::yes(trial, format!("{name} finds it {}", words(second)))
+            } else {
+                let (one, other) = (words(first), words(second));
+                Tried::no(trial, format!("it is {one}, and {name} finds it {other}"))
+            }
+        }
+    })
+}
+
+/// TLSA records of a mail exchanger, and whether they vouch for what it shows.
+async fn dane(
+    known: &Endpoint,
+    target: &Target,
+    peer: &Peer,
+    way: &Way<'_>,
+    manner: &Manner<'_>,
+) -> Vec<Tried> {
+    let host = target.endpoint.host();
+    let is_name = host.parse::<std::net::IpAddr>().is_err();
+    let is_own = known.loopback && !manner.names.knows_loopback();
+    if known.service.role != Role::Mx || !is_name || is_own {
+        return Vec::new();
+    }
+    let trial = Trial::Tlsa;
+    let resolver = match manner.names.resolver().await {
+        Ok(resolver) if resolver.validates() => resolver,
+        // Who cannot validate cannot tell.
+        Ok(_) | Err(_) => return Vec::new(),
+    };
+    let name = format!("_{}._tcp.{}", peer.port, host.trim_end_matches('.'));
+    let found = resolver.tlsa(&name).await;
+    let records = match found.answer {
+        Answer::Found(records) => records,
+        Answer::NoName | Answer::NoRecord => {
+            return vec![Tried::no(trial, format!("no TLSA record at {name}"))];
+        }
+        Answer::Unknown(why) => return vec![Tried::unknown(trial, format!("{name}: {why}"))],
+    };
+    let shown: Vec<String> = records.iter().map(ToString::to_string).collect();
+    let shown = format!("{name}: {}", shown.join(", "));
+    if !found.is_secure {
+        return vec![Tried::no(trial, format!("{shown}, without a signature"))];
+    }
+    let names = [Some(host.to_owned()), target.domain.clone()].into_iter().flatten().collect();
+    let Some(dane) = Dane::new(&records, names) else {
+        return vec![Tried::no(trial, format!("{shown}: none of them is usable"))];
+    };
+    let mut tried = vec![Tried::yes(trial, shown.clone())];
+    let settings = Settings {
+        backend: Backend::Rustls,
+        verify: Verify::Dane(dane),
+        ..peer.settings().clone()
+    };
+    let trial = Trial::TlsaMatch;
+    let Ok(connector) = Connector::new(host, &settings) else { return tried };
+    tried.push(match way.to_tls().await {
+        Err(stop) => untold(trial, &stop),
+        Ok(mut line) => match line.wire.start_tls(&connector).await {
+            Ok(()) => Tried::yes(trial, shown),
+            Err(crate::net::Error::Tls(error))
+                if error.fault == Fault::NoTlsaMatch || error.is_certificate() =>
+            {
+                Tried::no(trial, format!("{shown}: {error}"))
+            }
+            Err(error) => untold(trial, &Stop::of(Phase::Tls, &error)),
+        },
+    });
+    tried
+}
