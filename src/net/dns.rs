@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::rr::{RData, RecordType};
@@ -133,6 +133,10 @@ impl Resolver {
             opts.attempts = 2;
             opts.timeout = options.deadline(std::time::Duration::from_secs(5));
             opts.edns0 = true;
+            if options.resolver.is_some() {
+                // What the user named is to be asked, and not this machine's own list.
+                opts.use_hosts_file = ResolveHosts::Never;
+            }
             opts
         });
         if let Some(anchors) = anchors {

@@ -64,7 +64,7 @@ pub struct Change {
 /// Writes the file whole or not at all.
 ///
 /// # Errors
-/// [`Failure`] (73) when it cannot be written.
+/// [`Failure`] when it cannot be written.
 pub fn write(path: &Path, facts: &Facts, findings: &[Finding]) -> Result<()> {
     let saved = Saved {
         form: FORM,
@@ -103,7 +103,7 @@ pub fn write(path: &Path, facts: &Facts, findings: &[Finding]) -> Result<()> {
 /// Reads a file that [`write`] wrote.
 ///
 /// # Errors
-/// [`Failure`]: 66 where it cannot be read, 65 where it is another file.
+/// [`Failure`] where it cannot be read, or is another file.
 pub fn read(path: &Path) -> Result<Saved> {
     use std::io::Read as _;
     let mut octets = Vec::new();

@@ -420,6 +420,9 @@ pub struct Spoken {
     pub suites: Vec<Suites>,
     /// All key exchange groups of TLS 1.3, where they were asked for.
     pub groups: Option<Listing>,
+    /// The server's certificates as TLS 1.2 and older show them in the clear, also to a client
+    /// that could not finish the handshake; empty where only TLS 1.3 is spoken.
+    pub chain: Vec<Certificate>,
 }
 
 /// All that was measured at one endpoint.

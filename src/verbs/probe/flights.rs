@@ -7,7 +7,7 @@
 //! server's first flight is in the clear; a server of TLS 1.3 alone does not have them.
 
 use super::facts::{Trial, Tried};
-use super::spoken::{Asker, all_groups, suite, suites_of};
+use super::spoken::{Asker, HANGS_UP, HANGS_UP_EACH_TIME, all_groups, suite, suites_of};
 use super::together::together;
 use crate::net::tls::enumerate::{
     self, ClientHello, Flight, Hole, Offers, Padding, Protocol, SUITES, Said, Support, encrypted,
@@ -39,21 +39,22 @@ enum Outcome {
     Unknown(String),
 }
 
-/// Asks for all of it; `old` is the newest version below TLS 1.3 that is spoken.
+/// Asks for all of it; `old` is the newest version below TLS 1.3 that is spoken. The
+/// certificates are those of the first flight.
 pub async fn measure(
     asker: &Asker<'_>,
     old: Result<Option<Protocol>, String>,
     speaks_13: bool,
-) -> Vec<Tried> {
+) -> (Vec<Tried>, Vec<Vec<u8>>) {
     // In TLS 1.3 a share is asked for before the extension is looked at.
     let newest = old.as_ref().ok().copied().flatten();
-    let (mut of_old, alpn, ssl2) = tokio::join!(
+    let ((mut of_old, chain), alpn, ssl2) = tokio::join!(
         async {
             match old {
                 Ok(Some(version)) => of_old(asker, version).await,
-                Ok(None) if speaks_13 => too_new(),
-                Ok(None) => Vec::new(),
-                Err(why) => of_old_trials().map(|trial| Tried::unknown(trial, why.clone())).into(),
+                Ok(None) if speaks_13 => (too_new(), Vec::new()),
+                Ok(None) => (Vec::new(), Vec::new()),
+                Err(why) => (untold(&why), Vec::new()),
             }
         },
         async {
@@ -66,7 +67,11 @@ pub async fn measure(
     );
     of_old.extend(alpn);
     of_old.push(ssl2);
-    of_old
+    (of_old, chain)
+}
+
+fn untold(why: &str) -> Vec<Tried> {
+    of_old_trials().map(|trial| Tried::unknown(trial, why)).into()
 }
 
 fn of_old_trials() -> [Trial; 8] {
@@ -94,12 +99,45 @@ fn too_new() -> Vec<Tried> {
     ]
 }
 
+/// Asks for a flight; the connection stands where it is the client's turn.
 async fn flight(
     asker: &Asker<'_>,
     version: Protocol,
     suites: &[u16],
     offers: Offers<'_>,
 ) -> Outcome {
+    match once(asker, version, suites, offers).await {
+        // As for versions: a hang-up that comes again, from a server that is well, is a no.
+        Outcome::Unknown(why) if why == HANGS_UP => {
+            match once(asker, version, suites, offers).await {
+                Outcome::Unknown(why) if why == HANGS_UP && asker.is_well().await => {
+                    Outcome::Refused(HANGS_UP_EACH_TIME.into())
+                }
+                other => other,
+            }
+        }
+        other => other,
+    }
+}
+
+/// As [`flight`], and takes leave: a server that serves one after the other is not kept
+/// waiting.
+async fn said(
+    asker: &Asker<'_>,
+    version: Protocol,
+    suites: &[u16],
+    offers: Offers<'_>,
+) -> Result<Flight, Outcome> {
+    match flight(asker, version, suites, offers).await {
+        Outcome::Flight(flight, line) => {
+            drop(line);
+            Ok(*flight)
+        }
+        other => Err(other),
+    }
+}
+
+async fn once(asker: &Asker<'_>, version: Protocol, suites: &[u16], offers: Offers<'_>) -> Outcome {
     let mut line = match asker.line().await {
         Ok(line) => line,
         Err(why) => return Outcome::Unknown(why),
@@ -119,19 +157,20 @@ async fn flight(
         )),
         Ok(Said::Alert(alert)) if alert.is_refusal() => Outcome::Refused(alert.to_string()),
         Ok(Said::Alert(alert)) => Outcome::Unknown(alert.to_string()),
+        Err(error) if error.is_closed() => Outcome::Unknown(HANGS_UP.into()),
         Err(error) => Outcome::Unknown(error.to_string()),
     }
 }
 
 /// What the first flight of TLS 1.2 and older shows.
-async fn of_old(asker: &Asker<'_>, version: Protocol) -> Vec<Tried> {
+async fn of_old(asker: &Asker<'_>, version: Protocol) -> (Vec<Tried>, Vec<Vec<u8>>) {
     let suites = suites_of(version);
     let offers =
         Offers { extensions: &[(HEARTBEAT, &[1])], compressions: &[DEFLATE], is_nameless: false };
     let (first, mut line) = match flight(asker, version, &suites, offers).await {
         Outcome::Flight(flight, line) => (flight, line),
         Outcome::Refused(why) | Outcome::Unknown(why) => {
-            return of_old_trials().map(|trial| Tried::unknown(trial, why.clone())).into();
+            return (untold(&why), Vec::new());
         }
     };
     let mut tried = vec![
@@ -160,7 +199,7 @@ async fn of_old(asker: &Asker<'_>, version: Protocol) -> Vec<Tried> {
     );
     tried.extend([early, nameless, prime, bleed, robot]);
     tried.extend(order);
-    tried
+    (tried, first.chain)
 }
 
 fn of_hole(trial: Trial, hole: Hole) -> Tried {
@@ -179,40 +218,36 @@ async fn order(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Option<T
         suites_of(version).into_iter().rev().filter(|code| *code != chosen).collect();
     suites.push(chosen);
     let trial = Trial::ServerOrder;
-    match flight(asker, version, &suites, Offers::default()).await {
-        Outcome::Flight(second, _) if second.hello.suite == chosen => {
-            // With no other suite in common it had no choice.
-            suites.pop();
-            match flight(asker, version, &suites, Offers::default()).await {
-                Outcome::Flight(..) => {
-                    Some(Tried::yes(trial, format!("{} in either order", suite(chosen))))
-                }
-                Outcome::Refused(_) => None,
-                Outcome::Unknown(why) => Some(Tried::unknown(trial, why)),
-            }
+    let second = match said(asker, version, &suites, Offers::default()).await {
+        Ok(flight) => flight.hello.suite,
+        Err(Outcome::Refused(why) | Outcome::Unknown(why)) => {
+            return Some(Tried::unknown(trial, why));
         }
-        Outcome::Flight(second, _) => Some(Tried::no(
-            trial,
-            format!(
-                "{}, or {} when the client prefers it",
-                suite(chosen),
-                suite(second.hello.suite)
-            ),
-        )),
-        Outcome::Refused(why) | Outcome::Unknown(why) => Some(Tried::unknown(trial, why)),
+        Err(Outcome::Flight(..)) => return None,
+    };
+    if second != chosen {
+        let words = format!("{}, or {} when the client prefers it", suite(chosen), suite(second));
+        return Some(Tried::no(trial, words));
+    }
+    // With no other suite in common it had no choice.
+    suites.pop();
+    match said(asker, version, &suites, Offers::default()).await {
+        Ok(_) => Some(Tried::yes(trial, format!("{} in either order", suite(chosen)))),
+        Err(Outcome::Unknown(why)) => Some(Tried::unknown(trial, why)),
+        Err(_) => None,
     }
 }
 
 async fn nameless(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Tried {
     let trial = Trial::Nameless;
     let offers = Offers { is_nameless: true, ..Offers::default() };
-    match flight(asker, version, &suites_of(version), offers).await {
-        Outcome::Flight(other, _) if other.chain.first() == first.chain.first() => {
+    match said(asker, version, &suites_of(version), offers).await {
+        Ok(other) if other.chain.first() == first.chain.first() => {
             Tried::yes(trial, "the same certificate")
         }
-        Outcome::Flight(..) => Tried::no(trial, "another certificate"),
-        Outcome::Refused(why) => Tried::no(trial, why),
-        Outcome::Unknown(why) => Tried::unknown(trial, why),
+        Err(Outcome::Refused(why)) => Tried::no(trial, why),
+        Err(Outcome::Unknown(why)) => Tried::unknown(trial, why),
+        Ok(_) | Err(Outcome::Flight(..)) => Tried::no(trial, "another certificate"),
     }
 }
 
@@ -257,7 +292,7 @@ async fn prime(asker: &Asker<'_>, version: Protocol) -> Tried {
     let trial = Trial::SmallPrime;
     let suites = suites_with(version, |name| name.contains("_DHE_") || name.contains("_DH_anon_"));
     match flight(asker, version, &suites, Offers::default()).await {
-        Outcome::Flight(flight, _) => match flight.prime_bits() {
+        Outcome::Flight(flight, line) => match (drop(line), flight.prime_bits()).1 {
             Some(bits) if bits < PRIME_BITS => {
                 Tried::yes(trial, format!("{bits} bits with {}", suite(flight.hello.suite)))
             }

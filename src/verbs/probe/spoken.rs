@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 
+use super::certificate::Certificate;
 use super::endpoint::{Line, Way};
 use super::facts::{Listing, Spoken, Suites, Taken, Tried, Version};
 use super::together::together;
@@ -18,6 +19,8 @@ pub(super) struct Asker<'a> {
     pub(super) host: &'a str,
     /// Why the server could not be reached any more: it is not asked again then.
     stopped: OnceCell<String>,
+    /// A version that it speaks, once that is known.
+    spoken: OnceCell<Protocol>,
 }
 
 /// What of a ServerHello is listed.
@@ -30,7 +33,7 @@ enum Listed {
 /// Asks for every version, for weak suites and a post-quantum group, for what else raw hellos
 /// show, and with `ciphers` for all suites and groups.
 pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> (Spoken, Vec<Tried>) {
-    let asker = Asker { way, host, stopped: OnceCell::new() };
+    let asker = Asker { way, host, stopped: OnceCell::new(), spoken: OnceCell::new() };
     let groups = all_groups();
     // The newest first: should the budget end, the most important is known.
     let mut supports: Vec<(Protocol, Support)> =
@@ -39,6 +42,7 @@ pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> (Spoken, Vec<T
         }))
         .await;
     supports.reverse();
+    asker.settle(&mut supports, &groups).await;
     let speaks = |wanted: Protocol| {
         supports.iter().find(|(version, _)| *version == wanted).map(|(_, support)| support)
     };
@@ -76,13 +80,14 @@ pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> (Spoken, Vec<T
         }
     };
     let raw = super::flights::measure(&asker, old.clone(), is_spoken(Protocol::Tls13));
-    let (weak, post_quantum, suites, groups, tried) =
+    let (weak, post_quantum, suites, groups, (tried, chain)) =
         tokio::join!(weak, post_quantum, suites, named_groups, raw);
+    let chain = chain.iter().filter_map(|der| Certificate::read(der)).collect();
     let versions = supports
         .into_iter()
         .map(|(version, support)| Version { version: version.to_string(), taken: taken(support) })
         .collect();
-    (Spoken { versions, weak, post_quantum, suites, groups }, tried)
+    (Spoken { versions, weak, post_quantum, suites, groups, chain }, tried)
 }
 
 pub(super) fn all_groups() -> Vec<u16> {
@@ -111,6 +116,16 @@ pub(super) fn suites_of(version: Protocol) -> Vec<u16> {
         .map(|(code, _)| *code)
         .filter(|code| is_new(*code) == (version == Protocol::Tls13))
         .collect()
+}
+
+/// How a hang-up is told.
+pub(super) const HANGS_UP: &str = "the server hangs up";
+
+/// How one that counts is told.
+pub(super) const HANGS_UP_EACH_TIME: &str = "the server hangs up, each time";
+
+fn is_hang_up(support: &Support) -> bool {
+    matches!(support, Support::Unknown(why) if why == HANGS_UP)
 }
 
 fn taken(support: Support) -> Taken {
@@ -157,7 +172,43 @@ impl Asker<'_> {
         }
     }
 
+    /// Versions on which the server hung up, asked again, once it is known what it speaks.
+    async fn settle(&self, supports: &mut [(Protocol, Support)], groups: &[u16]) {
+        let spoken = supports.iter().find(|(_, it)| matches!(it, Support::Yes(_))).map(|it| it.0);
+        let Some(spoken) = spoken else { return };
+        self.spoken.get_or_init(|| spoken);
+        for (version, support) in supports.iter_mut().filter(|(_, it)| is_hang_up(it)) {
+            *support = self.ask(*version, &suites_of(*version), groups).await;
+        }
+    }
+
+    /// Whether the server answers to a version that it is known to speak.
+    pub(super) async fn is_well(&self) -> bool {
+        match self.spoken.get() {
+            Some(version) => {
+                let support = self.once(*version, &suites_of(*version), &all_groups()).await;
+                matches!(support, Support::Yes(_))
+            }
+            None => false,
+        }
+    }
+
+    /// Offers; a server may hang up on an offer that it does not take. That counts as a no
+    /// where it does so again, and answers right behind that to one that it takes: then it is
+    /// neither in trouble nor tired of us.
     async fn ask(&self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
+        let first = self.once(version, suites, groups).await;
+        if !is_hang_up(&first) || self.spoken.get().is_none() {
+            return first;
+        }
+        let second = self.once(version, suites, groups).await;
+        if is_hang_up(&second) && self.is_well().await {
+            return Support::No(HANGS_UP_EACH_TIME.into());
+        }
+        second
+    }
+
+    async fn once(&self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
         let mut line = match self.line().await {
             Ok(line) => line,
             Err(why) => return Support::Unknown(why),
@@ -168,6 +219,7 @@ impl Asker<'_> {
         let hello = ClientHello { version, suites, groups, host: self.host, random, offers };
         match enumerate::ask(&mut line.wire, &hello).await {
             Ok(answer) => Support::of(version, &answer),
+            Err(error) if error.is_closed() => Support::Unknown(HANGS_UP.into()),
             Err(error) => Support::Unknown(error.to_string()),
         }
     }

@@ -10,7 +10,7 @@ use crate::verbs::probe::catalogue::{
 };
 use crate::verbs::probe::certificate::Certificate;
 use crate::verbs::probe::facts::{
-    CertificateFault, Endpoint, Outcome, Role, Spoken, Start, StopKind, Taken, Tls, Verification,
+    CertificateFault, Endpoint, Outcome, Role, Spoken, Start, StopKind, Taken, Verification,
 };
 use crate::verbs::probe::findings::{Entry, Finding, Severity};
 use crate::verbs::probe::timing::Phase;
@@ -31,8 +31,10 @@ pub fn check(endpoint: &Endpoint, now: i64, out: &mut Vec<Finding>) {
     }
     handshake(endpoint, out);
     certificate(endpoint, now, out);
-    if let Some(tls) = &endpoint.session.tls {
-        chain(&endpoint.url, tls, out);
+    let shown = endpoint.session.tls.as_ref().map(|tls| &tls.chain);
+    let raw = endpoint.spoken.as_ref().map(|spoken| &spoken.chain);
+    if let Some(certificates) = shown.or(raw) {
+        chain(&endpoint.url, certificates, out);
     }
     if let Some(spoken) = &endpoint.spoken {
         versions(endpoint, spoken, out);
@@ -139,18 +141,18 @@ fn date(seconds: i64) -> String {
     format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
 }
 
-fn chain(on: &str, tls: &Tls, out: &mut Vec<Finding>) {
-    if tls.chain.is_empty() {
+fn chain(on: &str, chain: &[Certificate], out: &mut Vec<Finding>) {
+    if chain.is_empty() {
         return;
     }
     let each = |of: fn(&Certificate) -> String| {
-        let all: Vec<String> = tls.chain.iter().map(of).collect();
+        let all: Vec<String> = chain.iter().map(of).collect();
         all.join(", ")
     };
     let keys = each(Certificate::key_text);
-    out.push(TLS_KEY_SIZE.check(!tls.chain.iter().any(Certificate::has_small_key), on, keys));
+    out.push(TLS_KEY_SIZE.check(!chain.iter().any(Certificate::has_small_key), on, keys));
     let signatures = each(|certificate| certificate.signature.clone());
-    let is_strong = !tls.chain.iter().any(Certificate::has_weak_signature);
+    let is_strong = !chain.iter().any(Certificate::has_weak_signature);
     out.push(TLS_SIGNATURE.check(is_strong, on, signatures));
 }
 

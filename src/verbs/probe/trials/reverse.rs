@@ -9,7 +9,8 @@ use crate::verbs::probe::endpoint::Manner;
 use crate::verbs::probe::facts::{Endpoint, Outcome, Protocol, Trial, Tried};
 
 /// Asks for the names of each address that answered. An SMTP server's only, since clients of
-/// other protocols do not look; of addresses of this machine only where a resolver was named.
+/// other protocols do not look; not those of loopback addresses, which no DNS has (RFC 6761
+/// section 6.1).
 pub async fn reverse(endpoint: &Endpoint, manner: &Manner<'_>) -> Vec<Tried> {
     if endpoint.service.protocol != Protocol::Smtp {
         return Vec::new();
@@ -19,7 +20,7 @@ pub async fn reverse(endpoint: &Endpoint, manner: &Manner<'_>) -> Vec<Tried> {
         .iter()
         .filter(|address| matches!(address.outcome, Outcome::Connected { .. }))
         .filter_map(|address| address.ip)
-        .filter(|ip| !ip.is_loopback() || manner.names.knows_loopback())
+        .filter(|ip| !ip.is_loopback())
         .collect();
     let mut tried = Vec::new();
     if addresses.is_empty() {
