@@ -26,6 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import mailbox as ours  # noqa: E402  (benches/mailbox.py, not the standard library's)
+import probed  # noqa: E402
 import served  # noqa: E402
 import needles  # noqa: E402
 import sink  # noqa: E402
@@ -782,6 +783,7 @@ JOBS.update({"search-subject": LocalSearch, "search-subject-encoded": LocalSearc
              "server-search": ServerSearch})
 JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
 JOBS.update(served.jobs(Job, ours, PILLARBOX, program, USER, PASSWORD))
+JOBS.update(probed.jobs(Job, Server, free_ports, delayed, PILLARBOX, program))
 
 
 def lacking(job):
