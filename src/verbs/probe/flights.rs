@@ -34,7 +34,7 @@ const TOO_NEW: &str = "nothing older than TLS 1.3 is spoken";
 
 /// What came of a flight that was asked for.
 enum Outcome {
-    Flight(Box<Flight>, super::endpoint::Line),
+    Flight(Box<Flight>, Box<super::endpoint::Line>),
     Refused(String),
     Unknown(String),
 }
@@ -148,7 +148,7 @@ async fn once(asker: &Asker<'_>, version: Protocol, suites: &[u16], offers: Offe
     let hello = ClientHello { version, suites, groups: &groups, host: asker.host, random, offers };
     match enumerate::ask_flight(&mut line.wire, &hello).await {
         Ok(Said::Flight(flight)) if flight.hello.version == version.code() => {
-            Outcome::Flight(flight, line)
+            Outcome::Flight(flight, Box::new(line))
         }
         Ok(Said::Flight(flight)) => Outcome::Refused(format!(
             "the server answered with {}",

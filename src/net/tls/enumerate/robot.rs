@@ -118,7 +118,7 @@ fn power(base: &[u8], exponent: u64, modulus: &[u8]) -> Vec<u8> {
     result[0] = 1;
     for bit in (0..u64::BITS - exponent.leading_zeros()).rev() {
         result = times(&result, &result, &modulus_limbs);
-        if exponent >> bit & 1 == 1 {
+        if (exponent >> bit) & 1 == 1 {
             result = times(&result, &base, &modulus_limbs);
         }
     }
@@ -131,7 +131,7 @@ fn power(base: &[u8], exponent: u64, modulus: &[u8]) -> Vec<u8> {
 fn limbs(octets: &[u8]) -> Vec<u64> {
     octets
         .rchunks(8)
-        .map(|chunk| chunk.iter().fold(0, |limb, octet| limb << 8 | u64::from(*octet)))
+        .map(|chunk| chunk.iter().fold(0, |limb, octet| (limb << 8) | u64::from(*octet)))
         .collect()
 }
 
@@ -141,7 +141,7 @@ fn reduced(number: Vec<u64>, modulus: &[u64]) -> Vec<u64> {
     for limb in number.iter().rev() {
         for bit in (0..u64::BITS).rev() {
             double(&mut result, modulus);
-            if limb >> bit & 1 == 1 {
+            if (limb >> bit) & 1 == 1 {
                 let mut one = vec![0; modulus.len()];
                 one[0] = 1;
                 add(&mut result, &one, modulus);
@@ -157,7 +157,7 @@ fn times(a: &[u64], b: &[u64], modulus: &[u64]) -> Vec<u64> {
     for limb in b.iter().rev() {
         for bit in (0..u64::BITS).rev() {
             double(&mut result, modulus);
-            if limb >> bit & 1 == 1 {
+            if (limb >> bit) & 1 == 1 {
                 add(&mut result, a, modulus);
             }
         }
@@ -169,7 +169,7 @@ fn double(number: &mut [u64], modulus: &[u64]) {
     let mut carry = 0;
     for limb in number.iter_mut() {
         let next = *limb >> 63;
-        *limb = *limb << 1 | carry;
+        *limb = (*limb << 1) | carry;
         carry = next;
     }
     if carry == 1 || !is_below(number, modulus) {
