@@ -400,12 +400,21 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s h -l help -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l repeat -d 'Speak with each server N times and show percentiles' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l selector -d 'Ask for this DKIM selector instead of the common ones; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l dnsbl -d 'Ask this DNS list (such as zen.spamhaus.org) for the addresses of the MX hosts; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l save -d 'Write the findings to FILE, to compare with later' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l baseline -d 'Print only what changed since FILE was saved, and exit by that' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l watch -d 'Examine again each SECONDS, and print a line with the time of each run, until interrupted' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -441,6 +450,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fis
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l ciphers -d 'List every cipher suite and key exchange group that the server takes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l active -d 'Also try what may be taken for an attack: relaying, VRFY and EXPN, commands behind STARTTLS, speaking before the greeting'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l intrusive -d 'Also try to smuggle ends of messages, which may leave test messages with the server\'s postmaster; implies --active'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l json -d 'Print JSON Lines, one object a line'
@@ -453,7 +464,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
