@@ -173,8 +173,7 @@ Examples:
     pillarbox probe \"$IMAPS_URL\" --repeat 5
   The failures of an SMTP server as JSON, with what to do about each:
     pillarbox probe \"$SMTP_URL\" --json | jq -r 'select(.verdict == \"fail\") | .id, .fix'
-  Save what is found, and see later what changed:
+  Save what is found, to compare with another time (--baseline base.json):
     pillarbox probe \"$IMAPS_URL\" --save base.json --quiet >/dev/null
-    pillarbox probe \"$IMAPS_URL\" --baseline base.json
   What a finding means, offline:
     pillarbox probe --explain TLS-004";
