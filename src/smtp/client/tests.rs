@@ -113,6 +113,38 @@ const HELLO: &str = "S: 220 h ESMTP
     S: 250 SIZE 1000000
     ";
 
+/// RFC 5321 section 4.5.3.2: 5 minutes for MAIL and RCPT, 2 for DATA, 10 for the final dot; a
+/// `--timeout` is a cap.
+#[test]
+fn each_state_has_its_own_patience() {
+    let dialogue = [
+        ("S: 220 h\nC: EHLO me\nS: 250 h\n", ""),
+        ("C: MAIL FROM:<s@x>\n", "S: 250 ok\n"),
+        ("C: RCPT TO:<a@x>\n", "S: 250 ok\n"),
+        ("C: DATA\n", "S: 354 go\n"),
+        ("C: A: b\nC: \nC: x\nC: .\n", "S: 250 ok\n"),
+    ];
+    for (last, seconds) in [(1, 300), (2, 300), (3, 120), (4, 600)] {
+        let mut script = String::new();
+        for (index, (said, answered)) in dialogue.iter().enumerate().take(last + 1) {
+            script.push_str(said);
+            if index < last {
+                script.push_str(answered);
+            }
+        }
+        script.push_str("close");
+        for cap in [None, Some(Duration::from_secs(7))] {
+            let options = Options { timeout: cap, ..options() };
+            let (outcome, client) = run(with_server(&script, async |wire| {
+                send(wire, options, submission(&["a@x"]), "A: b\r\n\r\nx\r\n").await
+            }));
+            assert!(outcome.error.is_some(), "{script}");
+            let wanted = cap.unwrap_or(Duration::from_secs(seconds));
+            assert_eq!(client.wire().timeout(), wanted, "{script}");
+        }
+    }
+}
+
 #[test]
 fn an_old_server_is_spoken_to_step_by_step() {
     let script = "S: 220-old

@@ -74,6 +74,7 @@ pub fn message(
         let (name, value) = field
             .split_once(':')
             .ok_or_else(|| Failure::usage(format!("--header {field:?}: want `Name: value`")))?;
+        without_control("--header", name)?;
         draft.headers.push((name.trim().to_owned(), value.trim().to_owned()));
     }
     compose(&draft).map_err(|error| Failure::new(Exit::Data, error.to_string()).into())
@@ -163,10 +164,25 @@ fn thread(header: &Header, id: &str) -> Vec<String> {
     all
 }
 
+/// Refuses what could end a line, or looks like it: within an address such a thing is never meant.
+///
+/// # Errors
+/// [`Failure`] (64).
+pub fn without_control(option: &str, value: &str) -> Result<(), Failure> {
+    match value.chars().find(|c| c.is_control()) {
+        Some(bad) => {
+            let message = format!("{option} {value:?} has the control character {bad:?} in it");
+            Err(Failure::usage(message))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The mailboxes of options that may each name several.
 pub fn addresses(option: &str, values: &[String]) -> Result<Vec<Mailbox>> {
     let mut all = Vec::new();
     for value in values {
+        without_control(option, value)?;
         let found = address::mailboxes(value.as_bytes())
             .map_err(|error| Failure::usage(format!("{option} {value:?}: {error}")))?;
         all.extend(found);
@@ -180,6 +196,10 @@ fn attachment(path: &Path) -> Result<Attachment> {
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .context("an attachment needs a file name")?;
+    if let Some(bad) = file_name.chars().find(|c| c.is_control()) {
+        let message = format!("the file name {file_name:?} has the control character {bad:?}");
+        return Err(Failure::usage(message).into());
+    }
     let content_type = mime_guess::from_path(path).first().map_or_else(
         || {
             let is_text = std::str::from_utf8(&octets).is_ok() && !octets.contains(&0);

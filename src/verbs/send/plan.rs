@@ -234,10 +234,13 @@ fn envelope_of(
 /// [`Failure`] (64) for what is no single address.
 pub fn from(option: Option<&str>, author: &Author) -> Result<Option<Mailbox>> {
     match option {
-        Some(from) => Ok(Some(
-            address::mailbox(from.as_bytes())
-                .map_err(|error| Failure::usage(format!("--from {from:?}: {error}")))?,
-        )),
+        Some(from) => {
+            compose::without_control("--from", from)?;
+            Ok(Some(
+                address::mailbox(from.as_bytes())
+                    .map_err(|error| Failure::usage(format!("--from {from:?}: {error}")))?,
+            ))
+        }
         None => Ok(author.mailbox.clone()),
     }
 }
