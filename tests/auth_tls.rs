@@ -545,6 +545,37 @@ fn both_backends_give_the_same_verdicts() {
     }
 }
 
+/// SNI is the name that is verified, and never an address (RFC 6066 section 3).
+#[test]
+fn the_server_is_told_the_name_that_is_verified() {
+    let (root_key, key) = (ec(), ec());
+    let root = make(&Spec { subject: "root", authority: Some(None), ..Spec::default() }, &root_key);
+    let addresses = &["127.0.0.1", "::1"][..];
+    let spec = Spec { issuer: Some(("root", &root_key)), addresses, ..Spec::default() };
+    let chain = [make(&spec, &key)];
+    for settings in both(Verify::Roots(vec![der(&root)])) {
+        for (host, told) in [
+            (HOST, Some(HOST)),
+            ("mail.example.test.", Some(HOST)),
+            ("127.0.0.1", None),
+            ("[::1]", None),
+        ] {
+            let heard = std::sync::Arc::new(std::sync::Mutex::new(None));
+            let ear = heard.clone();
+            let session = handshake(&chain, &key, host, &settings, move |server| {
+                server.set_servername_callback(move |ssl, _| {
+                    let name = ssl.servername(openssl::ssl::NameType::HOST_NAME);
+                    *ear.lock().expect("unpoisoned") = name.map(str::to_owned);
+                    Ok(())
+                });
+            });
+            assert_eq!(verdict(session), Ok(()), "{host}");
+            let heard = heard.lock().expect("unpoisoned").clone();
+            assert_eq!(heard.as_deref(), told, "{host} by {:?}", settings.backend);
+        }
+    }
+}
+
 /// Whom the system trusts, by its file and by its folder, is trusted by both backends.
 #[test]
 fn the_systems_trust_store_is_asked() {

@@ -466,3 +466,72 @@ fn a_binary_message_arrives_as_it_is() {
         .success();
     run.says(&["encoded 1 part anew: binary content"]);
 }
+
+/// A line end in anything that could come to stand in a command or a header field is refused, and
+/// nothing of it leaves.
+#[test]
+fn no_line_end_gets_into_a_command() {
+    let server = Scripted::serve(vec![Step::line("220 h"), Step::Stall]);
+    let home = Home::new();
+    home.write("fine.txt", "x");
+    let odd = home.path().join("odd\r\nX-Evil: yes.txt");
+    std::fs::write(&odd, "x").expect("a file");
+    let odd = odd.display().to_string();
+    let via = server.url("smtp");
+    let evil = "x\r\nRCPT TO:<evil@example.test>";
+    let cases: Vec<Vec<&str>> = vec![
+        vec!["bob@example.test\r\nDATA"],
+        vec!["bob@exam\nple.test"],
+        vec!["\"bob\r\n\"@example.test"],
+        vec!["bob@example.test", "-f", evil],
+        vec!["bob@example.test", "--ehlo", evil],
+        vec!["bob@example.test", "--envid", "7\r\nQUIT"],
+        vec!["bob@example.test", "--orcpt", "a\r\nb@example.test"],
+        vec!["bob@example.test", "--subject", "x", "--header", "X: y\r\nBcc: evil@example.test"],
+        vec!["bob@example.test", "--subject", "x", "--header", "X\r\n: y"],
+        vec!["bob@example.test", "--subject", "x", "--attach", &odd],
+        vec!["bob@example.test", "--subject", "x", "--from", "a@b\r\nBcc: evil@example.test"],
+        vec!["bob@example.test", "--subject", "x", "--to", "a@b\r\nBcc: evil@example.test"],
+    ];
+    for options in cases {
+        let run = home
+            .pillarbox(&["send", "--via", &via, "--tls", "none", "--timeout", "5"])
+            .args(["--from", "alice@example.test"].iter().filter(|_| !options.contains(&"--from")))
+            .args(&options)
+            .stdin(message(1, "x\r\n"))
+            .run();
+        // What EHLO can say is seen when it is to be said.
+        let wanted: &[i32] = if options.contains(&"--ehlo") { &[69] } else { &[64, 65] };
+        assert!(run.code.is_some_and(|code| wanted.contains(&code)), "{options:?}: {run}");
+    }
+    let hosts = ["smtp://local\r\nhost/", "smtp://local%0D%0Ahost/", "smtp://local%00host/"];
+    for host in hosts {
+        let run = home.pillarbox(&["send", "--via", host, "bob@example.test", "--tls", "none"]);
+        let run = run.stdin(message(1, "x\r\n")).run();
+        assert!(matches!(run.code, Some(64 | 65 | 68 | 78)), "{host:?}: {run}");
+    }
+    assert!(!server.heard(b"evil") && !server.heard(b"X-Evil"), "{:?}", server.lines());
+}
+
+/// Small writes are not held back for the server's acknowledgement.
+#[test]
+fn a_connection_has_no_delay() {
+    let test = "a_connection_has_no_delay";
+    if !needs(test, &["strace"]) {
+        return;
+    }
+    let server = ServeTest::with(&["--allow-cleartext"]);
+    let home = Home::new();
+    let via = format!("smtp://127.0.0.1:{}", server.port("smtp"));
+    let run = home
+        .command("strace", &["-f", "-o", "trace", "-e", "trace=setsockopt", binary::BINARY, "send"])
+        .args(["--via", &via, "--tls", "none", "bob@example.test"])
+        .stdin(message(1, "x\r\n"))
+        .run();
+    let trace = std::fs::read_to_string(home.path().join("trace")).unwrap_or_default();
+    if trace.is_empty() && run.code != Some(0) {
+        return support::skip(test, "no tracing here (ptrace)");
+    }
+    run.success();
+    assert!(trace.contains("TCP_NODELAY, [1]"), "{trace}");
+}
