@@ -72,7 +72,7 @@ fn is_space(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn trim_start(mut value: &[u8]) -> &[u8] {
+pub(super) fn trim_start(mut value: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = value
         && is_space(*first)
     {

@@ -4,6 +4,8 @@
 //! Reading never refuses; an encoded word that is none stays as it is written. Text of our own is
 //! written as encoded words where it has to be.
 
+use std::borrow::Cow;
+
 use super::{charset, transfer};
 
 /// The longest charset and language name looked for in an encoded word, in octets.
@@ -20,6 +22,15 @@ struct Word<'a> {
 /// section 6.2). A character cut between two words of the same charset is made whole.
 pub fn decode(value: &[u8]) -> String {
     let value = flatten(value);
+    if memchr::memmem::find(&value, b"=?").is_none() {
+        return match value {
+            Cow::Borrowed(value) => charset::unlabelled(value),
+            Cow::Owned(value) => match String::from_utf8(value) {
+                Ok(value) => value,
+                Err(other) => charset::unlabelled(other.as_bytes()),
+            },
+        };
+    }
     let mut out = String::with_capacity(value.len());
     // Octets of adjacent encoded words that share a charset.
     let mut charset: Vec<u8> = Vec::new();
@@ -61,29 +72,29 @@ fn flush(out: &mut String, charset: &[u8], pending: &mut Vec<u8>) {
 }
 
 /// One line: line ends with the blanks around them are one space, tabs are spaces.
-fn flatten(value: &[u8]) -> Vec<u8> {
-    let value = super::headers::trim(value);
-    let mut out: Vec<u8> = Vec::with_capacity(value.len());
-    let mut folding = false;
-    for &octet in value {
-        match octet {
-            b'\n' => {
-                while matches!(out.last(), Some(b' ' | b'\r')) {
-                    out.pop();
-                }
-                out.push(b' ');
-                folding = true;
+fn flatten(value: &[u8]) -> Cow<'_, [u8]> {
+    let mut rest = super::headers::trim(value);
+    let Some(mut found) = memchr::memchr2(b'\n', b'\t', rest) else { return Cow::Borrowed(rest) };
+    let mut out: Vec<u8> = Vec::with_capacity(rest.len());
+    loop {
+        out.extend_from_slice(&rest[..found]);
+        if rest[found] == b'\n' {
+            while matches!(out.last(), Some(b' ' | b'\r')) {
+                out.pop();
             }
-            b' ' | b'\t' if folding => {}
-            b'\r' if folding => {}
-            b'\t' => out.push(b' '),
-            _ => {
-                folding = false;
-                out.push(octet);
+            rest = super::headers::trim_start(&rest[found + 1..]);
+        } else {
+            rest = &rest[found + 1..];
+        }
+        out.push(b' ');
+        match memchr::memchr2(b'\n', b'\t', rest) {
+            Some(next) => found = next,
+            None => {
+                out.extend_from_slice(rest);
+                return Cow::Owned(out);
             }
         }
     }
-    out
 }
 
 /// Reads `=?charset?encoding?text?=` at the start of `octets`.
@@ -194,7 +205,37 @@ mod tests {
         assert_eq!(decode(&value).len(), value.len());
     }
 
+    /// One octet after the other.
+    fn slow_flatten(value: &[u8]) -> Vec<u8> {
+        let mut out: Vec<u8> = Vec::new();
+        let mut folding = false;
+        for &octet in crate::message::headers::trim(value) {
+            match octet {
+                b'\n' => {
+                    while matches!(out.last(), Some(b' ' | b'\r')) {
+                        out.pop();
+                    }
+                    out.push(b' ');
+                    folding = true;
+                }
+                b' ' | b'\t' | b'\r' if folding => {}
+                b'\t' => out.push(b' '),
+                _ => {
+                    folding = false;
+                    out.push(octet);
+                }
+            }
+        }
+        out
+    }
+
     proptest! {
+        #[test]
+        fn folds_are_undone_as_octet_by_octet(
+            octets in prop::collection::vec(prop::sample::select(b"ab \t\r\n".to_vec()), 0..40),
+        ) {
+            prop_assert_eq!(flatten(&octets).into_owned(), slow_flatten(&octets));
+        }
         #[test]
         fn what_is_encoded_is_read_again(text in "(\\PC|=|\\?){1,60}") {
             let encoded = encode(text.trim());
