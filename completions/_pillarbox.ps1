@@ -222,6 +222,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
         'pillarbox;search' {
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Print the first N and look no further than that takes')
             [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'In which order (default: as they lie in their folders)')
+            [CompletionResult]::new('--fields', '--fields', [CompletionResultType]::ParameterName, 'With --json: only these of its fields, in this order, such as reference,subject')
             [CompletionResult]::new('--timezone', '--timezone', [CompletionResultType]::ParameterName, 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system''s)')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Log in as NAME')
             [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)')
@@ -254,6 +255,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--index', '--index', [CompletionResultType]::ParameterName, 'Keep an index of each Maildir in it, brought up to date before it is asked')
             [CompletionResult]::new('--attachments-text', '--attachments-text', [CompletionResultType]::ParameterName, 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Say what would be asked of a server and what would be found out here, and search nothing')
+            [CompletionResult]::new('--fuzzy', '--fuzzy', [CompletionResultType]::ParameterName, 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'Download what body: and text: need instead of leaving them to the server''s own meaning')
             [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Compare a server''s answer with every message of the folder, and say where it lies; implies --exact')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Do not verify the server''s certificate')

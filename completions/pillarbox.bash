@@ -2744,7 +2744,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__search)
-            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --exact --verify --timezone --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --fuzzy --fields --exact --verify --timezone --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2756,6 +2756,10 @@ _pillarbox() {
                     ;;
                 --sort)
                     COMPREPLY=($(compgen -W "date -date from subject size relevance" -- "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -W "reference date from subject flags size folder uid text_by score thread depth matched event" -- "${cur}"))
                     return 0
                     ;;
                 --timezone)

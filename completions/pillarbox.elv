@@ -216,6 +216,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
         &'pillarbox;search'= {
             cand --limit 'Print the first N and look no further than that takes'
             cand --sort 'In which order (default: as they lie in their folders)'
+            cand --fields 'With --json: only these of its fields, in this order, such as reference,subject'
             cand --timezone 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system''s)'
             cand --user 'Log in as NAME'
             cand --auth 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)'
@@ -248,6 +249,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --index 'Keep an index of each Maildir in it, brought up to date before it is asked'
             cand --attachments-text 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
             cand --explain 'Say what would be asked of a server and what would be found out here, and search nothing'
+            cand --fuzzy 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
             cand --exact 'Download what body: and text: need instead of leaving them to the server''s own meaning'
             cand --verify 'Compare a server''s answer with every message of the folder, and say where it lies; implies --exact'
             cand --insecure 'Do not verify the server''s certificate'

@@ -237,6 +237,20 @@ from\t''
 subject\t''
 size\t''
 relevance\t''"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fields -d 'With --json: only these of its fields, in this order, such as reference,subject' -r -f -a "reference\t'Its reference'
+date\t'When it was sent, else when it arrived'
+from\t'The From field'
+subject\t'The Subject field'
+flags\t'Its flags'
+size\t'Octets'
+folder\t'Its folder'
+uid\t'Its UID'
+text_by\t'Whose meaning body: and text: had'
+score\t'How much of what is looked for is in it'
+thread\t'The number of its thread'
+depth\t'Its place in the thread'
+matched\t'Whether the query asks for it itself'
+event\t'What happened to it'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -278,6 +292,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l watch -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l index -d 'Keep an index of each Maildir in it, brought up to date before it is asked'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l attachments-text -d 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fuzzy -d 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l verify -d 'Compare a server\'s answer with every message of the folder, and say where it lies; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l insecure -d 'Do not verify the server\'s certificate'

@@ -42,8 +42,12 @@ pub struct Manner {
     pub utf8: bool,
     /// `body:` and `text:` are the server's to answer, by its own meaning.
     pub bodies: bool,
+    /// What is left to it of `body:` and `text:` is matched fuzzily (RFC 6203).
+    pub fuzzy: bool,
     /// The server speaks Gmail's language (X-GM-EXT-1).
     pub gmail: bool,
+    /// The server knows when a message was put into its folder (SAVEDATE, RFC 8514).
+    pub saved: bool,
     /// The server compares how long ago a message came by the second (WITHIN, RFC 5032), and
     /// this is the present.
     pub within: Option<Timestamp>,
@@ -125,12 +129,15 @@ fn server_only(term: &Term, manner: Manner) -> Option<Key<'static>> {
         let sendable = (manner.utf8 || text.is_ascii()) && !text.contains(['\r', '\n', '\0']);
         (sendable && !text.is_empty()).then(|| Key::Text(field, owned(text)))
     };
+    let by_meaning = |key: Option<Key<'static>>| {
+        key.map(|key| if manner.fuzzy { Key::Fuzzy(Box::new(key)) } else { key })
+    };
     match term {
         Term::Match(Field::Body, Pattern::Text(value)) if manner.bodies => {
-            text(In::Body, value.as_str())
+            by_meaning(text(In::Body, value.as_str()))
         }
         Term::Match(Field::Text, Pattern::Text(value)) if manner.bodies => {
-            text(In::Text, value.as_str())
+            by_meaning(text(In::Text, value.as_str()))
         }
         Term::Gmail(query) if manner.gmail => text(In::GmRaw, query),
         _ => None,
@@ -300,7 +307,7 @@ fn of_term(term: &Term, manner: Manner) -> Bounds {
             Bounds { most: Found::Everything, least: any_of(known) }
         }
         Term::Flag(name) => of_flag(name, true),
-        Term::Date(date) => of_span(date, manner).unwrap_or_else(|| of_date(date)),
+        Term::Date(date) => of_span(date, manner).unwrap_or_else(|| of_date(date, manner)),
         Term::Size(range) => of_size(*range),
         Term::Uid(set) => of_uids(set),
         Term::Thread(id) => of_thread(id, manner),
@@ -348,31 +355,33 @@ fn of_header(name: &str, key: Option<In>, pattern: &Pattern, manner: Manner) -> 
         return Bounds::unknown();
     }
     let is_there = Found::Those(header(name, ""));
-    let value = match pattern {
-        Pattern::Present => return Bounds::exact(is_there),
-        // Nearly every message has these fields.
-        Pattern::Regex(_) if matches!(key, Some(In::From | In::To | In::Subject)) => {
-            return Bounds::unknown();
-        }
-        Pattern::Regex(_) => return Bounds::at_most(is_there),
-        Pattern::Text(value) if value.as_str().is_empty() => return Bounds::exact(is_there),
-        Pattern::Text(value) => value.as_str(),
-    };
     let of_addresses = matches!(key, Some(In::From | In::To | In::Cc | In::Bcc));
-    let words = pieces(value, manner.utf8, of_addresses);
-    if words.is_empty() {
-        return Bounds::at_most(is_there);
-    }
-    let keys = words
-        .into_iter()
-        .map(|word| {
+    // All words of a text; none: it cannot be asked for.
+    let with = |text: &str| {
+        let words = pieces(text, manner.utf8, of_addresses).into_iter().map(|word| {
             Found::Those(match key {
                 Some(field) => Key::Text(field, owned(word)),
                 None => header(name, word),
             })
-        })
-        .collect();
-    Bounds::at_most(all_of(keys))
+        });
+        let words: Vec<Found> = words.collect();
+        (!words.is_empty()).then(|| all_of(words))
+    };
+    match pattern {
+        Pattern::Present => Bounds::exact(is_there),
+        Pattern::Text(value) if value.as_str().is_empty() => Bounds::exact(is_there),
+        Pattern::Text(value) => Bounds::at_most(with(value.as_str()).unwrap_or(is_there)),
+        Pattern::Regex(_) => {
+            let needed = pattern.needed().unwrap_or_default();
+            let each: Option<Vec<Found>> = needed.iter().map(|text| with(text)).collect();
+            match each.filter(|each| !each.is_empty()) {
+                Some(each) => Bounds::at_most(any_of(each)),
+                // Nearly every message has these fields.
+                None if matches!(key, Some(In::From | In::To | In::Subject)) => Bounds::unknown(),
+                None => Bounds::at_most(is_there),
+            }
+        }
+    }
 }
 
 /// The parts of a value that any server finds in any text in which we find the value.
@@ -466,11 +475,11 @@ fn of_span(date: &DateTerm, manner: Manner) -> Option<Bounds> {
 
 /// A server compares days as it shows them, in a zone that we do not know: less than a day
 /// off universal time.
-fn of_date(date: &DateTerm) -> Bounds {
-    let (since, before) = if date.keyword.is_sent() {
-        (Day::SentSince, Day::SentBefore)
-    } else {
-        (Day::Since, Day::Before)
+fn of_date(date: &DateTerm, manner: Manner) -> Bounds {
+    let (since, before) = match date.keyword {
+        DateKeyword::Date => (Day::SentSince, Day::SentBefore),
+        DateKeyword::Saved if manner.saved => (Day::SavedSince, Day::SavedBefore),
+        _ => (Day::Since, Day::Before),
     };
     let most = within(date.range, (since, -1), (before, 2), &Found::Everything);
     if date.keyword.is_sent() {

@@ -336,17 +336,20 @@ pub enum DateKeyword {
     Older,
     /// Received less long ago than a span, or since a date.
     Newer,
+    /// Put into its folder then.
+    Saved,
 }
 
 impl DateKeyword {
     /// All of them.
-    pub const ALL: [DateKeyword; 6] = [
+    pub const ALL: [DateKeyword; 7] = [
         DateKeyword::Date,
         DateKeyword::Since,
         DateKeyword::Before,
         DateKeyword::On,
         DateKeyword::Older,
         DateKeyword::Newer,
+        DateKeyword::Saved,
     ];
 
     /// The word before the colon.
@@ -358,6 +361,7 @@ impl DateKeyword {
             DateKeyword::On => "on",
             DateKeyword::Older => "older",
             DateKeyword::Newer => "newer",
+            DateKeyword::Saved => "saved",
         }
     }
 

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::ast::{DateTerm, Expr, Field, Has, Is, Term};
+use super::ast::{DateKeyword, DateTerm, Expr, Field, Has, Is, Term};
 use super::pattern::{Pattern, fold};
 use crate::message::facts::{Header, PartFacts};
 
@@ -58,6 +58,11 @@ pub trait Facts {
     fn size(&self) -> Known<u64>;
     /// When it arrived.
     fn received(&self) -> Known<Timestamp>;
+    /// When it was put into its folder; where no such date is kept, when it arrived (RFC 8514
+    /// section 4.3).
+    fn saved(&self) -> Known<Timestamp> {
+        self.received()
+    }
     /// Its UID.
     fn uid(&self) -> Known<u32>;
     /// The folder that it is in, `/` between levels.
@@ -242,6 +247,8 @@ fn in_thread(wanted: &str, facts: &dyn Facts) -> Verdict {
 fn date_matches(date: &DateTerm, facts: &dyn Facts) -> Verdict {
     if date.keyword.is_sent() {
         of_header(facts, |header| header.date().is_some_and(|sent| date.range.contains(sent)))
+    } else if date.keyword == DateKeyword::Saved {
+        attribute(facts.saved(), |saved| date.range.contains(saved))
     } else {
         attribute(facts.received(), |received| date.range.contains(received))
     }

@@ -17,6 +17,8 @@ pub struct Attributes {
     pub size: Option<u64>,
     /// When it arrived.
     pub received: Option<Timestamp>,
+    /// When it was put into its folder (RFC 8514); `None` where that is not kept.
+    pub saved: Option<Timestamp>,
     /// Its UID.
     pub uid: Option<u32>,
     /// Its folder, `/` between levels.
@@ -124,6 +126,10 @@ impl Facts for Local<'_> {
         known(self.attributes.received)
     }
 
+    fn saved(&self) -> Known<Timestamp> {
+        known(self.attributes.saved.or(self.attributes.received))
+    }
+
     fn uid(&self) -> Known<u32> {
         known(self.attributes.uid)
     }
@@ -197,6 +203,10 @@ impl Facts for Gathered {
 
     fn received(&self) -> Known<Timestamp> {
         self.attribute(|attributes| known(attributes.received))
+    }
+
+    fn saved(&self) -> Known<Timestamp> {
+        self.attribute(|attributes| known(attributes.saved.or(attributes.received)))
     }
 
     fn uid(&self) -> Known<u32> {

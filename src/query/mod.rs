@@ -15,6 +15,7 @@ mod local;
 pub mod parse;
 mod pattern;
 pub mod span;
+mod words;
 
 pub use ast::{DateKeyword, DateTerm, Expr, Field, Has, Is, SizeRange, Term, UidSet};
 pub use eval::{Facts, Known, Need, Verdict, eval};

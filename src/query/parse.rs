@@ -319,12 +319,12 @@ impl<'a> Parser<'a> {
             nearest: None,
         };
         let range = match keyword {
-            DateKeyword::Date | DateKeyword::On => {
+            DateKeyword::Date | DateKeyword::On | DateKeyword::Saved => {
                 span::range(&text, self.context).ok_or_else(|| wrong(WANTED))?
             }
             _ => {
                 if text.contains("..") {
-                    return Err(wrong("one date: ranges are for date: and on:"));
+                    return Err(wrong("one date: ranges are for date:, on: and saved:"));
                 }
                 let moment = span::moment(&text, self.context).ok_or_else(|| wrong(WANTED))?;
                 match keyword {

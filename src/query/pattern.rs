@@ -6,6 +6,7 @@ use std::fmt;
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
+use super::words;
 use crate::base::limits::NESTING;
 
 /// Most octets that a compiled regular expression may take.
@@ -60,6 +61,16 @@ impl Pattern {
             .nest_limit(nesting)
             .build()
             .map(Pattern::Regex)
+    }
+
+    /// Literals of which one, up to case, is in every text that this is found in: the substring
+    /// itself, or what a regular expression cannot match without. `None`: nothing is needed.
+    pub fn needed(&self) -> Option<Vec<String>> {
+        match self {
+            Pattern::Text(wanted) => Some(vec![wanted.text.clone()]),
+            Pattern::Regex(regex) => words::needed(regex.as_str()),
+            Pattern::Present => None,
+        }
     }
 
     /// Whether the text has this in it; always so for [`Pattern::Present`].
@@ -129,6 +140,8 @@ pub fn fold(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         match c {
             '\0'..='\x7f' => out.push(c.to_ascii_lowercase()),
+            // The capital ẞ has no other upper case, and is `ss` all the same (CaseFolding.txt).
+            '\u{1e9e}' => out.push_str("ss"),
             // Kana, ideographs and Hangul have no case.
             '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => out.push(c),
             _ => out.extend(c.to_uppercase().flat_map(char::to_lowercase)),
@@ -179,6 +192,7 @@ mod tests {
             ("ann", "Dear ANNA"),
             ("STRASSE", "Hauptstraße 1"),
             ("straße", "HAUPTSTRASSE"),
+            ("strasse", "HAUPTSTRAẞE"),
             ("ΣΊΣΥΦΟΣ", "σίσυφος"),
             ("привет", "ПРИВЕТ, мир"),
             ("東京", "新東京国際"),
@@ -193,7 +207,7 @@ mod tests {
 
     #[test]
     fn folding_is_the_same_for_every_letter() {
-        for c in ('\0'..=char::MAX).filter(|c| !c.is_ascii()) {
+        for c in ('\0'..=char::MAX).filter(|c| !c.is_ascii() && *c != '\u{1e9e}') {
             let whole: String = c.to_uppercase().flat_map(char::to_lowercase).collect();
             assert_eq!(fold(c.encode_utf8(&mut [0; 4])), whole);
         }

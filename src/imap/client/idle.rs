@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::state::State;
 use super::{Client, Error};
 use crate::imap::syntax::command::{Command, Word};
 use crate::imap::syntax::response::Condition;
@@ -33,17 +34,34 @@ impl Client {
                 self.settle().await?;
                 return Ok(self.selected().is_some_and(|selected| selected.is_stale));
             }
-            if self.capabilities().has("IDLE") || self.capabilities().has("IMAP4rev2") {
-                self.idle_until(end.min(now + deadline::IDLE_RENEW)).await?;
-            } else {
-                tokio::time::sleep_until(end.min(now + POLL)).await;
-                self.noop().await?;
-            }
+            self.idle(end, &|state| {
+                state.selected.as_ref().is_some_and(|selected| selected.is_stale)
+            })
+            .await?;
         }
     }
 
-    /// Idles until something is told or the time has come.
-    async fn idle_until(&mut self, end: Instant) -> Result<(), Error> {
+    /// Idles until `is_told` or the time has come, or looks once where the server has no IDLE;
+    /// for a while at most.
+    pub(super) async fn idle(
+        &mut self,
+        end: Instant,
+        is_told: &dyn Fn(&State) -> bool,
+    ) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.capabilities().has("IDLE") || self.capabilities().has("IMAP4rev2") {
+            self.idle_until(end.min(now + deadline::IDLE_RENEW), is_told).await
+        } else {
+            tokio::time::sleep_until(end.min(now + POLL)).await;
+            self.noop().await
+        }
+    }
+
+    async fn idle_until(
+        &mut self,
+        end: Instant,
+        is_told: &dyn Fn(&State) -> bool,
+    ) -> Result<(), Error> {
         if self.idling.is_none() {
             self.idling = Some(self.send(Command::Word(Word::Idle)).await?);
         }
@@ -51,7 +69,7 @@ impl Client {
         // nothing before `end`.
         self.wire.set_timeout(deadline::IDLE_RENEW + Duration::from_secs(60));
         let told = async {
-            while !self.selected().is_some_and(|selected| selected.is_stale) {
+            while !is_told(&self.state) {
                 self.receive(&mut |_| {}).await?;
                 // A server that has no wish to idle ends the command by itself.
                 if let Some(tag) = self.idling

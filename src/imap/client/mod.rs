@@ -7,12 +7,14 @@
 
 pub mod append;
 pub mod changes;
+pub mod context;
 mod error;
 pub mod facts;
 pub mod fetch;
 pub mod folders;
 pub mod idle;
 pub mod messages;
+pub mod multisearch;
 pub mod notify;
 pub mod open;
 pub mod rights;

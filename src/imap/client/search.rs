@@ -3,8 +3,9 @@
 //! How a query becomes keys is decided elsewhere; this module knows keys.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
+use super::state::number_of;
 use super::{Client, Error, Selected};
 use crate::imap::syntax::Uid;
 use crate::imap::syntax::command::Command;
@@ -12,7 +13,9 @@ use crate::imap::syntax::encode::Literals;
 use crate::imap::syntax::fetch::{Fetch, Item};
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::response::Data;
-use crate::imap::syntax::search::{Esearch, Key, Return, Search, Sort, SortKey, Thread, ThreadBy};
+use crate::imap::syntax::search::{
+    Esearch, Key, Return, Search, Sort, SortKey, Thread, ThreadBy, Word,
+};
 use crate::imap::syntax::set::SequenceSet;
 use crate::net::deadline;
 
@@ -31,10 +34,13 @@ pub struct Asking {
     pub fetches: Vec<SequenceSet>,
     /// The items that are fetched, UID among them.
     pub items: Vec<Item<'static>>,
+    /// The threads of all its messages are asked for, too (RFC 5256, REFERENCES), where the
+    /// server knows that.
+    pub threads: bool,
 }
 
 /// One search of an [`Asking`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {
     /// All of these have to match; at least one.
     pub keys: Vec<Key<'static>>,
@@ -53,6 +59,8 @@ pub struct Answered {
     pub exists: u32,
     /// The answer to each search that was asked.
     pub results: Vec<Matches>,
+    /// The threads of all its messages, by UID; `None`: they were not asked for.
+    pub threads: Option<Vec<Thread>>,
 }
 
 /// What a search has found.
@@ -65,7 +73,7 @@ pub struct Matches {
 }
 
 impl Matches {
-    fn take(&mut self, data: &Data<'_>) {
+    pub(super) fn take(&mut self, data: &Data<'_>) {
         match data {
             Data::Search { numbers, .. } | Data::Sort { numbers, .. } => {
                 self.uids.extend_from_slice(numbers);
@@ -88,6 +96,7 @@ impl Matches {
 enum Purpose {
     Examine(Vec<u8>),
     Search { sorted: bool },
+    Thread,
     Fetch,
 }
 
@@ -157,6 +166,17 @@ impl Client {
             };
             commands.push((Purpose::Search { sorted }, command, waits));
         }
+        if asking.threads && self.capabilities().has("THREAD=REFERENCES") {
+            let command = Command::Thread(
+                true,
+                ThreadBy {
+                    algorithm: Cow::Borrowed(b"REFERENCES"),
+                    charset: Cow::Borrowed(b"UTF-8"),
+                    keys: vec![Key::Word(Word::All)],
+                },
+            );
+            commands.push((Purpose::Thread, command, false));
+        }
         for set in &asking.fetches {
             let command = Command::Fetch {
                 uid: true,
@@ -177,8 +197,12 @@ impl Client {
         answers: &mut [Result<Answered, Error>],
         on: &mut dyn FnMut(usize, u32, &Fetch<'_>),
     ) -> Result<(), Error> {
+        // Where nothing is ambiguous a server may answer one command before the last has ended
+        // (Dovecot does).
+        let mut early: HashMap<u32, Matches> = HashMap::new();
+        let mut threads: HashMap<usize, Vec<Thread>> = HashMap::new();
         while let Some((number, purpose, tag)) = under_way.pop_front() {
-            let mut matches = Matches::default();
+            let mut matches = early.remove(&tag).unwrap_or_default();
             if let Purpose::Examine(mailbox) = &purpose {
                 let mailbox = mailbox.clone();
                 let selected = Selected { mailbox, read_only: true, ..Selected::default() };
@@ -186,6 +210,17 @@ impl Client {
             }
             let ended = self
                 .wait(tag, &mut |data| match (&purpose, data) {
+                    (_, Data::Thread(found)) => {
+                        threads.entry(number).or_default().extend_from_slice(found);
+                    }
+                    (_, Data::Esearch(result)) => match result.tag.as_deref().and_then(number_of) {
+                        Some(other) if other != tag => {
+                            if under_way.iter().any(|(.., tag)| *tag == other) {
+                                early.entry(other).or_default().take(data);
+                            }
+                        }
+                        _ => matches.take(data),
+                    },
                     (Purpose::Search { .. }, data) => matches.take(data),
                     (Purpose::Fetch, Data::Fetch(fetch)) => {
                         if let Some(Uid(uid)) = fetch.uid {
@@ -205,7 +240,10 @@ impl Client {
             }
             let Ok(answered) = &mut answers[number] else { continue };
             match (purpose, refused) {
-                (Purpose::Fetch, _) => {}
+                (Purpose::Fetch, _) | (Purpose::Thread, Some(_)) => {}
+                (Purpose::Thread, None) => {
+                    answered.threads = Some(threads.remove(&number).unwrap_or_default());
+                }
                 (_, Some(refused)) => answers[number] = Err(refused),
                 (Purpose::Examine(_), None) => {
                     if let Some(selected) = &mut self.state.selected {
@@ -233,7 +271,7 @@ impl Client {
         Self::batches(uids, usize::MAX)
     }
 
-    fn charset(&self, keys: &[Key<'_>]) -> Option<Cow<'static, [u8]>> {
+    pub(super) fn charset(&self, keys: &[Key<'_>]) -> Option<Cow<'static, [u8]>> {
         // RFC 6855 section 3: no CHARSET once UTF-8 is on.
         let needed = !self.is_utf8() && keys.iter().any(Key::needs_charset);
         needed.then_some(Cow::Borrowed(b"UTF-8"))
@@ -323,7 +361,7 @@ impl Client {
 }
 
 /// The numbers of a result's set.
-fn expanded(set: Option<&SequenceSet>) -> Vec<u32> {
+pub(super) fn expanded(set: Option<&SequenceSet>) -> Vec<u32> {
     match set {
         Some(set) if set.count(0) <= RESULTS => set.numbers(0).collect(),
         _ => Vec::new(),

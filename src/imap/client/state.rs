@@ -11,6 +11,7 @@ use super::Reply;
 use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::flag::Flag;
 use crate::imap::syntax::response::{Condition, Data, Response, StatusText};
+use crate::imap::syntax::search::Update;
 use crate::imap::syntax::{ModSeq, Uid, UidValidity};
 use crate::store::Flags;
 
@@ -124,6 +125,10 @@ pub(super) struct State {
     pub rest: Option<Instant>,
     /// What followed the last `+`.
     pub go_ahead: Option<Vec<u8>>,
+    /// The search whose result the server is to keep live (RFC 5267), by its tag.
+    followed: Option<u32>,
+    /// What it has told of that result, in its order.
+    updates: Vec<Update>,
     tag: u32,
 }
 
@@ -157,6 +162,33 @@ impl State {
     pub fn take_news(&mut self) -> Vec<Vec<u8>> {
         self.note_stale();
         std::mem::take(&mut self.news).into_iter().collect()
+    }
+
+    /// The result of the next command is kept live; its tag.
+    pub fn follow_next(&mut self) -> u32 {
+        self.updates.clear();
+        self.followed = Some(self.tag + 1);
+        self.tag + 1
+    }
+
+    /// Whether the server still keeps the result of this command live.
+    pub fn is_followed(&self, tag: u32) -> bool {
+        self.followed == Some(tag)
+    }
+
+    /// Whether no command was sent after this one.
+    pub fn is_last(&self, tag: u32) -> bool {
+        self.tag == tag
+    }
+
+    /// Whether something was told of the live result that nobody has taken.
+    pub fn has_updates(&self) -> bool {
+        !self.updates.is_empty()
+    }
+
+    /// What was told of the live result.
+    pub fn take_updates(&mut self) -> Vec<Update> {
+        std::mem::take(&mut self.updates)
     }
 
     /// The command that waits longest.
@@ -206,7 +238,7 @@ impl State {
         if let Some(wait) = backoff::suggested(&reply.text) {
             self.rest = Some(Instant::now() + wait.min(backoff::LONGEST));
         }
-        let number = tag.strip_prefix(b"a").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
+        let number = number_of(tag);
         let at = self.pending.iter().position(|(tag, _)| Some(*tag) == number);
         // An answer to nothing that was asked is a server's mistake that harms nobody; but a
         // BAD that bears no tag of ours must not leave us waiting.
@@ -230,6 +262,14 @@ impl State {
                 if self.trusts_alerts && self.alerts.len() < limits::ALERTS =>
             {
                 self.alerts.push(String::from_utf8_lossy(&status.text).into_owned());
+            }
+            // RFC 5267 section 4.3.2: it keeps no more results live, or this one no longer.
+            Some(Code::Unknown { name, arguments }) if name.eq_ignore_ascii_case(b"NOUPDATE") => {
+                let tag = arguments.as_deref().unwrap_or_default();
+                let tag = tag.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+                if tag.and_then(number_of).is_some_and(|tag| self.is_followed(tag)) {
+                    self.followed = None;
+                }
             }
             _ => {}
         }
@@ -315,6 +355,12 @@ impl State {
                     selected.is_stale = true;
                 }
             }
+            Data::Esearch(result) if !result.updates.is_empty() => {
+                let tag = result.tag.as_deref().and_then(number_of);
+                if tag.is_some_and(|tag| self.is_followed(tag)) {
+                    self.updates.extend_from_slice(&result.updates);
+                }
+            }
             // Flags that nobody asked for: another session changed them.
             Data::Fetch(fetch) if fetch.flags.is_some() && !self.awaits_fetch() => {
                 self.note_change();
@@ -337,6 +383,11 @@ impl State {
             selected.is_stale = true;
         }
     }
+}
+
+/// The number in a tag of ours.
+pub(super) fn number_of(tag: &[u8]) -> Option<u32> {
+    std::str::from_utf8(tag.strip_prefix(b"a")?).ok()?.parse().ok()
 }
 
 /// What the server said, in text.

@@ -8,7 +8,8 @@ use crate::imap::syntax::search::Search;
 use crate::message::facts;
 use crate::query::{Attributes, Context, DateKeyword, Is, Local, parse};
 
-const OURS: Manner = Manner { utf8: true, bodies: true, gmail: false, within: None };
+const OURS: Manner =
+    Manner { utf8: true, bodies: true, fuzzy: false, gmail: false, saved: false, within: None };
 
 fn context() -> Context {
     let now = "2026-03-15T12:00:00Z".parse().expect("a time");
@@ -42,7 +43,7 @@ fn what_is_asked() {
         ("subject:message", "SUBJECT me SUBJECT age"),
         ("subject:grün", "SUBJECT gr"),
         ("from:*", "HEADER From \"\""),
-        ("subject:/inv-[0-9]+/", "ALL"),
+        ("subject:/inv-[0-9]+/", "SUBJECT inv-"),
         ("list:/rust/", "HEADER List-Id \"\""),
         ("-list:*", "NOT HEADER List-Id \"\""),
         ("-from:ann", "ALL"),
@@ -102,6 +103,17 @@ fn exact_bodies_and_ascii_servers() {
     assert_eq!(asked("subject:東京report", OURS), "SUBJECT \"東京report\"");
     assert_eq!(asked("subject:東京report", ascii), "SUBJECT report");
     assert_eq!(asked("東京", ascii), "ALL");
+    let fuzzy = Manner { fuzzy: true, ..OURS };
+    assert_eq!(asked("budget -body:x from:a", fuzzy), "FUZZY TEXT budget NOT FUZZY BODY x FROM a");
+    assert_eq!(asked("budget", Manner { bodies: false, ..fuzzy }), "ALL");
+    let saved = Manner { saved: true, ..OURS };
+    assert_eq!(asked("saved:2026-03-01", saved), "SAVEDSINCE 28-Feb-2026 SAVEDBEFORE 4-Mar-2026");
+    // RFC 8514 section 4.3: the date of arrival stands for one that is not kept.
+    assert_eq!(asked("saved:2026-03-01", OURS), "SINCE 28-Feb-2026 BEFORE 4-Mar-2026");
+    assert_eq!(asked("subject:/INV-[0-9]+ of/", OURS), "SUBJECT INV-");
+    assert_eq!(asked("from:/(ann|bob)@x/", OURS), "OR FROM ann FROM bob");
+    assert_eq!(asked("list:/[ab]+/", OURS), "HEADER List-Id \"\"");
+    assert_eq!(asked("subject:/[ab]+/", OURS), "ALL");
     let gmail = Manner { gmail: true, ..OURS };
     assert_eq!(asked("gm:in:inbox", gmail), "X-GM-RAW in:inbox");
 }
@@ -268,7 +280,7 @@ proptest! {
     /// What the server finds, less what is then left out, is what the query asks for.
     #[test]
     fn server_and_rest_are_the_query(expr in any_expr(), message in any_message(), utf8: bool) {
-        let mapping = map(&expr, Manner { utf8, bodies: true, gmail: false, within: None });
+        let mapping = map(&expr, Manner { utf8, ..OURS });
         let local = Local::new(&message.octets, message.attributes.clone());
         let found = match &mapping.asked {
             Asked::Nothing => false,

@@ -509,6 +509,11 @@ impl query::Facts for Asked<'_, '_> {
         Timestamp::from_second(seconds).map_or(query::Known::Absent, query::Known::Is)
     }
 
+    fn saved(&self) -> query::Known<Timestamp> {
+        let saved = Timestamp::from_second(self.candidate.message.saved);
+        saved.map_or(query::Known::Absent, query::Known::Is)
+    }
+
     fn uid(&self) -> query::Known<u32> {
         query::Known::Is(self.candidate.message.uid)
     }

@@ -102,7 +102,7 @@ fn every_field_is_read() {
             "size" | "larger" | "smaller" => "10k",
             "uid" => "1:5,9,7:*",
             "header" => "X-Spam:yes",
-            "date" | "since" | "before" | "on" | "older" | "newer" => "yesterday",
+            "date" | "since" | "before" | "on" | "older" | "newer" | "saved" => "yesterday",
             _ => "value",
         };
         let expr = read(&format!("{}:{value}", name.to_uppercase()));
@@ -225,6 +225,7 @@ fn any_term() -> impl Strategy<Value = Term> {
         Just("date:2026-01..2026-03"),
         Just("on:yesterday"),
         Just("since:2w"),
+        Just("saved:2026-03..2026-04"),
         Just("before:\"2026-01-01T10:00\""),
         Just("older:1y"),
         Just("newer:12h"),

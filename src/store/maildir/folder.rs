@@ -192,6 +192,15 @@ impl Folder {
 
     fn read_files(&self) -> Result<HashMap<Id, Located>> {
         let mut files = HashMap::with_capacity(self.files.len());
+        self.each_file(&mut |located| {
+            files.insert(id_of(&located.file), located);
+        })?;
+        Ok(files)
+    }
+
+    /// Gives each message's file as the directories have it; one that is renamed meanwhile may
+    /// come twice, and then the later is right.
+    pub(super) fn each_file(&self, on: &mut dyn FnMut(Located)) -> Result<()> {
         // `new` first: what moves to `cur` meanwhile is seen twice, and not never.
         for sub in [Sub::New, Sub::Cur] {
             let path = self.path.join(sub.name());
@@ -209,11 +218,10 @@ impl Folder {
                 if file.as_bytes().starts_with(b".") || is_directory {
                     continue;
                 }
-                let id = id_of(&file);
-                files.insert(id, Located { sub, file });
+                on(Located { sub, file });
             }
         }
-        Ok(files)
+        Ok(())
     }
 
     fn stamp_now(&self) -> Result<Stamp> {

@@ -1,18 +1,24 @@
 //! A folder as its directory shows it: for who reads the files himself, on many cores at once.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Maildir;
-use super::name::{size, split};
-use crate::store::{Flags, Id, Result};
+use super::folder::Located;
+use super::keywords::Keywords;
+use super::name::{by_delivery, size, split};
+use crate::store::Result;
 
 /// One message of a folder, its file not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageFile {
     /// Its file now; its flags may give it another name at any time.
     pub path: PathBuf,
-    /// Flags, by the file's name and the folder's keywords.
-    pub flags: Flags,
+    /// The names of its flags, by the file's name and the folder's keywords.
+    pub flags: Arc<[String]>,
     /// Octets, where the file's name tells them.
     pub size: Option<u64>,
 }
@@ -24,20 +30,66 @@ impl Maildir {
     /// # Errors
     /// [`crate::store::Error::NoFolder`], and the disk's.
     pub fn files(&self, folder: &str) -> Result<Vec<MessageFile>> {
-        use std::os::unix::ffi::OsStrExt;
         let mut opened = self.folder(folder)?;
-        opened.scan()?;
-        let file = |id: &Id| {
-            let located = opened.known(id)?;
-            let (unique, _) = split(located.file.as_bytes());
-            Some(MessageFile {
-                path: opened.file_path(located),
-                flags: opened.flags(located),
-                size: std::str::from_utf8(unique).ok().and_then(size),
-            })
+        let mut listed = Vec::new();
+        opened.each_file(&mut |located| {
+            let seconds = leading_number(located.file.as_bytes());
+            listed.push((seconds, located));
+        })?;
+        listed.sort_by(|(a, one), (b, other)| match (a, b) {
+            (Some(a), Some(b)) if a != b => a.cmp(b),
+            _ => in_order(one, other),
+        });
+        listed.dedup_by(|(_, later), (_, earlier)| {
+            let is_same = in_order(later, earlier) == Ordering::Equal;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        opened.keywords = Keywords::load(&opened.path)?;
+        // Few sets of flags are many messages' flags.
+        let mut sets: HashMap<Vec<u8>, Arc<[String]>> = HashMap::new();
+        let file = |(_, located): (Option<u64>, Located)| {
+            let (unique, info) = split(located.file.as_bytes());
+            let unique = String::from_utf8_lossy(unique);
+            let names = || -> Arc<[String]> {
+                opened.flags(&located).iter().map(|flag| flag.name().to_owned()).collect()
+            };
+            let flags = match info {
+                _ if opened.keywords.has_extra(&unique) => names(),
+                info => {
+                    let info = info.unwrap_or_default();
+                    match sets.get(info) {
+                        Some(known) => Arc::clone(known),
+                        None => Arc::clone(sets.entry(info.to_vec()).or_insert_with(names)),
+                    }
+                }
+            };
+            MessageFile { path: opened.file_path(&located), flags, size: size(&unique) }
         };
-        Ok(opened.ids().iter().filter_map(file).collect())
+        Ok(listed.into_iter().map(file).collect())
     }
+}
+
+/// The number at the start of a name, when it was delivered as a rule; `None`: there is none, or
+/// none that fits.
+fn leading_number(name: &[u8]) -> Option<u64> {
+    let mut number: Option<u64> = None;
+    for octet in name {
+        if !octet.is_ascii_digit() {
+            break;
+        }
+        number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(octet - b'0'))?);
+    }
+    number
+}
+
+fn in_order(one: &Located, other: &Located) -> Ordering {
+    let text = |located: &Located| -> String {
+        String::from_utf8_lossy(split(located.file.as_bytes()).0).into_owned()
+    };
+    by_delivery(&text(one), &text(other))
 }
 
 #[cfg(test)]
@@ -58,7 +110,43 @@ mod tests {
         let files = maildir.files("INBOX").expect("listed");
         let told: Vec<_> = files.iter().map(|file| (file.flags.len(), file.size)).collect();
         assert_eq!(told, [(0, None), (2, Some(4))]);
-        assert!(files[1].flags.has("\\Flagged") && files[0].path.ends_with("new/9.M1.h"));
+        assert_eq!(*files[1].flags, ["\\Flagged", "\\Seen"]);
+        assert!(files[0].path.ends_with("new/9.M1.h"));
         assert!(maildir.files("None").is_err());
+    }
+    #[test]
+    fn the_order_is_that_of_the_store() {
+        let dir = Dir::new();
+        let options = Options { create: true, ..Options::default() };
+        let mut maildir = Maildir::open(dir.path(), options).expect("made");
+        let names = [
+            "new/10.M2.h",
+            "cur/10.M2.h:2,S",
+            "cur/10.M10.h:2,",
+            "cur/9.h:2,T",
+            "cur/09.h:2,",
+            "cur/x.h:2,",
+            "cur/99999999999999999999999.h:2,",
+            "cur/1.h:1,x",
+            "cur/1.h2",
+        ];
+        for name in names {
+            std::fs::write(dir.path().join(name), b"a: b").expect("written");
+        }
+        let files = maildir.files("INBOX").expect("listed");
+        let unique = |path: &PathBuf| {
+            let name = path.file_name().expect("a name");
+            String::from_utf8_lossy(split(name.as_bytes()).0).into_owned()
+        };
+        let uniques: Vec<String> = files.iter().map(|file| unique(&file.path)).collect();
+        use crate::store::{Spool as _, Store as _};
+        let stored = crate::store::testing::run(async {
+            maildir.select("INBOX", true).await.expect("selected");
+            maildir.list().await.expect("listed")
+        });
+        let stored: Vec<String> = stored.into_iter().map(|listed| listed.id.0).collect();
+        assert_eq!(uniques, stored);
+        let seen = files.iter().find(|file| unique(&file.path) == "10.M2.h").expect("there");
+        assert!(seen.path.ends_with("cur/10.M2.h:2,S"), "the later one is right");
     }
 }

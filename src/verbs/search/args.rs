@@ -61,6 +61,20 @@ pub struct Args {
     #[arg(long)]
     pub explain: bool,
 
+    /// Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings
+    #[arg(long, conflicts_with_all = ["exact", "verify", "attachments_text"])]
+    pub fuzzy: bool,
+
+    /// With --json: only these of its fields, in this order, such as reference,subject
+    #[arg(
+        long,
+        value_name = "FIELD,...",
+        value_delimiter = ',',
+        requires = "json",
+        conflicts_with = "count"
+    )]
+    pub fields: Vec<Shown>,
+
     /// Download what body: and text: need instead of leaving them to the server's own meaning
     #[arg(long)]
     pub exact: bool,
@@ -125,6 +139,67 @@ impl ValueEnum for Sort {
     }
 }
 
+/// A field of a message in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Shown {
+    /// Its reference.
+    Reference,
+    /// When it was sent, else when it arrived.
+    Date,
+    /// The From field.
+    From,
+    /// The Subject field.
+    Subject,
+    /// Its flags.
+    Flags,
+    /// Octets.
+    Size,
+    /// Its folder.
+    Folder,
+    /// Its UID.
+    Uid,
+    /// Whose meaning body: and text: had.
+    TextBy,
+    /// How much of what is looked for is in it.
+    Score,
+    /// The number of its thread.
+    Thread,
+    /// Its place in the thread.
+    Depth,
+    /// Whether the query asks for it itself.
+    Matched,
+    /// What happened to it.
+    Event,
+}
+
+impl Shown {
+    /// The key in the object.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::Date => "date",
+            Self::From => "from",
+            Self::Subject => "subject",
+            Self::Flags => "flags",
+            Self::Size => "size",
+            Self::Folder => "folder",
+            Self::Uid => "uid",
+            Self::TextBy => "text_by",
+            Self::Score => "score",
+            Self::Thread => "thread",
+            Self::Depth => "depth",
+            Self::Matched => "matched",
+            Self::Event => "event",
+        }
+    }
+
+    /// Whether it has to be read out of the message, or asked for.
+    pub fn is_read(self) -> bool {
+        matches!(self, Self::Date | Self::From | Self::Subject | Self::Flags | Self::Size)
+    }
+}
+
 fn zone(text: &str) -> Result<TimeZone, String> {
     if let Ok(zone) = TimeZone::get(text) {
         return Ok(zone);
@@ -155,7 +230,8 @@ subject and flags. --json prints one object a message with `reference`, `date` (
 universal time), `from`, `subject`, `flags`, `size` and `folder`, and with `uid` where the message
 has one; `text_by` is there where the query has body: or text:, and says whether the server's
 meaning decided or ours; `score` with --sort relevance; `thread` (a number), `depth` and `matched`
-with --thread; `event`, which is `found` or `gone`, with --watch.
+with --thread; `event`, which is `found` or `gone`, with --watch. --fields chooses among them: what
+is not chosen is not read, and a field that a message has not is null.
 
 Examples:
   Unread messages of the last two weeks, everywhere in an account:
@@ -166,6 +242,8 @@ Examples:
     pillarbox search 'has:attachment' alice --sort -date --limit 5 --json | jq -r .subject
   The whole discussion around one message, in all folders of an account:
     pillarbox search --thread 'subject:report' alice
+  Who writes most, by the senders alone:
+    pillarbox search 'since:1y' alice --json --fields from | jq -r .from | sort | uniq -c
   What goes to the server, and what is found out here:
     pillarbox search 'has:pdf from:ann since:2026-01' alice --explain";
 

@@ -18,12 +18,12 @@ use crate::ui::{Format, Output};
 ///
 /// # Errors
 /// The output's.
-pub fn print(plan: &Plan, exact: bool, out: &mut Output) -> Result<()> {
+pub fn print(plan: &Plan, exact: bool, fuzzy: bool, out: &mut Output) -> Result<()> {
     if out.format() != Format::Json {
         out.line(&format!("query: {}", plan.expr))?;
     }
     for target in &plan.targets {
-        let explained = explained(target, &plan.expr, exact);
+        let explained = explained(target, &plan.expr, (exact, fuzzy));
         if out.format() == Format::Json {
             out.json(&json!({
                 "query": plan.expr.to_string(),
@@ -54,9 +54,9 @@ struct Explained {
     text_by: Option<&'static str>,
 }
 
-fn explained(target: &Target, expr: &Expr, exact: bool) -> Explained {
+fn explained(target: &Target, expr: &Expr, (exact, fuzzy): (bool, bool)) -> Explained {
     match target {
-        Target::Server(place) => on_server(place, expr, exact),
+        Target::Server(place) => on_server(place, expr, (exact, fuzzy)),
         Target::Place(location, _) => here(location.to_string(), expr),
         Target::Files(paths) => here(format!("{} files", paths.len()), expr),
         Target::Message(_) => here("the message on standard input".into(), expr),
@@ -69,7 +69,7 @@ fn here(place: String, expr: &Expr) -> Explained {
     Explained { place, asks: Vec::new(), rest, needs, text_by: plan::text_by(expr, false) }
 }
 
-fn on_server(place: &Place, expr: &Expr, exact: bool) -> Explained {
+fn on_server(place: &Place, expr: &Expr, (exact, fuzzy): (bool, bool)) -> Explained {
     let (folder, which) = match &place.scope {
         Scope::All => (None, "each folder".to_owned()),
         Scope::Folder(name) => (Some(name.as_str()), format!("folder {name}")),
@@ -81,7 +81,8 @@ fn on_server(place: &Place, expr: &Expr, exact: bool) -> Explained {
         None => expr.clone(),
     };
     // What a server offers is known once it is asked; Gmail's language is Gmail's.
-    let manner = Manner { utf8: true, bodies: !exact, gmail: true, within: None };
+    let (utf8, bodies, gmail, saved) = (true, !exact, true, true);
+    let manner = Manner { utf8, bodies, fuzzy, gmail, saved, within: None };
     let mapping = map(&narrowed, manner);
     let asks = match &mapping.asked {
         Asked::Nothing => Vec::new(),
@@ -188,7 +189,7 @@ mod tests {
         };
         let written = Written::default();
         let mut out = Output::to(Box::new(written.clone()), format, false);
-        print(&plan, exact, &mut out).expect("written");
+        print(&plan, exact, false, &mut out).expect("written");
         out.flush().expect("written");
         written.text()
     }
@@ -217,7 +218,10 @@ mod tests {
     #[test]
     fn questions_have_numbers() {
         let text = printed("is:read (subject:/x/ OR body:budget)", false, Format::Lines);
-        assert!(text.contains("asks the server: UID SEARCH SEEN\n"), "{text}");
+        assert!(
+            text.contains("asks the server: UID SEARCH SEEN OR SUBJECT x BODY budget\n"),
+            "{text}"
+        );
         assert!(text.contains("asks the server: UID SEARCH BODY budget for [0]\n"), "{text}");
     }
 

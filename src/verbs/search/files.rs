@@ -8,11 +8,12 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use jiff::Timestamp;
 use rayon::prelude::*;
+use rustix::fs::{Mode, OFlags};
 
 use super::found::{Details, Found, Results};
 use super::literal::{Extent, Look};
@@ -27,9 +28,16 @@ use crate::store::part::find_header_end;
 /// the first come soon.
 const BATCH: usize = 1024;
 
+/// The same for later batches, each twice as large as the last: waiting for the slowest of a
+/// batch costs time.
+const LARGEST_BATCH: usize = 16 * 1024;
+
+/// Directories that each thread keeps open.
+const DIRECTORIES: usize = 4;
+
 /// Octets that the first read of a file asks for where the header may decide: the header block
 /// of nearly every message.
-const HEADER_OCTETS: usize = 8 * 1024;
+const HEADER_OCTETS: usize = 4 * 1024;
 
 /// Octets that the first read asks for where the body has to be looked at: the whole of most.
 const WHOLE_OCTETS: usize = 128 * 1024;
@@ -39,6 +47,9 @@ const NEXT_OCTETS: usize = 256 * 1024;
 
 /// Above that many octets a file is mapped and not read.
 const MAP_ABOVE_OCTETS: u64 = 1024 * 1024;
+
+/// Up to that many octets all pages of a mapping are asked for at once.
+const POPULATE_OCTETS: u64 = 64 * 1024 * 1024;
 
 /// What kind of file a message is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +70,7 @@ pub struct MailFile {
     /// Its folder, `/` between levels; `None` where there are none.
     pub folder: Option<Arc<str>>,
     /// Its flags; `None` where none are kept.
-    pub flags: Option<Vec<String>>,
+    pub flags: Option<Arc<[String]>>,
     /// Octets, where they are known already.
     pub size: Option<u64>,
 }
@@ -86,13 +97,14 @@ pub async fn search(
     results: &mut Results<'_>,
 ) -> Result<()> {
     let matcher = Matcher::new(expr, results.details(), manner);
-    for batch in files.chunks(BATCH) {
-        if results.is_full() {
-            break;
-        }
+    let buffers = Buffers::default();
+    let (mut left, mut size) = (files, BATCH);
+    while !left.is_empty() && !results.is_full() {
+        let (batch, later) = left.split_at(left.len().min(size));
+        (left, size) = (later, LARGEST_BATCH.min(2 * size));
         let found: Vec<store::Result<Option<Found>>> = batch
             .par_iter()
-            .map_init(Buffer::default, |buffer, file| matcher.test(file, buffer))
+            .map_init(|| buffers.borrow(), |buffer, file| matcher.test(file, &mut buffer.buffer))
             .collect();
         for found in found {
             match found {
@@ -194,13 +206,12 @@ impl<'q> Matcher<'q> {
             Verdict::Yes if self.details == Details::None => return Ok(Some(seen.found(path))),
             Verdict::Yes | Verdict::Needs(_) => {}
         }
-        let mut opened = File::open(path)?;
+        let mut opened = buffer.open(path)?;
         let mut system = seen.system;
         if system.is_none() && self.wants_system {
             system = Some(System::of(&opened.metadata()?));
         }
-        let first = if self.by_header { HEADER_OCTETS } else { WHOLE_OCTETS };
-        let is_whole = buffer.read_header(&mut opened, first)?;
+        let is_whole = buffer.read_header(&mut opened, self.by_header)?;
         let octets = buffer.octets();
         let header_end = find_header_end(octets).unwrap_or(octets.len());
         let block = &octets[..header_end];
@@ -224,13 +235,18 @@ impl<'q> Matcher<'q> {
             Verdict::Yes | Verdict::Needs(_) => {}
         }
         let map;
+        let len = if is_whole { 0 } else { opened.metadata()?.len() };
         let octets: &[u8] = if is_whole {
             buffer.octets()
-        } else if opened.metadata()?.len() > MAP_ABOVE_OCTETS {
+        } else if len > MAP_ABOVE_OCTETS {
+            let mut options = memmap2::MmapOptions::new();
+            if len <= POPULATE_OCTETS {
+                options.populate();
+            }
             // SAFETY: the mapping is read only. A message file is never changed in place:
             // every program that keeps to the formats writes a new file instead, and the old
             // one lives as long as it is open here.
-            map = unsafe { memmap2::Mmap::map(&opened) }?;
+            map = unsafe { options.map(&opened) }?;
             &map
         } else {
             while !buffer.read_more(&mut opened, NEXT_OCTETS)? {}
@@ -252,11 +268,37 @@ impl<'q> Matcher<'q> {
     }
 }
 
-/// Room for the start of a file, used again for the next.
+/// Buffers that wait for a thread.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<Buffer>>);
+
+impl Buffers {
+    fn borrow(&self) -> Borrowed<'_> {
+        let waiting = self.0.lock().ok().and_then(|mut waiting| waiting.pop());
+        Borrowed { buffer: waiting.unwrap_or_default(), owner: self }
+    }
+}
+
+/// A buffer that goes back when it is done with.
+struct Borrowed<'b> {
+    buffer: Buffer,
+    owner: &'b Buffers,
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut waiting) = self.owner.0.lock() {
+            waiting.push(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+/// Room for the start of a file, used again for the next, and the directories of the last ones.
 #[derive(Default)]
 struct Buffer {
     room: Vec<u8>,
     len: usize,
+    directories: Vec<(PathBuf, File)>,
 }
 
 impl Buffer {
@@ -264,14 +306,40 @@ impl Buffer {
         &self.room[..self.len]
     }
 
-    /// Reads from the start until the header block is there, `first` octets and then more;
-    /// whether that was the whole file.
-    fn read_header(&mut self, file: &mut File, first: usize) -> io::Result<bool> {
+    /// Opens a file by its directory, which is open already as a rule: so the system has one
+    /// name to look up in place of a path.
+    fn open(&mut self, path: &Path) -> io::Result<File> {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return File::open(path);
+        };
+        let known = self.directories.iter().position(|(known, _)| known == directory);
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let Ok(opened) = File::open(directory) else { return File::open(path) };
+                if self.directories.len() == DIRECTORIES {
+                    self.directories.remove(0);
+                }
+                self.directories.push((directory.to_owned(), opened));
+                self.directories.len() - 1
+            }
+        };
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.directories[at].1, name, flags, Mode::empty())?.into())
+    }
+
+    /// Reads from the start until the header block is there; whether that was the whole file.
+    /// `no_more`: no more than that is wanted, as far as is known.
+    fn read_header(&mut self, file: &mut File, no_more: bool) -> io::Result<bool> {
         self.len = 0;
-        let mut wanted = first;
+        let mut wanted = if no_more { HEADER_OCTETS } else { WHOLE_OCTETS };
         loop {
             let before = self.len;
-            if self.read_more(file, wanted)? {
+            let is_end = match no_more {
+                true => self.read_some(file, wanted)? == 0,
+                false => self.read_more(file, wanted)?,
+            };
+            if is_end {
                 return Ok(true);
             }
             // The empty line may lie across the seam; its line before it begins anywhere.
@@ -294,18 +362,30 @@ impl Buffer {
     /// Reads so many octets more, or up to the end; whether that has come.
     fn read_more(&mut self, file: &mut File, wanted: usize) -> io::Result<bool> {
         let end = self.len + wanted;
+        while self.len < end {
+            if self.read_some(file, end - self.len)? == 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads so many octets or fewer; how many, 0 at the end.
+    fn read_some(&mut self, file: &mut File, wanted: usize) -> io::Result<usize> {
+        let end = self.len + wanted;
         if self.room.len() < end {
             self.room.resize(end, 0);
         }
-        while self.len < end {
+        loop {
             match file.read(&mut self.room[self.len..end]) {
-                Ok(0) => return Ok(true),
-                Ok(read) => self.len += read,
+                Ok(read) => {
+                    self.len += read;
+                    return Ok(read);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(false)
     }
 }
 
@@ -359,7 +439,7 @@ impl Seen<'_> {
     /// Everything, once the header is there.
     fn attributes(&self) -> Attributes {
         Attributes {
-            flags: self.file.flags.clone(),
+            flags: self.file.flags.as_deref().map(<[String]>::to_vec),
             size: self.octets(),
             received: self.arrived(),
             folder: self.file.folder.as_deref().map(str::to_owned),
@@ -370,7 +450,7 @@ impl Seen<'_> {
     fn found(&self, path: &Path) -> Found {
         let found = Found {
             reference: MailFile::reference(path, self.file.kind),
-            flags: self.file.flags.clone(),
+            flags: self.file.flags.as_deref().map(<[String]>::to_vec),
             size: self.octets(),
             folder: self.file.folder.as_deref().map(str::to_owned),
             ..Found::default()

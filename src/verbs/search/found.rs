@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
-use super::args::Sort;
+use super::args::{Shown, Sort};
 use crate::message::facts::Header;
 use crate::message::thread::base_subject;
 use crate::open;
@@ -147,6 +147,8 @@ pub struct Results<'o> {
     uids: bool,
     /// Nothing is printed: everything is kept, with these details.
     keeping: Option<Details>,
+    /// The fields of an object; none: all.
+    fields: Vec<Shown>,
 }
 
 impl<'o> Results<'o> {
@@ -170,7 +172,15 @@ impl<'o> Results<'o> {
             text_by: None,
             uids: false,
             keeping: None,
+            fields: Vec::new(),
         }
+    }
+
+    /// Only these fields stand in an object, where any are named.
+    #[must_use]
+    pub fn fields(mut self, fields: &[Shown]) -> Self {
+        self.fields = fields.to_vec();
+        self
     }
 
     /// UIDs are printed in place of references.
@@ -206,7 +216,9 @@ impl<'o> Results<'o> {
             _ if self.counting => Details::None,
             (None, Some(Sort::Relevance)) => Details::Score,
             (None, Some(_)) => Details::Shown,
-            (None, None) if self.out.format() != Format::Lines => Details::Shown,
+            (None, None) if self.out.format() == Format::Lines => Details::None,
+            (None, None) if self.fields.is_empty() => Details::Shown,
+            (None, None) if self.fields.iter().any(|field| field.is_read()) => Details::Shown,
             (None, None) => Details::None,
         }
     }
@@ -261,7 +273,7 @@ impl<'o> Results<'o> {
         }
         match (self.sort, self.out.format()) {
             (None, Format::Lines) => self.line(&found)?,
-            (None, Format::Json) => self.out.json(&found)?,
+            (None, Format::Json) => self.object(&found)?,
             _ => self.kept.push(found),
         }
         Ok(())
@@ -273,6 +285,14 @@ impl<'o> Results<'o> {
             None => self.out.line(&found.reference)?,
         }
         Ok(())
+    }
+
+    fn object(&mut self, found: &Found) -> Result<()> {
+        if self.fields.is_empty() {
+            return Ok(self.out.json(found)?);
+        }
+        let whole = serde_json::to_value(found)?;
+        Ok(self.out.json(&Chosen { fields: &self.fields, whole: &whole })?)
     }
 
     /// Something could not be searched: says so, and goes on.
@@ -333,7 +353,7 @@ impl<'o> Results<'o> {
             }
             Format::Json => {
                 for found in &kept {
-                    self.out.json(found)?;
+                    self.object(found)?;
                 }
             }
         }
@@ -378,6 +398,20 @@ impl<'o> Results<'o> {
             self.out.line(line.trim_end())?;
         }
         Ok(())
+    }
+}
+
+/// Some fields of an object, in the order in which they were asked for.
+struct Chosen<'c> {
+    fields: &'c [Shown],
+    whole: &'c serde_json::Value,
+}
+
+impl Serialize for Chosen<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let keys = self.fields.iter().map(|field| field.key());
+        let values = keys.map(|key| (key, self.whole.get(key).unwrap_or(&serde_json::Value::Null)));
+        serializer.collect_map(values)
     }
 }
 
@@ -430,6 +464,8 @@ fn rfc3339<S: Serializer>(
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
     use crate::verbs::search::testing::Written;
 
@@ -498,6 +534,44 @@ mod tests {
             )
         );
         assert!(text.contains("\"date\":null"));
+    }
+
+    #[test]
+    fn objects_have_only_the_fields_that_were_chosen() {
+        let chosen = |fields: &[Shown]| {
+            let written = Written::default();
+            let mut out = Output::to(Box::new(written.clone()), Format::Json, false);
+            let mut results =
+                Results::new(&mut out, false, Some(1), None, TimeZone::UTC).fields(fields);
+            let details = results.details();
+            results.add(messages().remove(0)).expect("written");
+            results.finish().expect("written");
+            out.flush().expect("written");
+            (written.text(), details)
+        };
+        let (text, details) = chosen(&[Shown::Subject, Shown::Uid, Shown::Size]);
+        assert_eq!(text, "{\"subject\":\"Re: beta\",\"uid\":null,\"size\":8}\n");
+        assert_eq!(details, Details::Shown);
+        let (text, details) = chosen(&[Shown::Reference, Shown::Folder]);
+        assert_eq!(text, "{\"reference\":\"a\",\"folder\":\"INBOX\"}\n");
+        assert_eq!(details, Details::None);
+        // Every name stands for a key that there is.
+        let whole = serde_json::to_value(Found {
+            uid: Some(1),
+            text_by: Some("exact"),
+            score: Some(1.0),
+            place: Some(ThreadPlace { thread: 1, depth: 0, matched: true }),
+            event: Some("found"),
+            ..messages().remove(0)
+        });
+        let whole = whole.expect("an object");
+        for field in Shown::value_variants() {
+            assert!(whole.get(field.key()).is_some(), "{field:?}");
+            let name = field.to_possible_value().expect("a name");
+            assert_eq!(name.get_name(), field.key());
+        }
+        let keys = whole.as_object().map(serde_json::Map::len);
+        assert_eq!(keys, Some(Shown::value_variants().len()));
     }
 
     #[test]

@@ -14,10 +14,10 @@ use crate::imap::client::fetch::Wanted;
 use crate::imap::client::search::Asking;
 use crate::imap::part_facts::part_facts;
 use crate::imap::syntax::Octets;
-use crate::imap::syntax::fetch::{Fetch, Item, Section, SectionText, Which};
+use crate::imap::syntax::fetch::{Extra, Fetch, Item, Section, SectionText, Which};
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::message::facts::{self, Header, PartFacts};
-use crate::query::{Attributes, Expr, Gathered, Need, Verdict, eval};
+use crate::query::{Attributes, DateKeyword, Expr, Gathered, Need, Term, Verdict, eval};
 use crate::store::{self, Meta, Sink};
 
 /// What came about one message.
@@ -26,6 +26,7 @@ pub struct Facts {
     flags: Option<Vec<String>>,
     size: Option<u64>,
     received: Option<Timestamp>,
+    saved: Option<Timestamp>,
     header: Option<Header>,
     parts: Option<Vec<PartFacts>>,
 }
@@ -40,6 +41,11 @@ impl Facts {
         self.size = fetch.size.or(self.size);
         if let Some(date) = fetch.internal_date {
             self.received = Timestamp::from_second(date.epoch_seconds).ok();
+        }
+        for extra in &fetch.extras {
+            if let Extra::SaveDate(Some(date)) = extra {
+                self.saved = Timestamp::from_second(date.epoch_seconds).ok();
+            }
         }
         if let Some(body) = &fetch.body_structure {
             self.parts = Some(part_facts(body));
@@ -82,6 +88,7 @@ impl Message {
                 flags: Some(facts.flags.unwrap_or_default()),
                 size: facts.size,
                 received: facts.received,
+                saved: facts.saved,
                 uid: Some(self.uid),
                 ..Attributes::default()
             });
@@ -113,6 +120,11 @@ impl Message {
             Some(header) => found.with_header(header, received),
             None => found,
         }
+    }
+
+    /// Whether the server has told anything of it.
+    pub fn is_known(&self) -> bool {
+        self.gathered.attributes.is_some() || self.gathered.header.is_some()
     }
 
     fn lacks(&self, need: Need) -> bool {
@@ -189,11 +201,17 @@ pub async fn decide(
     Ok(())
 }
 
-/// The items that tell what is needed.
-pub fn items(needs: &[Need], rest: &Expr, details: Details) -> Vec<Item<'static>> {
+/// The items that tell what is needed. `saved`: the server knows when a message was put into its
+/// folder.
+pub fn items(needs: &[Need], rest: &Expr, details: Details, saved: bool) -> Vec<Item<'static>> {
     let mut items = Vec::new();
     if needs.contains(&Need::Attributes) {
         items.extend([Item::Flags, Item::Size, Item::InternalDate]);
+        let of_saving =
+            |term: &&Term| matches!(term, Term::Date(date) if date.keyword == DateKeyword::Saved);
+        if saved && rest.terms().iter().any(of_saving) {
+            items.push(Item::SaveDate);
+        }
     }
     if needs.contains(&Need::Header) {
         let (section, peek, partial) = (header_section(rest, details), true, None);
@@ -234,6 +252,7 @@ async fn learn(
 ) -> Result<()> {
     let mut asking = Vec::new();
     let mut numbers = Vec::new();
+    let saved = client.capabilities().has("SAVEDATE");
     let mut selected = client.selected().map(|selected| selected.mailbox.clone());
     for (number, unit) in units.iter().enumerate() {
         let uids = uids(unit, wanted);
@@ -246,7 +265,8 @@ async fn learn(
             mailbox: (!is_selected).then(|| unit.mailbox.clone()),
             searches: Vec::new(),
             fetches: Client::sets(&uids),
-            items: items(needs, unit.rest, details),
+            items: items(needs, unit.rest, details, saved),
+            threads: false,
         });
         numbers.push(number);
     }

@@ -7,8 +7,8 @@
 //! every reader of Maildirs it relies on files not being written to once they are delivered.
 //!
 //! The answer is a superset, and every message in it is looked at itself: the index says where
-//! to look, never what matches. Words under three letters, regular expressions and what is not
-//! text it cannot answer; then all messages are looked at, as without it.
+//! to look, never what matches. Words under three letters, regular expressions that need no word,
+//! and what is not text it cannot answer; then all messages are looked at, as without it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -116,7 +116,7 @@ pub fn list(maildir: &Maildir, folder: &Arc<str>) -> store::Result<Vec<MailFile>
             path: file.path,
             kind: Kind::Maildir,
             folder: Some(Arc::clone(folder)),
-            flags: Some(file.flags.iter().map(|flag| flag.name().to_owned()).collect()),
+            flags: Some(file.flags),
             size: file.size,
         })
         .collect())
@@ -379,9 +379,14 @@ fn question(expr: &Expr) -> Option<String> {
             let inner = value.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
             of_text(inner.unwrap_or(value))
         }
-        Expr::Term(
-            Term::Match(_, Pattern::Text(value)) | Term::Header(_, Pattern::Text(value)),
-        ) => of_text(value.as_str()),
+        Expr::Term(Term::Match(_, pattern) | Term::Header(_, pattern)) => {
+            let words = pattern.needed()?;
+            let known: Option<Vec<String>> = words.iter().map(|word| of_text(word)).collect();
+            known.filter(|known| !known.is_empty()).map(|known| match known.as_slice() {
+                [one] => one.clone(),
+                several => format!("({})", several.join(" OR ")),
+            })
+        }
         Expr::Term(Term::Thread(id)) => {
             let inner = id.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
             of_text(inner.unwrap_or(id))

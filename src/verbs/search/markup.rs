@@ -13,9 +13,9 @@ use crate::message::html::INLINE;
 /// Character references that stand for a letter or digit of ASCII, or for one of the letters
 /// that fold to such, by name and by number.
 const REFERENCES: &str = "^&(?:f[fijl]|szlig|imath|inodot|Idot|napos|#[xX]0*(?:3[0-9]\
-|[46][1-9a-fA-F]|[57][0-9aA]|[dD][fF]|13[01]|149|17[fF]|1[fF]0|1[eE]9[6-9aA]|212[aA]\
+|[46][1-9a-fA-F]|[57][0-9aA]|[dD][fF]|13[01]|149|17[fF]|1[fF]0|1[eE]9[6-9aAeE]|212[aA]\
 |[fF][bB]0[0-6]);|#0*(?:4[89]|5[0-7]|6[5-9]|[78][0-9]|90|9[7-9]|1[01][0-9]|12[0-2]|223|30[45]\
-|329|383|496|783[0-4]|8490|6425[6-9]|6426[0-2]);)";
+|329|383|496|783[0-48]|8490|6425[6-9]|6426[0-2]);)";
 
 /// The longest reference that is one, in octets, and a few more.
 const REFERENCE_OCTETS: usize = 48;

@@ -16,6 +16,7 @@ mod index;
 mod input;
 mod literal;
 mod markup;
+mod one;
 mod plan;
 mod relevance;
 mod run;

@@ -12,8 +12,8 @@ use super::args::{Args, Sort};
 use super::files::{self, Kind, MailFile, Manner};
 use super::found::{Details, Found, Results};
 use super::plan::{self, Plan, Target};
-use super::server::{self, How, Place};
-use super::{explain, index, relevance, spooled, threads, watch};
+use super::server::{self, How, Place, Scope};
+use super::{explain, index, one, relevance, spooled, threads, watch};
 use crate::base::location::{ImapUrl, Location, MaildirFile};
 use crate::imap::store::Account;
 use crate::message::documents::QUIET;
@@ -31,7 +31,7 @@ use crate::ui::{Exit, Failure, Output};
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let plan = Plan::make(&args, &context.config, &mut std::io::stdin().lock())?;
     if args.explain {
-        explain::print(&plan, is_exact(&args), out)?;
+        explain::print(&plan, is_exact(&args), args.fuzzy, out)?;
         return Ok(Exit::Ok);
     }
     if args.attachments_text {
@@ -44,6 +44,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         return in_threads(&plan, &args, context, out).await;
     }
     let mut results = Results::new(out, args.count, args.limit, args.sort, plan.zone.clone())
+        .fields(&args.fields)
         .text_by(plan::text_by(&plan.expr, false))
         .uids(args.uids);
     everywhere((&plan.targets, plan.now), &plan.expr, &args, context, &mut results).await?;
@@ -96,6 +97,20 @@ async fn everywhere(
 /// What the query asks for, and then all that is there, put into threads.
 async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let zone = || plan.zone.clone();
+    if let [Target::Server(place)] = plan.targets.as_slice()
+        && place.scope != Scope::All
+    {
+        let threads = in_threads_of_server(place, plan, args, context, out).await;
+        let mut results = Results::new(out, false, None, None, zone()).fields(&args.fields);
+        return match threads {
+            Ok((threads, failed)) => results.finish_with(threads, failed),
+            Err(error) if open::verdict(&error).output_closed => Err(error),
+            Err(error) => {
+                results.fail(&error);
+                results.finish_with(Vec::new(), true)
+            }
+        };
+    }
     let mut results = Results::new(out, false, None, None, zone()).keeping(Details::None);
     everywhere((&plan.targets, plan.now), &plan.expr, args, context, &mut results).await?;
     let (matched, failed) = results.into_kept();
@@ -106,7 +121,49 @@ async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Outpu
         everywhere((&plan.targets, plan.now), &Expr::All, args, context, &mut results).await?;
         threads = threads::whole(results.into_kept().0, &matched);
     }
-    Results::new(out, false, None, None, zone()).finish_with(threads, failed)
+    let results = Results::new(out, false, None, None, zone()).fields(&args.fields);
+    results.finish_with(threads, failed)
+}
+
+/// The same in one folder of a server, which is asked for its threads along with the search, so
+/// that only what is in the right ones has to come (RFC 5256); where it does not know that, all
+/// headers come, and the threads are put together here. The threads, and whether something could
+/// not be searched.
+async fn in_threads_of_server(
+    place: &Place,
+    plan: &Plan,
+    args: &Args,
+    context: &Context,
+    out: &mut Output,
+) -> Result<(Vec<Found>, bool)> {
+    let (mut session, url) = connect(place, args, context).await?;
+    let how = How { threads: true, ..how(args, plan.now) };
+    let zone = || plan.zone.clone();
+    let mut results = Results::new(out, false, None, None, zone()).keeping(Details::None);
+    let told = server::search(&mut session, place, &url, &plan.expr, how, &mut results).await?;
+    let (matched, failed) = results.into_kept();
+    let threads = match told {
+        _ if matched.is_empty() => Vec::new(),
+        Some(told) => {
+            let matched: HashSet<u32> = matched.iter().filter_map(|found| found.uid).collect();
+            let uids = threads::uids(&told, &matched);
+            let mut results = Results::new(out, false, None, None, zone()).keeping(Details::Shown);
+            one::describe(&mut session, place, &url, &uids, &mut results).await?;
+            let found = results.into_kept().0.into_iter();
+            let found = found.filter_map(|found| Some((found.uid?, found))).collect();
+            threads::told(&told, found, &matched)
+        }
+        None => {
+            let matched: HashSet<String> =
+                matched.into_iter().map(|found| found.reference).collect();
+            let mut results = Results::new(out, false, None, None, zone()).keeping(Details::Thread);
+            let how = How { threads: false, verify: false, ..how };
+            server::search(&mut session, place, &url, &Expr::All, how, &mut results).await?;
+            threads::whole(results.into_kept().0, &matched)
+        }
+    };
+    session.finish().await?;
+    Ok((threads, failed))
 }
 
 async fn search(
@@ -141,7 +198,8 @@ async fn search(
 /// How a server is searched, as the command line says.
 pub fn how(args: &Args, now: Timestamp) -> How {
     let (exact, verify) = (is_exact(args), args.verify);
-    How { now, exact, verify, documents: args.attachments_text, order: None }
+    let (documents, fuzzy) = (args.attachments_text, args.fuzzy);
+    How { now, exact, verify, documents, fuzzy, threads: false, order: None }
 }
 
 fn manner(args: &Args) -> Manner {
@@ -301,7 +359,7 @@ fn maildir_file(file: MessageFile, folder: Option<Arc<str>>) -> MailFile {
         path: file.path,
         kind: Kind::Maildir,
         folder,
-        flags: Some(file.flags.iter().map(|flag| flag.name().to_owned()).collect()),
+        flags: Some(file.flags),
         size: file.size,
     }
 }

@@ -14,14 +14,15 @@ use jiff::Timestamp;
 
 use super::found::{Details, Found, Results};
 use super::gather::{self, Facts, Message};
+use super::one::{one_folder, reference};
 use super::plan;
-use crate::base::location::{ImapReference, ImapUrl, Location, Reference};
+use crate::base::location::{ImapUrl, Location};
 use crate::imap::client::search::{Answered, Asking, Inquiry};
 use crate::imap::client::{self, Capabilities, Client};
 use crate::imap::search_keys::{Asked, Manner, Mapping, map};
 use crate::imap::store::Account;
 use crate::imap::syntax::mailbox::Mailbox;
-use crate::imap::syntax::search::{Key, Return, SortKey, Word};
+use crate::imap::syntax::search::{Field as In, Key, Return, SortKey, Thread, Word};
 use crate::imap::syntax::set::SequenceSet;
 use crate::query::{Expr, Gathered, Need, Term, Verdict, eval};
 use crate::store;
@@ -86,13 +87,18 @@ pub struct How {
     pub verify: bool,
     /// Text inside documents counts.
     pub documents: bool,
+    /// `body:` and `text:` are matched fuzzily where the server can (RFC 6203).
+    pub fuzzy: bool,
+    /// The threads of the folder, which is one, are asked for along with the search.
+    pub threads: bool,
     /// The order that is asked for, where one folder is all that is searched, so that the
     /// server can put it in order.
     pub order: Option<Sort>,
 }
 
 /// Looks through the folders of a place, and gives what matches to `results`. `url` is what
-/// references are made of.
+/// references are made of. The threads of the folder, by UID, where they are asked for and the
+/// server can tell them.
 ///
 /// # Errors
 /// The server's and the output's. A folder that cannot be opened among all others is told to
@@ -104,10 +110,11 @@ pub async fn search(
     expr: &Expr,
     how: How,
     results: &mut Results<'_>,
-) -> Result<()> {
+) -> Result<Option<Vec<Thread>>> {
     let capabilities = account.client().capabilities().clone();
-    let gmail = capabilities.has("X-GM-EXT-1");
-    if !gmail && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
+    if !capabilities.has("X-GM-EXT-1")
+        && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_)))
+    {
         let host = &url.server.host;
         return Err(Failure::usage(format!("gm: is Gmail's own, and {host} is not Gmail")).into());
     }
@@ -116,15 +123,13 @@ pub async fn search(
         return Err(Failure::usage(message).into());
     }
     let nothing = Only::default();
-    let (folders, only) = match &place.scope {
-        Scope::All => (all_folders(account).await?, &nothing),
-        Scope::Folder(name) => (vec![(name.clone(), account.names().to_mailbox(name)?)], &nothing),
-        Scope::Mailbox(name, only) => {
-            let mailbox = of_server(name, account.client().is_utf8());
-            let ours = account.names().to_folder(&mailbox);
-            let ours = ours.unwrap_or_else(|| String::from_utf8_lossy(name).into_owned());
-            (vec![(ours, mailbox)], only)
-        }
+    let only = match &place.scope {
+        Scope::All | Scope::Folder(_) => &nothing,
+        Scope::Mailbox(_, only) => only,
+    };
+    let folders = match one_folder(account, &place.scope)? {
+        Some(folder) => vec![folder],
+        None => all_folders(account).await?,
     };
     let mut folders: Vec<Folder> = folders
         .into_iter()
@@ -133,17 +138,36 @@ pub async fn search(
             (!plan::is_nothing(&expr)).then_some(Folder { name, mailbox, expr })
         })
         .collect();
-    let within = capabilities.has("WITHIN").then_some(how.now);
-    let manner = Manner { utf8: true, bodies: !how.exact, gmail, within };
+    let manner = manner(&capabilities, how);
+    if how.fuzzy && !manner.fuzzy && plan::text_by(expr, manner.bodies) == Some("server") {
+        report::warning(&format!(
+            "{}: no fuzzy search (SEARCH=FUZZY): body: and text: mean what they always do",
+            url.server.host
+        ));
+    }
     let is_one_of_many = folders.len() > 1;
+    let client = account.client();
+    let threads = None;
     let mut session =
-        Session { client: account.client(), url, only, how, manner, capabilities, is_one_of_many };
+        Session { client, url, only, how, manner, capabilities, is_one_of_many, threads };
     while !folders.is_empty() && !results.is_full() {
         let window: Vec<Folder> = folders.drain(..folders.len().min(FOLDERS)).collect();
         session.search(window, results).await?;
         results.flush()?;
     }
-    Ok(())
+    Ok(session.threads)
+}
+
+/// What a server with these capabilities can be asked.
+pub(super) fn manner(capabilities: &Capabilities, how: How) -> Manner {
+    Manner {
+        utf8: true,
+        bodies: !how.exact,
+        fuzzy: how.fuzzy && capabilities.has("SEARCH=FUZZY"),
+        gmail: capabilities.has("X-GM-EXT-1"),
+        saved: capabilities.has("SAVEDATE"),
+        within: capabilities.has("WITHIN").then_some(how.now),
+    }
 }
 
 /// Whether the server only said no, and the session goes on.
@@ -176,7 +200,7 @@ async fn all_folders(account: &mut Account) -> Result<Vec<(String, Mailbox<'stat
 }
 
 /// The mailbox that a URL names.
-fn of_server(name: &[u8], utf8: bool) -> Mailbox<'static> {
+pub(super) fn of_server(name: &[u8], utf8: bool) -> Mailbox<'static> {
     match std::str::from_utf8(name) {
         Ok(name) => Mailbox::from_name(name, utf8),
         Err(_) => Mailbox(name.to_vec().into()),
@@ -199,6 +223,8 @@ struct Session<'a> {
     manner: Manner,
     capabilities: Capabilities,
     is_one_of_many: bool,
+    /// What the server has told of the threads of its folder.
+    threads: Option<Vec<Thread>>,
 }
 
 /// A folder that has answered.
@@ -211,11 +237,14 @@ struct Share {
     answers: Vec<HashSet<u32>>,
     /// What came along with the answer.
     along: HashMap<u32, Facts>,
+    /// The folder's threads.
+    threads: Option<Vec<Thread>>,
 }
 
 impl Session<'_> {
     async fn search(&mut self, folders: Vec<Folder>, results: &mut Results<'_>) -> Result<()> {
-        let shares = self.ask(folders, results).await?;
+        let mut shares = self.ask(folders, results).await?;
+        self.threads = shares.iter_mut().find_map(|share| share.threads.take());
         let mut group: Vec<Unit> = Vec::new();
         // Where few are wanted, not many more are looked at.
         let most =
@@ -265,21 +294,24 @@ impl Session<'_> {
             let mut along: Vec<HashMap<u32, Facts>> =
                 asking.iter().map(|_| HashMap::new()).collect();
             let mut held = 0;
-            let answers = self
-                .client
-                .flight(&asking, &mut |number, uid, fetch| {
-                    let known = along[number].get_mut(&uid);
-                    match known {
-                        Some(facts) => facts.take(fetch),
-                        None if held < ALONG => {
-                            held += 1;
-                            along[number].entry(uid).or_default().take(fetch);
+            let answers = match self.by_one_command(&asking).await? {
+                Some(answers) => answers.into_iter().map(Ok).collect(),
+                None => self
+                    .client
+                    .flight(&asking, &mut |number, uid, fetch| {
+                        let known = along[number].get_mut(&uid);
+                        match known {
+                            Some(facts) => facts.take(fetch),
+                            None if held < ALONG => {
+                                held += 1;
+                                along[number].entry(uid).or_default().take(fetch);
+                            }
+                            None => {}
                         }
-                        None => {}
-                    }
-                })
-                .await
-                .map_err(store::Error::from)?;
+                    })
+                    .await
+                    .map_err(store::Error::from)?,
+            };
             let needs_charset = |asking: &Asking| {
                 asking.searches.iter().flat_map(|inquiry| &inquiry.keys).any(Key::needs_charset)
             };
@@ -304,6 +336,33 @@ impl Session<'_> {
             }
             return Ok(shares);
         }
+    }
+
+    /// Asks all folders by one command (MULTISEARCH, RFC 7377), where the server knows that,
+    /// all are asked the same, and nothing is to come along with the answer. `None`: it cannot
+    /// be done so. Text of bodies is asked for one by one: there a server may understand it
+    /// otherwise (section 2.3).
+    async fn by_one_command(&mut self, asking: &[Asking]) -> Result<Option<Vec<Answered>>> {
+        if !self.capabilities.has("MULTISEARCH") || asking.len() < 2 {
+            return Ok(None);
+        }
+        let only = |asking: &Asking| match asking.searches.as_slice() {
+            [one] if asking.fetches.is_empty() && !asking.threads => Some(one.clone()),
+            _ => None,
+        };
+        let Some(inquiry) = asking.first().and_then(only) else { return Ok(None) };
+        let is_plain = inquiry.criteria.is_empty()
+            && matches!(inquiry.returns.as_slice(), [Return::All] | [Return::Count])
+            && !inquiry.keys.iter().any(is_of_text);
+        if !is_plain || !asking.iter().all(|other| only(other).as_ref() == Some(&inquiry)) {
+            return Ok(None);
+        }
+        let mailboxes: Vec<Mailbox<'static>> =
+            asking.iter().filter_map(|asking| asking.mailbox.clone()).collect();
+        if mailboxes.len() != asking.len() {
+            return Ok(None);
+        }
+        Ok(self.client.search_in(&mailboxes, &inquiry).await.map_err(store::Error::from)?)
     }
 
     /// What one folder is asked.
@@ -345,7 +404,7 @@ impl Session<'_> {
                 } else {
                     first_needs(&mapping.rest, results.details())
                 };
-                items = gather::items(&needs, &mapping.rest, results.details());
+                items = gather::items(&needs, &mapping.rest, results.details(), has("SAVEDATE"));
                 match (has("SEARCHRES") || has("IMAP4rev2"))
                     && !items.is_empty()
                     && !self.how.verify
@@ -371,7 +430,8 @@ impl Session<'_> {
             let keys = vec![Key::Word(Word::All)];
             searches.push(Inquiry { keys, returns: returns_all, criteria: Vec::new() });
         }
-        Asking { mailbox: Some(folder.mailbox.clone()), searches, fetches, items }
+        let mailbox = Some(folder.mailbox.clone());
+        Asking { mailbox, searches, fetches, items, threads: self.how.threads }
     }
 
     /// The order that the server can put a final answer in; empty: it is put in order here.
@@ -430,7 +490,8 @@ impl Session<'_> {
         }
         let sets = answered.results.into_iter();
         let answers = sets.map(|found| found.uids.into_iter().collect()).collect();
-        Ok(Some(Share { folder, mapping, uid_validity, uids, answers, along }))
+        let threads = answered.threads;
+        Ok(Some(Share { folder, mapping, uid_validity, uids, answers, along, threads }))
     }
 
     /// What every message of the folder says, against what the server says of it: differences
@@ -517,22 +578,13 @@ impl Session<'_> {
                 if message.verdict != Verdict::Yes {
                     continue;
                 }
-                let reference = self.reference(&share.folder.mailbox, share.uid_validity, uid);
+                let mailbox = &share.folder.mailbox;
+                let reference = reference(self.client, self.url, mailbox, share.uid_validity, uid);
                 let found = message.found(reference, &share.folder.name);
                 results.add(Found { text_by, ..found })?;
             }
         }
         results.flush()
-    }
-
-    fn reference(&self, mailbox: &Mailbox<'_>, uid_validity: u32, uid: NonZeroU32) -> String {
-        let name = match mailbox.name(self.client.is_utf8()) {
-            Some(name) => name.into_bytes(),
-            None => mailbox.0.to_vec(),
-        };
-        let (implicit_tls, server) = (self.url.implicit_tls, self.url.server.clone());
-        Reference::Imap(ImapReference::new(implicit_tls, server, name, Some(uid_validity), uid))
-            .to_string()
     }
 }
 
@@ -549,6 +601,17 @@ impl Share {
             message.learn(facts, &self.mapping.rest);
         }
         message
+    }
+}
+
+/// Whether a key looks into the text of bodies.
+fn is_of_text(key: &Key<'_>) -> bool {
+    match key {
+        Key::Text(In::Body | In::Text, _) | Key::Fuzzy(_) => true,
+        Key::Not(key) => is_of_text(key),
+        Key::Or(one, other) => is_of_text(one) || is_of_text(other),
+        Key::And(keys) => keys.iter().any(is_of_text),
+        _ => false,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Threads of what was found, put together by REFERENCES over everything that was searched
-//! (RFC 5256 section 3), whatever folder or place a message is in.
+//! (RFC 5256 section 3), whatever folder or place a message is in; or as a server tells those of
+//! one folder.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::found::{Found, ThreadPlace};
+use crate::imap::syntax::search::Thread;
 use crate::message::thread::{Message, references};
 
 /// Of `all` messages, the threads that one of `matched` (by its reference) is in, each message
@@ -44,6 +46,55 @@ pub fn whole(all: Vec<Found>, matched: &HashSet<String>) -> Vec<Found> {
             };
             out.push(Found { place: Some(place), ..found });
         }
+    }
+    out
+}
+
+/// The threads that a server told, as far as one of the `matched` UIDs is in each; `found` are
+/// their messages.
+pub fn told(
+    threads: &[Thread],
+    mut found: HashMap<u32, Found>,
+    matched: &HashSet<u32>,
+) -> Vec<Found> {
+    let mut out = Vec::new();
+    let mut number = 0;
+    for thread in threads {
+        let members = members(thread);
+        if !members.iter().any(|(uid, _)| matched.contains(uid)) {
+            continue;
+        }
+        number += 1;
+        for (uid, depth) in members {
+            let Some(message) = found.remove(&uid) else { continue };
+            let matched = matched.contains(&uid);
+            out.push(Found {
+                place: Some(ThreadPlace { thread: number, depth, matched }),
+                ..message
+            });
+        }
+    }
+    out
+}
+
+/// The UIDs of the threads in which one of `matched` is, ascending.
+pub fn uids(threads: &[Thread], matched: &HashSet<u32>) -> Vec<u32> {
+    let all = threads.iter().map(members);
+    let wanted = all.filter(|members| members.iter().any(|(uid, _)| matched.contains(uid)));
+    let mut uids: Vec<u32> = wanted.flatten().map(|(uid, _)| uid).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    uids
+}
+
+/// The messages of a thread with their depths, each before its answers.
+fn members(thread: &Thread) -> Vec<(u32, usize)> {
+    let mut out = Vec::new();
+    let mut waiting = vec![(thread, 0)];
+    while let Some((thread, depth)) = waiting.pop() {
+        out.extend(thread.members.iter().copied().zip(depth..));
+        let below = depth + thread.members.len();
+        waiting.extend(thread.branches.iter().rev().map(|branch| (branch, below)));
     }
     out
 }
@@ -97,5 +148,41 @@ mod tests {
             ]
         );
         assert!(shown(&[]).is_empty());
+    }
+
+    #[test]
+    fn threads_as_a_server_tells_them() {
+        // RFC 5256, the example of section 4.
+        let row =
+            |members: &[u32], branches: Vec<Thread>| Thread { members: members.to_vec(), branches };
+        let threads = [
+            row(&[2], vec![]),
+            row(&[3, 6], vec![row(&[4, 23], vec![]), row(&[44, 7, 96], vec![])]),
+            row(&[], vec![row(&[8], vec![]), row(&[9], vec![])]),
+        ];
+        assert_eq!(uids(&threads, &[23, 8].into()), [3, 4, 6, 7, 8, 9, 23, 44, 96]);
+        let found: HashMap<u32, Found> = uids(&threads, &[23, 8].into())
+            .into_iter()
+            .filter(|uid| *uid != 7)
+            .map(|uid| (uid, Found { uid: Some(uid), ..Found::default() }))
+            .collect();
+        let told: Vec<(u32, usize, usize, bool)> = told(&threads, found, &[23, 8].into())
+            .into_iter()
+            .map(|found| {
+                let place = found.place.expect("a place");
+                (found.uid.expect("a UID"), place.thread, place.depth, place.matched)
+            })
+            .collect();
+        let expected = [
+            (3, 1, 0, false),
+            (6, 1, 1, false),
+            (4, 1, 2, false),
+            (23, 1, 3, true),
+            (44, 1, 2, false),
+            (96, 1, 4, false),
+            (8, 2, 0, true),
+            (9, 2, 0, false),
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -1,11 +1,13 @@
 //! A result that is kept live: what comes to match is printed as it comes.
 //!
-//! A folder of a server is waited for by IDLE, several by NOTIFY (RFC 5465) or else by looking
-//! every ten seconds; local mail by what the system tells of its folders. After each change
-//! the places that changed are searched again, and the difference is what goes out, so that a
-//! change that was missed costs time and no message.
+//! One folder of a server that decides the query alone and keeps results live (CONTEXT=SEARCH,
+//! RFC 5267) is followed: it tells what came to match and what matches no longer, and only that is
+//! asked for. Otherwise a folder of a server is waited for by IDLE, several by NOTIFY (RFC 5465) or
+//! else by looking every ten seconds; local mail by what the system tells of its folders. After
+//! each change the places that changed are searched again, and the difference is what goes out,
+//! so that a change that was missed costs time and no message.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,11 +18,15 @@ use tokio::sync::mpsc;
 
 use super::args::Args;
 use super::found::{Details, Found, Results};
+use super::one;
 use super::plan::{self, Plan, Target};
 use super::run as searching;
 use super::server::{self, Scope};
 use crate::base::location::{ImapUrl, Location, MaildirFile};
+use crate::imap::client::context::{self, Change};
+use crate::imap::client::{self, Client};
 use crate::imap::store::Account;
+use crate::imap::syntax::search::Key;
 use crate::open::{self, Context};
 use crate::ui::{Exit, Failure, Format, Output};
 
@@ -35,8 +41,30 @@ const SWARM: Duration = Duration::from_millis(50);
 
 /// A place that is watched.
 enum Live<'p> {
-    Server { place: &'p server::Place, session: Box<Account>, url: Box<ImapUrl>, pushed: bool },
+    Server(Box<Remote<'p>>),
     Local { target: &'p Target, changes: mpsc::Receiver<()>, _watcher: RecommendedWatcher },
+}
+
+/// A place on a server.
+struct Remote<'p> {
+    place: &'p server::Place,
+    session: Box<Account>,
+    url: Box<ImapUrl>,
+    /// The server tells of changes by itself.
+    pushed: bool,
+    /// What decides which messages of the one folder match; `None`: the server cannot say, or
+    /// does not keep results live.
+    keys: Option<Vec<Key<'static>>>,
+    /// The result that the server keeps live now.
+    live: Option<context::Live>,
+}
+
+/// What may have changed.
+enum News {
+    /// Anything.
+    Anything,
+    /// This, and nothing else.
+    Changes(Vec<Change>),
 }
 
 /// Searches, and goes on until its reader goes away or it is told to end.
@@ -46,23 +74,38 @@ enum Live<'p> {
 pub async fn run(plan: &Plan, args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let mut places = Vec::new();
     for target in &plan.targets {
-        places.push(opened(target, args, context).await?);
+        places.push(opened(target, plan, args, context).await?);
     }
     let mut known: Vec<HashMap<String, Found>> = places.iter().map(|_| HashMap::new()).collect();
-    let mut changed: Vec<usize> = (0..places.len()).collect();
+    let mut changed: Vec<(usize, News)> =
+        (0..places.len()).map(|number| (number, News::Anything)).collect();
     loop {
-        for number in std::mem::take(&mut changed) {
-            let list = searched(&mut places[number], plan, args, context, out).await?;
-            let news = difference(&mut known[number], list);
-            print(news, plan, out)?;
+        for (number, news) in std::mem::take(&mut changed) {
+            let (place, known) = (&mut places[number], &mut known[number]);
+            let mut changes = match news {
+                News::Changes(changes) => Some(changes),
+                News::Anything => {
+                    let list = searched(place, plan, args, context, out).await?;
+                    print(difference(known, list), plan, args, out)?;
+                    None
+                }
+            };
+            if let Live::Server(remote) = place {
+                if changes.is_none() {
+                    changes = remote.follow(known).await?;
+                }
+                if let Some(changes) = changes {
+                    let news = remote.apply(known, &changes, plan, out).await?;
+                    print(news, plan, args, out)?;
+                }
+            }
         }
         let waits = places
             .iter_mut()
             .enumerate()
             .map(|(number, place)| Box::pin(async move { (number, waited(place).await) }));
-        let (number, ended) = first_of(waits.collect()).await;
-        ended?;
-        changed.push(number);
+        let (number, news) = first_of(waits.collect()).await;
+        changed.push((number, news?));
     }
 }
 
@@ -80,7 +123,12 @@ async fn first_of<T>(mut waits: Vec<std::pin::Pin<Box<impl Future<Output = T>>>>
     .await
 }
 
-async fn opened<'p>(target: &'p Target, args: &Args, context: &Context) -> Result<Live<'p>> {
+async fn opened<'p>(
+    target: &'p Target,
+    plan: &Plan,
+    args: &Args,
+    context: &Context,
+) -> Result<Live<'p>> {
     let path = match target {
         Target::Server(place) => {
             let (mut session, url) = searching::connect(place, args, context).await?;
@@ -90,7 +138,13 @@ async fn opened<'p>(target: &'p Target, args: &Args, context: &Context) -> Resul
                 session.client().notify_of_all().await.map_err(crate::store::Error::from)?;
             }
             let (url, pushed) = (Box::new(url), pushed || !is_whole);
-            return Ok(Live::Server { place, session, url, pushed });
+            let mut keys = None;
+            if session.client().capabilities().has("CONTEXT=SEARCH") {
+                let how = searching::how(args, plan.now);
+                keys = one::final_keys(&mut session, place, &plan.expr, how)?;
+            }
+            let live = None;
+            return Ok(Live::Server(Box::new(Remote { place, session, url, pushed, keys, live })));
         }
         Target::Place(
             Location::Path(path)
@@ -155,24 +209,17 @@ async fn searched(
     context: &Context,
     out: &mut Output,
 ) -> Result<Vec<Found>> {
-    let details = match out.format() {
-        Format::Lines => Details::None,
-        Format::Human | Format::Json => Details::Shown,
-    };
+    let details = details(out);
     let mut results = Results::new(out, false, None, None, plan.zone.clone())
         .text_by(plan::text_by(&plan.expr, false))
         .keeping(details);
     match place {
-        Live::Server { place, session, url, .. } => {
-            server::search(
-                session,
-                place,
-                url,
-                &plan.expr,
-                searching::how(args, plan.now),
-                &mut results,
-            )
-            .await?;
+        Live::Server(remote) => {
+            let Remote { place, session, url, live, .. } = &mut **remote;
+            // The folder is selected anew, and with that nothing is live any longer.
+            *live = None;
+            let how = searching::how(args, plan.now);
+            server::search(session, place, url, &plan.expr, how, &mut results).await?;
         }
         Live::Local { target, .. } => {
             searching::in_one_place(target, &plan.expr, args, context, &mut results).await?;
@@ -181,20 +228,117 @@ async fn searched(
     Ok(results.into_kept().0)
 }
 
-/// Waits until something may have changed.
-async fn waited(place: &mut Live<'_>) -> Result<()> {
-    match place {
-        Live::Server { place, session, pushed, .. } => {
-            let client = session.client();
-            let is_one = place.scope != Scope::All;
-            if is_one && client.selected().is_some() {
-                client.wait_for_change(AT_LEAST_EVERY).await.map_err(crate::store::Error::from)?;
-            } else if *pushed {
-                client.wait_for_any(LOOK_EVERY).await.map_err(crate::store::Error::from)?;
-            } else {
-                tokio::time::sleep(LOOK_EVERY).await;
+fn details(out: &Output) -> Details {
+    match out.format() {
+        Format::Lines => Details::None,
+        Format::Human | Format::Json => Details::Shown,
+    }
+}
+
+impl Remote<'_> {
+    /// Has the server keep the result live from now on, where it can; what has changed since
+    /// `known` was found out.
+    async fn follow(&mut self, known: &HashMap<String, Found>) -> Result<Option<Vec<Change>>> {
+        let Some(keys) = &self.keys else { return Ok(None) };
+        let client = self.session.client();
+        if client.selected().is_none() {
+            return Ok(None);
+        }
+        let (uids, live) = match client.follow(keys.clone()).await {
+            Ok(followed) => followed,
+            Err(client::Error::Refused { .. }) => {
+                self.keys = None;
+                return Ok(None);
+            }
+            Err(error) => return Err(crate::store::Error::from(error).into()),
+        };
+        self.live = live;
+        let now: BTreeSet<u32> = uids.into_iter().collect();
+        let before: BTreeSet<u32> = known.values().filter_map(|found| found.uid).collect();
+        Ok(Some(vec![
+            Change::Removed(before.difference(&now).copied().collect()),
+            Change::Added(now.difference(&before).copied().collect()),
+        ]))
+    }
+
+    /// What is new by these changes, and what matches no longer; it is known from now on.
+    async fn apply(
+        &mut self,
+        known: &mut HashMap<String, Found>,
+        changes: &[Change],
+        plan: &Plan,
+        out: &mut Output,
+    ) -> Result<Vec<Found>> {
+        let names: HashMap<u32, String> =
+            known.iter().filter_map(|(key, found)| Some((found.uid?, key.clone()))).collect();
+        let before: HashSet<u32> = names.keys().copied().collect();
+        let (come, gone) = net(&before, changes);
+        let mut news = Vec::new();
+        if !come.is_empty() {
+            let details = details(out);
+            let mut results = Results::new(out, false, None, None, plan.zone.clone())
+                .text_by(plan::text_by(&plan.expr, true))
+                .keeping(details);
+            let (session, place, url) = (&mut self.session, self.place, &self.url);
+            one::describe(session, place, url, &come, &mut results).await?;
+            for found in results.into_kept().0 {
+                known.insert(key(&found.reference), found.clone());
+                news.push(Found { event: Some("found"), ..found });
             }
         }
+        let gone = gone.iter().filter_map(|uid| known.remove(names.get(uid)?));
+        news.extend(gone.map(|found| Found { event: Some("gone"), ..found }));
+        Ok(news)
+    }
+
+    /// Waits until something may have changed.
+    async fn waited(&mut self) -> Result<News> {
+        let is_one = self.place.scope != Scope::All;
+        let client: &mut Client = self.session.client();
+        if let Some(live) = self.live {
+            let told = client.wait_for_update(live, AT_LEAST_EVERY).await;
+            return match told.map_err(crate::store::Error::from)? {
+                Some(changes) if !changes.is_empty() => Ok(News::Changes(changes)),
+                Some(_) => Ok(News::Anything),
+                None => {
+                    // It has no room for another one: from now on by a look at each change.
+                    (self.live, self.keys) = (None, None);
+                    Ok(News::Anything)
+                }
+            };
+        }
+        if is_one && client.selected().is_some() {
+            client.wait_for_change(AT_LEAST_EVERY).await.map_err(crate::store::Error::from)?;
+        } else if self.pushed {
+            client.wait_for_any(LOOK_EVERY).await.map_err(crate::store::Error::from)?;
+        } else {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(News::Anything)
+    }
+}
+
+/// What has come and what has gone in the end, each once and ascending.
+fn net(before: &HashSet<u32>, changes: &[Change]) -> (Vec<u32>, Vec<u32>) {
+    let mut now = before.clone();
+    for change in changes {
+        match change {
+            Change::Added(uids) => now.extend(uids),
+            Change::Removed(uids) => now.retain(|uid| !uids.contains(uid)),
+        }
+    }
+    let sorted = |one: &HashSet<u32>, other: &HashSet<u32>| {
+        let mut uids: Vec<u32> = one.difference(other).copied().collect();
+        uids.sort_unstable();
+        uids
+    };
+    (sorted(&now, before), sorted(before, &now))
+}
+
+/// Waits until something may have changed.
+async fn waited(place: &mut Live<'_>) -> Result<News> {
+    match place {
+        Live::Server(remote) => return remote.waited().await,
         Live::Local { changes, .. } => {
             let told = tokio::time::timeout(AT_LEAST_EVERY, changes.recv()).await;
             if told.is_ok() {
@@ -203,7 +347,7 @@ async fn waited(place: &mut Live<'_>) -> Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(News::Anything)
 }
 
 /// What is new in a list, and what is no longer in it; the list is known from now on.
@@ -231,11 +375,12 @@ fn key(reference: &str) -> String {
     }
 }
 
-fn print(mut news: Vec<Found>, plan: &Plan, out: &mut Output) -> Result<()> {
+fn print(mut news: Vec<Found>, plan: &Plan, args: &Args, out: &mut Output) -> Result<()> {
     if out.format() != Format::Json {
         news.retain(|found| found.event == Some("found"));
     }
-    Results::new(out, false, None, None, plan.zone.clone()).finish_with(news, false)?;
+    let results = Results::new(out, false, None, None, plan.zone.clone()).fields(&args.fields);
+    results.finish_with(news, false)?;
     Ok(out.flush()?)
 }
 
@@ -261,6 +406,18 @@ mod tests {
             told(&["/m/cur/2.b:2,"]),
             ["found /m/cur/2.b:2,", "gone /m/cur/1.a:2,S", "gone imap://x/1"]
         );
+    }
+
+    #[test]
+    fn changes_one_after_another_are_summed() {
+        let before: HashSet<u32> = [1, 2, 3].into();
+        let changes = [
+            Change::Added(vec![4, 5, 2]),
+            Change::Removed(vec![1, 5]),
+            Change::Added(vec![1]),
+            Change::Removed(vec![3, 9]),
+        ];
+        assert_eq!(net(&before, &changes), (vec![4], vec![3]));
     }
 
     #[test]

@@ -1,4 +1,6 @@
 use super::super::testing::{Dir, expr, printed, write};
+use std::io::Seek as _;
+
 use super::*;
 use crate::ui::Exit;
 
@@ -139,8 +141,11 @@ fn the_header_is_read_to_its_end() {
             let path = write(&dir, "m", message.as_bytes());
             let mut buffer = Buffer::default();
             let mut file = File::open(path).expect("there");
-            let is_whole = buffer.read_header(&mut file, HEADER_OCTETS).expect("read");
-            assert!(!is_whole && find_header_end(buffer.octets()).is_some(), "{len} {end:?}");
+            for no_more in [true, false] {
+                file.rewind().expect("a file");
+                let is_whole = buffer.read_header(&mut file, no_more).expect("read");
+                assert!(!is_whole && find_header_end(buffer.octets()).is_some(), "{len} {end:?}");
+            }
         }
     }
 }

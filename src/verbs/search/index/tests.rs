@@ -49,7 +49,9 @@ fn questions_are_pieces_of_words() {
         ("abc OR is:read", None),
         ("abc OR def", Some("((\"abc\") OR (\"def\"))")),
         ("id:<a@b>", Some("(\"a@b\")")),
-        ("body:/abc/", None),
+        ("body:/abc/", Some("(\"abc\")")),
+        ("body:/(abc|defg)[0-9]/", Some("((\"abc\") OR (\"def\" AND \"efg\"))")),
+        ("body:/a[bc]d/", None),
         ("\"a\\\"b\"", Some("(\"a\"\"b\")")),
     ] {
         assert_eq!(question(&expr(query)).as_deref(), expected, "{query}");

@@ -100,6 +100,8 @@ fn found(mail: &Shared, scope: Scope, query: &str, exact: bool) -> (Vec<String>,
         exact,
         verify: false,
         documents: false,
+        fuzzy: false,
+        threads: false,
         order: None,
     };
     let (account, url) = (Some("work".into()), url());
