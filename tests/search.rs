@@ -108,8 +108,24 @@ fn drawn(seed: u64, few: usize) -> Vec<Query> {
     (0..count).map(|_| query(&mut random, 3)).collect()
 }
 
-/// Compares all answers to all queries, and says everything that differs at once.
-fn compare(test: &str, messages: &[Vec<u8>], queries: &[Query], with_model: bool) {
+/// Real messages that Dovecot 2.3 reads otherwise than we do, and how.
+const READ_OTHERWISE: [(&str, &str); 6] = [
+    // RFC 2045 section 5.2 wants text/plain for a Content-Type that cannot be read; its
+    // BODYSTRUCTURE says application/octet-stream.
+    ("t_data_spam_badctype1", "Content-Type: text plain"),
+    ("missing-subtype.txt", "Content-Type: application-x-gzip"),
+    ("mbox_content-length-summary.txt", "folds where fields were meant: multipart/mixed Content-"),
+    ("mbox_jwz-summary.txt", "the same"),
+    // TO looks into the envelope (RFC 9051 section 6.4.4), which has no comments.
+    ("rfc2822_example10.eml", "(the end of the group)"),
+    // It knows no languages in encoded words (RFC 2231 section 5).
+    ("t_data_nice_unicode1", "=?iso-8859-2*sl?Q?Doma=e8e?="),
+];
+
+/// Compares all answers to all queries, and says everything that differs at once. Generated
+/// messages are compared with the model, too; what broken MIME means to Python's parser is its
+/// own. Real ones have lines that end in LF, which a server counts as CRLF.
+fn compare(test: &str, messages: &[Vec<u8>], queries: &[Query], generated: bool) {
     let Some(dovecot) = Dovecot::start(test) else { return };
     put(&dovecot, messages);
     let maildir = dovecot.maildir("alice", "INBOX");
@@ -118,12 +134,15 @@ fn compare(test: &str, messages: &[Vec<u8>], queries: &[Query], with_model: bool
     let seed = format!("--seed-mail={}", maildir.display());
     let ours = ServeTest::with(&[&seed]);
     let home = Home::new();
-    let model = match with_model && needs(test, &["python3"]) {
+    let model = match generated && needs(test, &["python3"]) {
         true => by_model(&home, &files, queries),
         false => Vec::new(),
     };
     let mut differing = Vec::new();
     for (number, query) in queries.iter().enumerate() {
+        if !generated && query.text.contains("larger:") {
+            continue;
+        }
         let place = maildir.to_str().expect("UTF-8");
         let local = ["search", &query.text, place, "--timezone=UTC"];
         let here = by_file(home.pillarbox(&local), &files);
@@ -172,11 +191,11 @@ fn the_same_everywhere_in_real_mail() {
     let Some(real) = mail::corpus_messages(test) else { return };
     let real: Vec<Vec<u8>> = real
         .into_iter()
+        .filter(|(name, _)| !READ_OTHERWISE.iter().any(|(other, _)| name.ends_with(other)))
         .map(|(_, octets)| octets)
         .filter(|octets| !octets.is_empty() && octets.len() < 200_000)
         .step_by(if support::full() { 1 } else { 5 })
         .collect();
-    // What broken MIME means to Python's parser is its own: it is left out here.
     compare(test, &real, &drawn(12, 8), false);
 }
 
