@@ -140,7 +140,8 @@ impl Selection {
             return Err(Failure::usage("gm: is Gmail's own, and this server is not Gmail").into());
         }
         let within = client.capabilities().has("WITHIN").then_some(self.now);
-        let mut manner = Manner { utf8: true, bodies: true, gmail, within };
+        let (fuzzy, saved) = (false, false);
+        let mut manner = Manner { utf8: true, bodies: true, fuzzy, gmail, saved, within };
         let (mapping, found, answers) = loop {
             let mapping = map(&self.expr, manner);
             let Asked::Keys(keys) = &mapping.asked else { return Ok(nothing) };
