@@ -412,13 +412,28 @@ fn a_missing_root_is_never_a_deletion() {
     std::fs::rename(&away, &near).expect("a folder can be moved");
     pair.settled();
 
-    // One folder alone that is gone is left alone on both sides, and told.
-    std::fs::remove_dir_all(pair.near("Work")).expect("an own folder can be removed");
+    // One folder of which only the place is left, as where a disk is not mounted, is left alone.
+    let (work, elsewhere) = (pair.near("Work"), pair.home.path().join("work"));
+    std::fs::rename(&work, &elsewhere).expect("a folder can be moved");
+    std::fs::create_dir(&work).expect("a folder can be made");
     let run = pair.sync().run();
     assert_eq!(held(&pair.far("INBOX")).len(), 5, "{run}");
     assert_eq!(held(&pair.far("Work")).len(), 2, "{run}");
     assert_eq!(run.code, Some(81), "{run}");
     assert!(run.json_lines().iter().any(|line| line["type"] == "folder-gone"), "{run}");
+    // One that was made anew, and holds nothing yet, is filled again.
+    for folder in ["tmp", "new", "cur"] {
+        std::fs::create_dir(work.join(folder)).expect("a folder can be made");
+    }
+    let run = pair.sync().run().success();
+    assert_eq!(held(&pair.far("Work")).len(), 2, "{run}");
+    same(&pair.far("Work"), &work, &run);
+    // One that somebody has deleted is deleted.
+    std::fs::remove_dir_all(&work).expect("an own folder can be removed");
+    let run = pair.sync().run().success();
+    assert_eq!(result(&run).0["removed"], 1, "{run}");
+    assert!(!pair.far("Work").exists(), "{run}");
+    pair.settled();
 }
 
 #[test]

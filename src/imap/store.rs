@@ -11,10 +11,11 @@ use crate::imap::client::changes::Message;
 use crate::imap::client::fetch::Wanted;
 use crate::imap::client::folders::{Listing, Names};
 use crate::imap::client::messages::FlagUpdate;
-use crate::imap::client::{self, Client};
-use crate::imap::syntax::ModSeq;
+use crate::imap::client::survey::{Point, Surveyed};
+use crate::imap::client::{self, Client, Selected};
 use crate::imap::syntax::command::Action;
 use crate::imap::syntax::fetch::{Section, SectionText};
+use crate::imap::syntax::{ModSeq, UidValidity};
 use crate::store::{
     Changes, Deleted, Error, FlagChange, Folder, Id, Listed, Result, Since, Sink, Source, Spool,
     Status, Store, What, pattern,
@@ -77,15 +78,7 @@ impl Account {
     }
 
     fn status(&self) -> Result<Status> {
-        let selected = self.client.selected().ok_or(client::Error::NothingSelected)?;
-        Ok(Status {
-            messages: u64::from(selected.exists),
-            unseen: None,
-            uid_validity: selected.uid_validity.0,
-            uid_next: selected.uid_next.map_or(0, |uid| uid.0),
-            highest_modseq: selected.highest_modseq.map(|modseq| modseq.0),
-            size: None,
-        })
+        Ok(status(self.client.selected().ok_or(client::Error::NothingSelected)?))
     }
 
     fn folder(&self, listing: &Listing) -> Option<Folder> {
@@ -100,7 +93,19 @@ impl Account {
             selectable: !listing.has("\\Noselect") && !listing.has("\\NonExistent"),
             subscribed: listing.subscribed,
             status: listing.status,
+            mailbox_id: listing.mailbox_id.clone(),
         })
+    }
+}
+
+fn status(selected: &Selected) -> Status {
+    Status {
+        messages: u64::from(selected.exists),
+        unseen: None,
+        uid_validity: selected.uid_validity.0,
+        uid_next: selected.uid_next.map_or(0, |uid| uid.0),
+        highest_modseq: selected.highest_modseq.map(|modseq| modseq.0),
+        size: None,
     }
 }
 
@@ -118,6 +123,31 @@ fn in_order(ids: &[Id]) -> Vec<u32> {
 
 fn id(uid: u32) -> Id {
     Id(uid.to_string())
+}
+
+/// What a survey of one folder means to who knew it before.
+fn changes_of(surveyed: Surveyed, since: Option<&Since>) -> Changes {
+    let Surveyed { selected, messages, vanished, present } = surveyed;
+    let status = status(&selected);
+    let since = since.filter(|since| since.uid_validity == status.uid_validity);
+    let known = since.map(|since| uids(&since.known)).unwrap_or_default();
+    let complete = vanished.is_none() && present.is_none();
+    let gone = match (vanished, present) {
+        (Some(ranges), _) => client::changes::within(&known, &ranges),
+        (None, Some(present)) => {
+            known.into_iter().filter(|uid| present.binary_search(uid).is_err()).collect()
+        }
+        (None, None) => {
+            let is_here = |uid: &u32| messages.binary_search_by_key(uid, |m| m.uid).is_ok();
+            known.into_iter().filter(|uid| !is_here(uid)).collect()
+        }
+    };
+    Changes {
+        status,
+        changed: messages.into_iter().map(listed).collect(),
+        vanished: gone.into_iter().map(id).collect(),
+        complete,
+    }
 }
 
 fn listed(message: Message) -> Listed {
@@ -266,6 +296,39 @@ impl Store for Account {
         let vanished = known.into_iter().filter(|uid| !is_here(uid)).map(id).collect();
         let changed = messages.into_iter().map(listed).collect();
         Ok(Changes { status, changed, vanished, complete: true })
+    }
+
+    async fn survey(
+        &mut self,
+        folders: &[(String, Option<Since>)],
+        read_only: bool,
+    ) -> Result<Vec<Changes>> {
+        let mut wanted = Vec::with_capacity(folders.len());
+        for (folder, since) in folders {
+            let point = since.as_ref().and_then(|since| {
+                let modseq = ModSeq(since.modseq?);
+                Some(Point { uid_validity: UidValidity(since.uid_validity), modseq })
+            });
+            wanted.push((self.names.to_mailbox(folder)?, point));
+        }
+        let mut found = Vec::with_capacity(folders.len());
+        for (surveyed, (folder, since)) in
+            self.client.survey(&wanted, read_only).await?.into_iter().zip(folders)
+        {
+            found.push(match surveyed {
+                Some(surveyed) => changes_of(surveyed, since.as_ref()),
+                // One that did not answer as the others did is asked by itself.
+                None => {
+                    self.select(folder, read_only).await?;
+                    self.changes(since.as_ref()).await?
+                }
+            });
+        }
+        Ok(found)
+    }
+
+    fn append_limit(&self) -> Option<u64> {
+        self.client.capabilities().append_limit()
     }
 
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>> {

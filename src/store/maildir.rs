@@ -346,6 +346,7 @@ impl Store for Maildir {
                 selectable: place.selectable,
                 subscribed: Some(subscribed.contains(&name)),
                 status: None,
+                mailbox_id: place.selectable.then(|| identity(&place.path)).flatten(),
                 name,
             })
             .collect())
@@ -435,7 +436,7 @@ impl Store for Maildir {
         let mut writer = self.writer(folder)?;
         let mut buffer = vec![0; CHUNK_OCTETS];
         while let Some(meta) = messages.next().await? {
-            writer.start(&meta, None)?;
+            writer.start(&meta, messages.token().as_deref())?;
             let body = messages.body();
             loop {
                 let read = body.read(&mut buffer).await?;
@@ -476,6 +477,18 @@ impl Store for Maildir {
         };
         tokio::time::timeout(limit, watch).await.unwrap_or(Ok(false))
     }
+}
+
+/// What a folder keeps when it is renamed or emptied, and what is another for one that was
+/// made anew or that only stands where a disk is not mounted.
+fn identity(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path.join("cur")).ok()?;
+    let born = metadata.created().ok().and_then(|time| {
+        let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(since.as_nanos())
+    });
+    Some(format!("{:x}-{:x}", metadata.ino(), born.unwrap_or(0)))
 }
 
 fn status(folder: &Folder) -> Status {

@@ -372,12 +372,7 @@ impl Spool for Mbox {
 #[async_trait(?Send)]
 impl Store for Mbox {
     async fn folders(&mut self, patterns: &[String]) -> Result<Vec<Folder>> {
-        let inbox = Folder {
-            name: "INBOX".to_owned(),
-            selectable: true,
-            subscribed: Some(true),
-            ..Folder::default()
-        };
+        let inbox = Folder { name: "INBOX".to_owned(), selectable: true, ..Folder::default() };
         Ok(Some(inbox).into_iter().filter(|inbox| matches_any(patterns, &inbox.name)).collect())
     }
 

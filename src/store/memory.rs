@@ -152,6 +152,7 @@ impl Store for Memory {
                 selectable: mailbox.is_selectable(),
                 subscribed: Some(account.is_subscribed(name)),
                 status: mailbox.is_selectable().then(|| mailbox.status()),
+                mailbox_id: Some(mailbox.id().to_string()),
             })
             .collect())
     }

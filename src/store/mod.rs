@@ -102,6 +102,27 @@ pub trait Store: Spool {
     /// time since `since` (`None`: everything is new).
     async fn changes(&mut self, since: Option<&Since>) -> Result<Changes>;
 
+    /// As [`Store::select`] and [`Store::changes`] of each of these folders, in as few round
+    /// trips as the store can; what is selected afterwards is not said.
+    async fn survey(
+        &mut self,
+        folders: &[(String, Option<Since>)],
+        read_only: bool,
+    ) -> Result<Vec<Changes>> {
+        let mut found = Vec::with_capacity(folders.len());
+        for (folder, since) in folders {
+            self.select(folder, read_only).await?;
+            found.push(self.changes(since.as_ref()).await?);
+        }
+        Ok(found)
+    }
+
+    /// Octets of the largest message that [`Store::append`] takes; `None` where no limit is
+    /// known.
+    fn append_limit(&self) -> Option<u64> {
+        None
+    }
+
     /// Adds messages to `folder` in one batch; each has its place in the answer.
     /// A message whose place could not be learnt has `None` there, and is stored all the same.
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>>;
@@ -159,6 +180,12 @@ pub trait Source {
 
     /// The body of the message that `next` announced.
     fn body(&mut self) -> &mut dyn Body;
+
+    /// A word by which the copy of that message shall be found again, should nobody hear of
+    /// its place: stores that name messages themselves put it into the name.
+    fn token(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A message's octets as a stream that can be read again from its start.

@@ -1,5 +1,6 @@
 //! The values that stores speak in.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::base::backoff::Busy;
@@ -17,17 +18,38 @@ impl std::fmt::Display for Id {
 
 /// Flags and keywords of one message. System flags are spelled as IMAP spells them
 /// (`\Seen`), keywords as they are; compared without case (RFC 9051 section 2.3.2).
+///
+/// Folders of many hundred thousand messages are held in memory, so that the usual flags are
+/// bits.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// Which of [`SYSTEM`] are set.
+    bits: u8,
+    /// All others; `None` for none.
+    others: Option<Box<Others>>,
+}
+
+/// Flags that are no bits. Few messages have any, so that they stand apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Flags(BTreeSet<Flag>);
+struct Others(BTreeSet<Flag>);
+
+/// The system flags of the base RFC, in order.
+static SYSTEM: [Flag; 5] = [
+    Flag(Cow::Borrowed("\\Answered")),
+    Flag(Cow::Borrowed("\\Deleted")),
+    Flag(Cow::Borrowed("\\Draft")),
+    Flag(Cow::Borrowed("\\Flagged")),
+    Flag(Cow::Borrowed("\\Seen")),
+];
 
 /// One flag; equality and order ignore ASCII case, display keeps it.
 #[derive(Debug, Clone)]
-pub struct Flag(String);
+pub struct Flag(Cow<'static, str>);
 
 impl Flag {
     /// A flag from its name, `\Seen` or a keyword.
     pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
+        Self(Cow::Owned(name.into()))
     }
 
     /// The name as it was given.
@@ -59,6 +81,12 @@ impl Ord for Flag {
     }
 }
 
+/// The bit of a system flag; `None` for all other names.
+fn bit(name: &str) -> Option<u8> {
+    let at = SYSTEM.iter().position(|flag| flag.0.eq_ignore_ascii_case(name))?;
+    Some(1 << at)
+}
+
 impl Flags {
     /// No flags.
     pub fn new() -> Self {
@@ -67,34 +95,65 @@ impl Flags {
 
     /// Whether the flag is set.
     pub fn has(&self, name: &str) -> bool {
-        self.0.contains(&Flag::new(name))
+        match (bit(name), &self.others) {
+            (Some(bit), _) => self.bits & bit != 0,
+            (None, Some(others)) => others.0.contains(&Flag::new(name)),
+            (None, None) => false,
+        }
     }
 
     /// Sets one; `\Recent` is a session's own and is left out.
     pub fn insert(&mut self, name: &str) {
-        if !name.eq_ignore_ascii_case("\\Recent") {
-            self.0.insert(Flag::new(name));
+        match bit(name) {
+            Some(bit) => self.bits |= bit,
+            None if name.eq_ignore_ascii_case("\\Recent") => {}
+            None => {
+                self.others.get_or_insert_default().0.insert(Flag::new(name));
+            }
         }
     }
 
     /// Clears one.
     pub fn remove(&mut self, name: &str) {
-        self.0.remove(&Flag::new(name));
+        match bit(name) {
+            Some(bit) => self.bits &= !bit,
+            None => {
+                if let Some(others) = &mut self.others {
+                    others.0.remove(&Flag::new(name));
+                    if others.0.is_empty() {
+                        self.others = None;
+                    }
+                }
+            }
+        }
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Flag> {
-        self.0.iter()
+        let is_set = |at: &usize| self.bits & (1 << at) != 0;
+        let mut system = (0..SYSTEM.len()).filter(is_set).map(|at| &SYSTEM[at]).peekable();
+        let mut others = self.others.iter().flat_map(|others| &others.0).peekable();
+        std::iter::from_fn(move || match (system.peek(), others.peek()) {
+            (Some(first), Some(second)) if second < first => others.next(),
+            (Some(_), _) => system.next(),
+            (None, _) => others.next(),
+        })
     }
 
     /// Whether none is set.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.bits == 0 && self.others.is_none()
     }
 
     /// How many are set.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.bits.count_ones() as usize + self.others.as_ref().map_or(0, |others| others.0.len())
+    }
+}
+
+impl std::fmt::Debug for Flags {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter().map(Flag::name)).finish()
     }
 }
 
@@ -188,6 +247,9 @@ pub struct Folder {
     pub subscribed: Option<bool>,
     /// How it stands, where the listing told for free (LIST-STATUS).
     pub status: Option<Status>,
+    /// What stays the same when it is renamed, and is another when it is made anew (MAILBOXID
+    /// of RFC 8474), where the listing told for free.
+    pub mailbox_id: Option<String>,
 }
 
 /// How a folder stands.
@@ -402,5 +464,28 @@ impl Error {
     /// An error of a file in the folder for temporary files, with the path of the folder.
     pub fn scratch(source: std::io::Error) -> Self {
         Self::file(&std::env::temp_dir(), source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_in_one_order_whatever_they_are() {
+        let names = ["work", "\\SEEN", "$Junk", "\\X-Other", "\\answered", "Zed", "\\Recent"];
+        let mut flags: Flags = names.iter().collect();
+        let listed: Vec<&str> = flags.iter().map(Flag::name).collect();
+        assert_eq!(listed, ["$Junk", "\\Answered", "\\Seen", "\\X-Other", "work", "Zed"]);
+        assert_eq!(flags.len(), 6);
+        let mut sorted: Vec<Flag> = flags.iter().cloned().collect();
+        sorted.sort();
+        assert_eq!(sorted.iter().map(Flag::name).collect::<Vec<_>>(), listed);
+        assert!(flags.has("\\sEEN") && flags.has("WORK") && !flags.has("\\Recent"));
+        for name in names {
+            flags.remove(name);
+        }
+        assert!(flags.is_empty() && flags == Flags::new());
+        assert!(std::mem::size_of::<Flags>() <= 16);
     }
 }

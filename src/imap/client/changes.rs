@@ -102,7 +102,7 @@ impl Client {
 }
 
 /// Of ascending numbers, those within sorted ranges, which may overlap.
-fn within(numbers: &[u32], ranges: &[(u32, u32)]) -> Vec<u32> {
+pub fn within(numbers: &[u32], ranges: &[(u32, u32)]) -> Vec<u32> {
     let mut found = Vec::new();
     let (mut at, mut reach) = (0, 0);
     for &number in numbers {
@@ -118,7 +118,11 @@ fn within(numbers: &[u32], ranges: &[(u32, u32)]) -> Vec<u32> {
 }
 
 /// The FETCH that lists a mailbox, or what changed in it.
-fn listing(with_sizes: bool, changed_since: Option<ModSeq>, vanished: bool) -> Command<'static> {
+pub(super) fn listing(
+    with_sizes: bool,
+    changed_since: Option<ModSeq>,
+    vanished: bool,
+) -> Command<'static> {
     let mut items = vec![Item::Uid, Item::Flags];
     if with_sizes {
         items.push(Item::Size);
@@ -126,7 +130,7 @@ fn listing(with_sizes: bool, changed_since: Option<ModSeq>, vanished: bool) -> C
     Command::Fetch { uid: true, set: SequenceSet::all(), items, changed_since, vanished }
 }
 
-fn take_message(data: &Data<'_>, messages: &mut Vec<Message>) {
+pub(super) fn take_message(data: &Data<'_>, messages: &mut Vec<Message>) {
     if let Data::Fetch(fetch) = data
         && let (Some(Uid(uid)), Some(flags)) = (fetch.uid, &fetch.flags)
     {
@@ -136,7 +140,7 @@ fn take_message(data: &Data<'_>, messages: &mut Vec<Message>) {
 
 /// By ascending UID; of several answers for one message, the last one holds, with the size that
 /// any of them told.
-fn in_order(mut messages: Vec<Message>) -> Vec<Message> {
+pub(super) fn in_order(mut messages: Vec<Message>) -> Vec<Message> {
     messages.sort_by_key(|message| message.uid);
     messages.dedup_by(|later, kept| {
         let same = later.uid == kept.uid;

@@ -27,6 +27,8 @@ pub struct Listing {
     pub subscribed: Option<bool>,
     /// How it stands, where the listing told.
     pub status: Option<store::Status>,
+    /// Its identity (RFC 8474), where the listing told.
+    pub mailbox_id: Option<String>,
 }
 
 impl Listing {
@@ -229,7 +231,11 @@ impl Client {
             returns.push(word("SPECIAL-USE"));
         }
         if extended && with_status {
-            returns.push(ListReturn::Status(self.status_items()));
+            let mut items = self.status_items();
+            if capabilities.has("OBJECTID") {
+                items.push(StatusItem::MailboxId);
+            }
+            returns.push(ListReturn::Status(items));
         }
         let mut commands = vec![Command::List(ListCommand {
             returns: extended.then_some(returns),
@@ -252,10 +258,13 @@ impl Client {
                         .collect(),
                     subscribed: extended.then(|| list.has("\\Subscribed")),
                     status: None,
+                    mailbox_id: None,
                 }),
                 Data::Lsub(list) => subscribed.push(list.mailbox.clone().into_owned()),
                 Data::MailboxStatus(status) => {
-                    statuses.push((status.mailbox.clone().into_owned(), to_status(status)));
+                    let id = status.mailbox_id.as_deref();
+                    let id = id.map(|id| String::from_utf8_lossy(id).into_owned());
+                    statuses.push((status.mailbox.clone().into_owned(), (to_status(status), id)));
                 }
                 _ => {}
             })
@@ -280,7 +289,9 @@ impl Client {
         let statuses: std::collections::HashMap<_, _> =
             statuses.into_iter().map(|(mailbox, status)| (key(&mailbox), status)).collect();
         for listing in &mut listings {
-            listing.status = statuses.get(&key(&listing.mailbox)).copied();
+            if let Some((status, id)) = statuses.get(&key(&listing.mailbox)) {
+                (listing.status, listing.mailbox_id) = (Some(*status), id.clone());
+            }
         }
         Ok(listings)
     }

@@ -2,8 +2,8 @@
 //!
 //! RFC 9051 and RFC 3501, and the extensions of [`crate::imap::syntax`]. [`open`] leads from the
 //! greeting to a logged-in session; [`fetch`], [`append`], [`search`], [`changes`], [`folders`],
-//! [`messages`], [`idle`] and [`notify`] are what is done in it. Which folder a name means to the user and
-//! what becomes of failures are decided elsewhere.
+//! [`messages`], [`survey`], [`idle`] and [`notify`] are what is done in it. Which folder a name
+//! means to the user and what becomes of failures are decided elsewhere.
 
 pub mod append;
 pub mod changes;
@@ -20,6 +20,7 @@ pub mod open;
 pub mod rights;
 pub mod search;
 mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -184,11 +184,18 @@ impl Layout {
             let file_name = text(entry.file_name().as_encoded_bytes());
             let Some(levels) = file_name.strip_prefix('.') else { continue };
             let path = entry.path();
-            if levels.is_empty() || !is_maildir(&path) {
+            if levels.is_empty() {
                 continue;
             }
-            let levels: Vec<String> = levels.split('.').map(decode_plus_plus).collect();
-            self.note(root, canonical(&levels.join("/")), path, found);
+            let name = || {
+                let levels: Vec<String> = levels.split('.').map(decode_plus_plus).collect();
+                canonical(&levels.join("/"))
+            };
+            if is_maildir(&path) {
+                self.note(root, name(), path, found);
+            } else if is_empty_directory(&path) {
+                found.entry(name()).or_insert(Place { path, selectable: false });
+            }
         }
         Ok(())
     }
@@ -225,6 +232,9 @@ impl Layout {
             };
             if is_maildir(&path) {
                 self.note(root, canonical(&name), path.clone(), found);
+            } else if is_empty_directory(&path) {
+                let place = Place { path: path.clone(), selectable: false };
+                found.entry(canonical(&name)).or_insert(place);
             }
             self.list_nested(root, &path, Some(&name), ancestors, found)?;
         }
@@ -245,6 +255,11 @@ impl Layout {
 /// Whether the directory is a Maildir: it has a `cur` in it.
 pub(in crate::store) fn is_maildir(path: &Path) -> bool {
     path.join("cur").is_dir()
+}
+
+/// Whether the directory has nothing in it, as one has where a disk is not mounted.
+fn is_empty_directory(path: &Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Whether a Maildir is in this directory, or down to `depth` levels below.

@@ -3,89 +3,196 @@
 //!
 //! - A copy is found again by its content, so it is never made twice ([`super::find`]).
 //! - Flags are merged again, and what is set already changes nothing.
-//! - A message that is deleted already is deleted.
+//! - A message that is deleted already is deleted; a folder that is gone already is gone.
 //!
-//! All copies of all folders come before the first deletion: a message that was moved from
-//! one folder to another is safe in the new place before it leaves the old one.
+//! All copies of all folders come before the first deletion, and folders are removed last of
+//! all: what was moved is safe in its new place before it leaves the old one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use anyhow::Context as _;
 
+use super::copy::{self, copy, find_places, keywords};
 use super::diff::{Action, Both, Edit, Side};
-use super::find;
+use super::moves::Move;
 use super::pair::Pair;
-use super::plan::{Counts, Plan, Refused};
-use super::scan::{FolderPlan, ids_of};
-use super::spool::Batch;
+use super::plan::{Plan, Refused};
+use super::record::Counts;
+use super::scan::{Fate, FolderPlan};
 use super::state::{Intent, Known, Made, State};
-use crate::store::{Deleted, Error, Flag, FlagChange, Flags, Id, What};
+use crate::store::{Deleted, Error, Flag, FlagChange, Flags, Id};
 use crate::ui::{Exit, Failure, Progress, report};
 
-/// Messages in one batch of copies.
-const BATCH_MESSAGES: usize = 256;
+/// Deletions, or moves, in one command and one transaction.
+const BATCH: usize = 1000;
 
-/// Octets in one batch of copies, by announced size; a larger message is a batch of its own.
-const BATCH_OCTETS: u64 = 8 * 1024 * 1024;
-
-/// Deletions in one command and one transaction.
-const BATCH_DELETIONS: usize = 1000;
-
-/// A message to copy.
-struct Wanted {
-    id: Id,
-    flags: Flags,
-    row: Option<usize>,
+/// What all who work on a plan share.
+pub struct Shop<'a> {
+    state: RefCell<&'a mut State>,
+    progress: RefCell<&'a mut Progress>,
+    waiting: RefCell<VecDeque<(usize, FolderPlan)>>,
+    finished: RefCell<Vec<(usize, FolderPlan)>>,
+    done: RefCell<Both<Counts>>,
+    has_failed: Cell<bool>,
 }
 
-/// What a run works with.
-struct Hands<'a> {
-    pair: &'a mut Pair,
-    state: &'a mut State,
-    progress: &'a mut Progress,
+impl<'a> Shop<'a> {
+    fn new(state: &'a mut State, progress: &'a mut Progress) -> Self {
+        Self {
+            state: RefCell::new(state),
+            progress: RefCell::new(progress),
+            waiting: RefCell::default(),
+            finished: RefCell::default(),
+            done: RefCell::default(),
+            has_failed: Cell::new(false),
+        }
+    }
+
+    /// The state; never held while anything is waited for.
+    pub fn state(&self) -> RefMut<'_, &'a mut State> {
+        self.state.borrow_mut()
+    }
+
+    /// The progress; never held while anything is waited for.
+    pub fn progress(&self) -> RefMut<'_, &'a mut Progress> {
+        self.progress.borrow_mut()
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Both<Counts>)) {
+        count(&mut self.done.borrow_mut());
+    }
+
+    fn next(&self) -> Option<(usize, FolderPlan)> {
+        if self.has_failed.get() {
+            return None;
+        }
+        self.waiting.borrow_mut().pop_front()
+    }
 }
 
-/// Carries out; what was done to each side. Afterwards the plan names the copies that were
-/// made but not found again, and the folders that could not be made.
+/// What is done with every folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Copies and flags.
+    Bring,
+    /// Deletions.
+    Take,
+}
+
+/// Carries out; what was done to each side. `pairs` are connections that share the work: the
+/// first one does what has an order. Afterwards the plan names the copies that were made but
+/// not found again, and the folders that could not be made.
 ///
 /// # Errors
 /// The first error of a store or the state; what was done until then is recorded, and a new
 /// run goes on from there.
 pub async fn apply(
-    pair: &mut Pair,
+    pairs: &mut [Pair],
     state: &mut State,
     plan: &mut Plan,
     progress: &mut Progress,
 ) -> anyhow::Result<Both<Counts>> {
-    let mut hands = Hands { pair, state, progress };
-    let mut done: Both<Counts> = Both::default();
+    let shop = Shop::new(state, progress);
+    let Some(pair) = pairs.first_mut() else { return Ok(Both::default()) };
+    rename(&shop, pair, plan).await?;
     for side in Side::BOTH {
-        done.of_mut(side).created = create(hands.pair, plan, side).await?;
+        let names = std::mem::take(plan.create.of_mut(side));
+        let created = create(pair, plan, side, names).await?;
+        shop.count(|done| done.of_mut(side).created += created);
     }
-    let mut keys = Vec::with_capacity(plan.folders.len());
-    for folder in &mut plan.folders {
-        let name = folder.name.clone();
-        let key =
-            work(&mut hands, folder, &mut done).await.with_context(|| format!("folder {name}"))?;
-        keys.push(key);
+    let moves = std::mem::take(&mut plan.moves);
+    move_all(&shop, pair, &mut plan.folders, &moves).await?;
+    for side in Side::BOTH {
+        let names = std::mem::take(plan.restore.of_mut(side));
+        let created = create(pair, plan, side, names).await?;
+        shop.count(|done| done.of_mut(side).created += created);
     }
-    for (folder, key) in plan.folders.iter_mut().zip(keys) {
-        let name = folder.name.clone();
-        for side in Side::BOTH {
-            done.of_mut(side).deleted +=
-                delete(&mut hands, folder, side).await.with_context(|| format!("folder {name}"))?;
-        }
-        if let Some(key) = key {
-            settle(hands.state, folder, key)?;
-        }
+    run(&shop, pairs, plan, Phase::Bring).await?;
+    run(&shop, pairs, plan, Phase::Take).await?;
+    let Some(pair) = pairs.first_mut() else { return Ok(Both::default()) };
+    remove(&shop, pair, plan).await?;
+    subscribe(&shop, pair, plan).await?;
+    if !plan.forgotten.is_empty() {
+        shop.state().forget_folders(&plan.forgotten)?;
     }
-    Ok(done)
+    Ok(shop.done.into_inner())
 }
 
-/// Creates the folders that are missing on a side. A name that the side cannot have takes its
-/// folder out of the plan.
-async fn create(pair: &mut Pair, plan: &mut Plan, side: Side) -> anyhow::Result<usize> {
-    let names = std::mem::take(plan.create.of_mut(side));
+/// Does a phase in all folders, by as many connections as there are.
+async fn run(
+    shop: &Shop<'_>,
+    pairs: &mut [Pair],
+    plan: &mut Plan,
+    phase: Phase,
+) -> anyhow::Result<()> {
+    shop.waiting.borrow_mut().extend(plan.folders.drain(..).enumerate());
+    let mut pairs = pairs.iter_mut();
+    let mut next = || worker(shop, pairs.next(), phase);
+    let (first, second, third, fourth) = (next(), next(), next(), next());
+    let (first, second, third, fourth) = tokio::join!(first, second, third, fourth);
+    let mut finished = shop.finished.take();
+    finished.extend(shop.waiting.take());
+    finished.sort_by_key(|(at, _)| *at);
+    plan.folders.extend(finished.into_iter().map(|(_, folder)| folder));
+    first.and(second).and(third).and(fourth)
+}
+
+async fn worker(shop: &Shop<'_>, pair: Option<&mut Pair>, phase: Phase) -> anyhow::Result<()> {
+    let Some(pair) = pair else { return Ok(()) };
+    while let Some((at, mut folder)) = shop.next() {
+        let ended = match phase {
+            Phase::Bring => bring(shop, pair, &mut folder).await,
+            Phase::Take => take(shop, pair, &mut folder).await,
+        };
+        let ended = ended.with_context(|| format!("folder {}", folder.name));
+        shop.finished.borrow_mut().push((at, folder));
+        if ended.is_err() {
+            shop.has_failed.set(true);
+            return ended;
+        }
+    }
+    Ok(())
+}
+
+/// Gives folders their new names. Those below a folder go with it.
+async fn rename(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow::Result<()> {
+    let mut gone_along: Vec<(Side, String, String)> = Vec::new();
+    for rename in &plan.rename {
+        let Some(side) = rename.side else { continue };
+        let went = gone_along.iter().any(|(at, from, to)| {
+            let rest = rename.from.strip_prefix(from.as_str());
+            *at == side && rest.is_some() && rename.to.strip_prefix(to.as_str()) == rest
+        });
+        if !went {
+            pair.seat(side).forget();
+            let renamed = pair.store(side).rename(&rename.from, &rename.to).await;
+            renamed.with_context(|| format!("folder {}", rename.from))?;
+            gone_along.push((side, format!("{}/", rename.from), format!("{}/", rename.to)));
+        }
+        shop.count(|done| done.of_mut(side).renamed += 1);
+        for folder in &mut plan.folders {
+            if folder.name == rename.to {
+                folder.names.of_mut(side).clone_from(&rename.to);
+            }
+        }
+    }
+    if !plan.rename.is_empty() {
+        let names: Vec<(i64, String)> =
+            plan.rename.iter().map(|rename| (rename.key, rename.to.clone())).collect();
+        shop.state().rename_folders(&names)?;
+    }
+    Ok(())
+}
+
+/// Creates the folders that are missing on a side. One that the side cannot have by its name
+/// is told and left alone.
+async fn create(
+    pair: &mut Pair,
+    plan: &mut Plan,
+    side: Side,
+    names: Vec<String>,
+) -> anyhow::Result<usize> {
     if names.is_empty() {
         return Ok(0);
     }
@@ -101,12 +208,8 @@ async fn create(pair: &mut Pair, plan: &mut Plan, side: Side) -> anyhow::Result<
                         created.insert(name);
                     }
                     Err(error @ Error::Name { .. }) => {
-                        plan.folders.retain(|folder| *folder.names.of(side) != name);
-                        plan.refused.push(Refused {
-                            side,
-                            folder: name,
-                            reason: error.to_string(),
-                        });
+                        let reason = error.to_string();
+                        plan.refused.push(Refused { side, folder: name, reason });
                     }
                     Err(error) => return Err(error.into()),
                 }
@@ -114,44 +217,61 @@ async fn create(pair: &mut Pair, plan: &mut Plan, side: Side) -> anyhow::Result<
         }
         Err(error) => return Err(error.into()),
     }
-    for folder in &mut plan.folders {
-        let name = folder.names.of(side);
-        if folder.status.of(side).is_none() && created.contains(name) {
-            let status = pair.select_anew(side, name, true).await?;
-            *folder.status.of_mut(side) = Some(status);
+    let made: Vec<&mut FolderPlan> = plan
+        .folders
+        .iter_mut()
+        .filter(|folder| {
+            folder.status.of(side).is_none() && created.contains(folder.names.of(side))
+        })
+        .collect();
+    let asked: Vec<_> = made.iter().map(|folder| (folder.names.of(side).clone(), None)).collect();
+    if !asked.is_empty() {
+        pair.seat(side).forget();
+        let found = pair.store(side).survey(&asked, false).await?;
+        for (folder, changes) in made.into_iter().zip(found) {
+            *folder.status.of_mut(side) = Some(changes.status);
         }
     }
     Ok(created.len())
 }
 
-/// All that is to be done in one folder but deletions; its key in the state, unless it is on
-/// one side alone.
-async fn work(
-    hands: &mut Hands<'_>,
-    folder: &mut FolderPlan,
-    done: &mut Both<Counts>,
-) -> anyhow::Result<Option<i64>> {
+/// The key of a folder in the state, with all written that has to be before anything is
+/// changed; `None` for one that is on one side alone.
+fn open(shop: &Shop<'_>, folder: &mut FolderPlan) -> anyhow::Result<Option<i64>> {
     let (Some(far), Some(near)) = (folder.status.far, folder.status.near) else {
         return Ok(None);
     };
-    let generations = Both { far: far.uid_validity, near: near.uid_validity };
-    let key = match &folder.known {
-        Some(known)
-            if folder.opening.is_empty()
-                && known.sides.far.uid_validity == generations.far
-                && known.sides.near.uid_validity == generations.near =>
-        {
-            known.key
-        }
-        _ => {
-            let opening = std::mem::take(&mut folder.opening);
-            hands.state.open_folder(&folder.name, generations, &opening, &mut folder.rows)?
-        }
-    };
-    for to in [Side::Near, Side::Far] {
-        done.of_mut(to).copied += copy(hands, folder, key, to).await?;
+    if folder.key.is_some() {
+        return Ok(folder.key);
     }
-    flag(hands, folder, key, done).await?;
+    let generations = Both { far: far.uid_validity, near: near.uid_validity };
+    if let Some(known) = &folder.known
+        && folder.opening.is_empty()
+        && known.sides.far.uid_validity == generations.far
+        && known.sides.near.uid_validity == generations.near
+        && Side::BOTH.into_iter().all(|side| {
+            let now = folder.mailbox_ids.of(side);
+            now.is_none() || known.mailbox_ids.of(side) == now
+        })
+    {
+        folder.key = Some(known.key);
+        return Ok(folder.key);
+    }
+    let opening = std::mem::take(&mut folder.opening);
+    let (name, ids) = (&folder.name, &folder.mailbox_ids);
+    let key = shop.state().open_folder(name, generations, ids, &opening, &mut folder.rows)?;
+    folder.key = Some(key);
+    Ok(folder.key)
+}
+
+/// All that is to be done in one folder but deletions.
+async fn bring(shop: &Shop<'_>, pair: &mut Pair, folder: &mut FolderPlan) -> anyhow::Result<()> {
+    let Some(key) = open(shop, folder)? else { return Ok(()) };
+    for to in [Side::Near, Side::Far] {
+        let copied = copy(shop, pair, folder, key, to).await?;
+        shop.count(|done| done.of_mut(to).copied += copied);
+    }
+    flag(shop, pair, folder, key).await?;
     let forgotten: Vec<i64> = folder
         .outcome
         .actions
@@ -162,20 +282,23 @@ async fn work(
         })
         .collect();
     if !forgotten.is_empty() {
-        hands.state.forget(&forgotten)?;
+        shop.state().forget(&forgotten)?;
     }
-    Ok(Some(key))
+    Ok(())
 }
 
 /// Selects the folder that the plan speaks of: in one that was made anew since, its ids are
 /// those of other messages.
-async fn select(
-    hands: &mut Hands<'_>,
+///
+/// # Errors
+/// The store's, and a [`Failure`] for a folder that was made anew.
+pub async fn select(
+    pair: &mut Pair,
     folder: &FolderPlan,
     side: Side,
     writable: bool,
 ) -> anyhow::Result<()> {
-    let found = hands.pair.select(side, folder.names.of(side), writable).await?;
+    let found = pair.select(side, folder.names.of(side), writable).await?;
     if folder.status.of(side).is_some_and(|planned| planned.uid_validity != found.uid_validity) {
         let message = format!("it was made anew on the {side} side while the run was planned");
         let hint = "nothing was changed in it: run sync again";
@@ -184,172 +307,124 @@ async fn select(
     Ok(())
 }
 
-/// Copies what goes to one side; how many messages.
-async fn copy(
-    hands: &mut Hands<'_>,
-    folder: &mut FolderPlan,
-    key: i64,
-    to: Side,
-) -> anyhow::Result<usize> {
-    let from = to.other();
-    let mut wanted = Vec::new();
-    for action in &folder.outcome.actions {
-        if let Action::Copy { to: side, id, flags, row } = action
-            && *side == to
-        {
-            wanted.push(Wanted { id: id.clone(), flags: flags.clone(), row: *row });
-        }
-    }
-    let mut copied = 0;
-    for wanted in batches(&wanted, folder.sizes.of(from)) {
-        select(hands, folder, from, false).await?;
-        let ids: Vec<Id> = wanted.iter().map(|message| message.id.clone()).collect();
-        let mut batch = Batch::default();
-        hands.pair.store(from).read(&ids, &What::Whole, &mut batch).await?;
-        if batch.messages().len() < wanted.len() {
-            // Gone meanwhile, or not given: a history up to here would never speak of it again.
-            folder.outcome.pending = Both { far: true, near: true };
-        }
-        copied += copy_batch(hands, folder, key, to, wanted, batch).await?;
-    }
-    Ok(copied)
-}
-
-/// The messages in groups that are read and written at once.
-fn batches<'a>(wanted: &'a [Wanted], sizes: &HashMap<Id, u64>) -> Vec<&'a [Wanted]> {
-    let mut batches = Vec::new();
-    let (mut from, mut octets) = (0, 0u64);
-    for (at, message) in wanted.iter().enumerate() {
-        let size = sizes.get(&message.id).copied().unwrap_or(0);
-        let is_full = at - from >= BATCH_MESSAGES || octets.saturating_add(size) > BATCH_OCTETS;
-        if is_full && at > from {
-            batches.push(&wanted[from..at]);
-            (from, octets) = (at, 0);
-        }
-        octets = octets.saturating_add(size);
-    }
-    if from < wanted.len() {
-        batches.push(&wanted[from..]);
-    }
-    batches
-}
-
-/// Copies what was read, and records it.
-async fn copy_batch(
-    hands: &mut Hands<'_>,
-    folder: &mut FolderPlan,
-    key: i64,
-    to: Side,
-    wanted: &[Wanted],
-    mut batch: Batch,
-) -> anyhow::Result<usize> {
-    let by_id: HashMap<&Id, &Wanted> =
-        wanted.iter().map(|message| (&message.id, message)).collect();
-    batch.set_flags(|meta| by_id.get(&meta.id).map(|message| message.flags.clone()));
-    if batch.messages().is_empty() {
-        return Ok(0);
-    }
-    let uid_next = folder.status.of(to).map_or(0, |status| status.uid_next);
-    let row_of = |id: &Id| by_id.get(id).and_then(|message| message.row);
-    let mut intents = Vec::with_capacity(batch.messages().len());
-    for message in batch.messages() {
-        intents.push(Intent {
-            key: None,
-            to,
-            source: message.meta.id.clone(),
-            row: row_of(&message.meta.id).and_then(|at| folder.rows[at].key),
-            flags: message.meta.flags.clone().unwrap_or_default(),
-            digest: message.content.whole,
-            message_id: message.content.message_id.clone(),
-            uid_next,
-            stored: false,
-        });
-    }
-    let keywords = keywords(to, intents.iter().map(|intent| &intent.flags));
-    hands.state.intend(key, &mut intents, &keywords)?;
-
-    let target = folder.names.of(to).clone();
-    let mut places = hands.pair.store(to).append(&target, &mut batch.source()).await?;
-    places.resize(intents.len(), None);
-    if places.iter().any(Option::is_none) {
-        find_places(hands, folder, to, &mut intents, &mut places).await?;
-    }
-    let mut made = Vec::with_capacity(intents.len());
-    let mut octets = 0;
-    for ((intent, place), message) in intents.iter().zip(places).zip(batch.messages()) {
-        octets += message.octets();
-        let at = row_of(&intent.source);
-        let (Some(place), Some(intent_key)) = (place, intent.key) else {
-            folder.lost.push((to.other(), intent.source.clone()));
-            folder.outcome.pending = Both { far: true, near: true };
-            continue;
-        };
-        let ids = ids_of(to, place, intent.source.clone());
-        // The place is taken now: nothing else may be found there.
-        match at {
-            Some(at) => folder.rows[at].ids = ids.clone(),
-            None => folder.taken.of_mut(to).push(ids.of(to).clone()),
-        }
-        let row = at.and_then(|at| folder.rows[at].key);
-        made.push(Made { intent: intent_key, row, ids, flags: intent.flags.clone() });
-    }
-    hands.state.record(key, &made)?;
-    hands.progress.advance(made.len() as u64, octets);
-    Ok(made.len())
-}
-
-/// The target has taken the messages, and did not tell of some where they are: looks for them.
-async fn find_places(
-    hands: &mut Hands<'_>,
-    folder: &FolderPlan,
-    to: Side,
-    intents: &mut [Intent],
-    places: &mut [Option<Id>],
+/// Moves messages to other folders, where somebody has moved them on the other side.
+async fn move_all(
+    shop: &Shop<'_>,
+    pair: &mut Pair,
+    folders: &mut [FolderPlan],
+    moves: &[Move],
 ) -> anyhow::Result<()> {
-    let mut stored = Vec::new();
-    for (intent, place) in intents.iter_mut().zip(places.iter()) {
-        if place.is_none() {
-            intent.stored = true;
-            stored.extend(intent.key);
-        }
+    let mut groups: BTreeMap<(Side, usize, usize), Vec<&Move>> = BTreeMap::new();
+    for one in moves {
+        groups.entry((one.side, one.from, one.to)).or_default().push(one);
     }
-    hands.state.stored(&stored)?;
-    hands.pair.select_anew(to, folder.names.of(to), true).await?;
-    let listed = hands.pair.store(to).list().await?;
-    let taken: HashSet<&Id> = folder
-        .rows
-        .iter()
-        .map(|row| row.ids.of(to))
-        .chain(folder.taken.of(to))
-        .chain(folder.unknown.of(to))
-        .chain(places.iter().flatten())
-        .collect();
-    let candidates: Vec<Id> =
-        listed.into_iter().map(|message| message.id).filter(|id| !taken.contains(id)).collect();
-    let unplaced: Vec<usize> = (0..intents.len()).filter(|at| places[*at].is_none()).collect();
-    let sought: Vec<&Intent> = unplaced.iter().map(|at| &intents[*at]).collect();
-    let found = find::copies(hands.pair, to, &sought, &candidates).await?;
-    for (at, place) in unplaced.into_iter().zip(found) {
-        places[at] = place;
+    for ((side, from, to), group) in groups {
+        // Rows get their keys before they are spoken of.
+        open(shop, &mut folders[from])?;
+        let Some(key) = open(shop, &mut folders[to])? else { continue };
+        for batch in group.chunks(BATCH) {
+            let name = folders[to].name.clone();
+            let moved = move_batch(shop, pair, folders, side, (from, to), key, batch).await;
+            let moved = moved.with_context(|| format!("folder {name}"))?;
+            shop.count(|done| done.of_mut(side).moved += moved);
+        }
     }
     Ok(())
 }
 
-/// The keywords among flags that a side gets, each once.
-fn keywords<'a>(side: Side, flags: impl Iterator<Item = &'a Flags>) -> Vec<(Side, String)> {
-    let mut all = Flags::new();
-    for flag in flags.flat_map(Flags::iter).filter(|flag| !flag.is_system()) {
-        all.insert(flag.name());
+/// Moves messages from one folder to another; how many. Flags are merged first, where the
+/// message is: until the move is recorded it is known by those that it had before.
+async fn move_batch(
+    shop: &Shop<'_>,
+    pair: &mut Pair,
+    folders: &mut [FolderPlan],
+    side: Side,
+    (from, to): (usize, usize),
+    key: i64,
+    batch: &[&Move],
+) -> anyhow::Result<usize> {
+    let uid_next = folders[to].status.of(side).map_or(0, |status| status.uid_next);
+    let mut intents: Vec<Intent> = batch
+        .iter()
+        .filter_map(|one| {
+            Some(Intent {
+                key: None,
+                to: side,
+                source: one.source.clone(),
+                row: None,
+                flags: one.before.clone(),
+                moved: folders[from].rows[one.row].key,
+                digest: one.marks.whole?,
+                header: one.marks.header,
+                message_id: String::new(),
+                uid_next,
+                stored: false,
+            })
+        })
+        .collect();
+    // Whether a side keeps keywords in this folder, too, will be seen where it is not yet.
+    let given = || batch.iter().flat_map(|one| [&one.before, &one.flags]);
+    let mut keywords = copy::keywords(side, given());
+    let unseen = |name: &str| {
+        let lacks =
+            |one: &&Move| !one.there.has(name) && (one.before.has(name) || one.flags.has(name));
+        batch.iter().any(lacks)
+    };
+    keywords.extend(copy::keywords(side.other(), given()).into_iter().filter(|(_, n)| unseen(n)));
+    shop.state().intend(key, &mut intents, &keywords)?;
+
+    select(pair, &folders[from], side, true).await?;
+    let here = batch.iter().map(|one| (one.id.clone(), one.edits.of(side)));
+    let (changes, flagged) = grouped(here);
+    if !changes.is_empty() {
+        pair.store(side).flag(&changes).await?;
     }
-    all.iter().map(|flag| (side, flag.name().to_owned())).collect()
+    let ids: Vec<Id> = batch.iter().map(|one| one.id.clone()).collect();
+    let name = folders[to].names.of(side).clone();
+    let mut places = pair.store(side).move_to(&ids, &name).await?;
+    places.resize(intents.len(), None);
+    if places.iter().any(Option::is_none) {
+        find_places(pair.seat(side), &folders[to], side, &intents, &mut places).await?;
+    }
+    let there = batch.iter().map(|one| (one.source.clone(), one.edits.of(side.other())));
+    let (changes, flagged_there) = grouped(there);
+    if !changes.is_empty() {
+        select(pair, &folders[to], side.other(), true).await?;
+        pair.store(side.other()).flag(&changes).await?;
+    }
+    shop.count(|done| {
+        done.of_mut(side).flagged += flagged;
+        done.of_mut(side.other()).flagged += flagged_there;
+    });
+    let mut made = Vec::with_capacity(batch.len());
+    for ((one, intent), place) in batch.iter().zip(&intents).zip(places) {
+        let (Some(place), Some(intent_key)) = (place, intent.key) else {
+            // Deleted meanwhile: what is left of it is copied by the next run.
+            for at in [from, to] {
+                folders[at].outcome.pending = Both { far: true, near: true };
+            }
+            continue;
+        };
+        folders[to].taken.of_mut(side).push(place.clone());
+        made.push(Made {
+            intent: intent_key,
+            row: None,
+            ids: super::bind::ids_of(side, place, one.source.clone()),
+            flags: one.flags.clone(),
+            marks: one.marks,
+            moved: intent.moved,
+        });
+    }
+    shop.state().record(key, &made)?;
+    Ok(made.len())
 }
 
 /// Changes flags on both sides, and knows the messages by the new ones.
 async fn flag(
-    hands: &mut Hands<'_>,
+    shop: &Shop<'_>,
+    pair: &mut Pair,
     folder: &FolderPlan,
     key: i64,
-    done: &mut Both<Counts>,
 ) -> anyhow::Result<()> {
     let mut edits: Vec<(usize, &Both<Edit>)> = Vec::new();
     let mut after: Vec<(i64, &Flags)> = Vec::new();
@@ -360,40 +435,36 @@ async fn flag(
         }
     }
     for side in Side::BOTH {
-        let (changes, count) = grouped(folder, side, &edits);
+        let of_side = edits.iter().map(|(row, both)| {
+            let id = folder.rows[*row].ids.of(side).clone();
+            (id, both.of(side))
+        });
+        let (changes, count) = grouped(of_side);
         if changes.is_empty() {
             continue;
         }
         let keywords = keywords(side, changes.iter().map(|change| &change.add));
         if !keywords.is_empty() {
-            hands.state.set_keywords(key, &keywords)?;
+            shop.state().set_keywords(key, &keywords)?;
         }
-        select(hands, folder, side, true).await?;
-        hands.pair.store(side).flag(&changes).await?;
-        done.of_mut(side).flagged += count;
+        select(pair, folder, side, true).await?;
+        pair.store(side).flag(&changes).await?;
+        shop.count(|done| done.of_mut(side).flagged += count);
     }
     if !after.is_empty() {
-        hands.state.set_flags(&after)?;
+        shop.state().set_flags(&after)?;
     }
     Ok(())
 }
 
 /// Messages whose flags change in the same way, together; and how many messages in all.
-fn grouped(
-    folder: &FolderPlan,
-    side: Side,
-    edits: &[(usize, &Both<Edit>)],
-) -> (Vec<FlagChange>, usize) {
+fn grouped<'e>(edits: impl Iterator<Item = (Id, &'e Edit)>) -> (Vec<FlagChange>, usize) {
     let names = |flags: &Flags| -> Vec<String> {
         flags.iter().map(|flag: &Flag| flag.name().to_ascii_lowercase()).collect()
     };
     let mut groups: BTreeMap<(Vec<String>, Vec<String>), FlagChange> = BTreeMap::new();
     let mut count = 0;
-    for (row, both) in edits {
-        let edit = both.of(side);
-        if edit.is_empty() {
-            continue;
-        }
+    for (id, edit) in edits.filter(|(_, edit)| !edit.is_empty()) {
         count += 1;
         groups
             .entry((names(&edit.add), names(&edit.remove)))
@@ -403,14 +474,27 @@ fn grouped(
                 remove: edit.remove.clone(),
             })
             .ids
-            .push(folder.rows[*row].ids.of(side).clone());
+            .push(id);
     }
     (groups.into_values().collect(), count)
 }
 
+/// Deletes what is to be deleted in a folder, and writes down up to where all is done.
+async fn take(shop: &Shop<'_>, pair: &mut Pair, folder: &mut FolderPlan) -> anyhow::Result<()> {
+    for side in Side::BOTH {
+        let deleted = delete(shop, pair, folder, side).await?;
+        shop.count(|done| done.of_mut(side).deleted += deleted);
+    }
+    if let Some(key) = open(shop, folder)? {
+        settle(&mut shop.state(), folder, key)?;
+    }
+    Ok(())
+}
+
 /// Deletes what is to be deleted on one side; how many messages.
 async fn delete(
-    hands: &mut Hands<'_>,
+    shop: &Shop<'_>,
+    pair: &mut Pair,
     folder: &mut FolderPlan,
     side: Side,
 ) -> anyhow::Result<usize> {
@@ -423,14 +507,14 @@ async fn delete(
         }
     }
     let mut deleted = 0;
-    for batch in doomed.chunks(BATCH_DELETIONS) {
-        select(hands, folder, side, true).await?;
+    for batch in doomed.chunks(BATCH) {
+        select(pair, folder, side, true).await?;
         let ids: Vec<Id> = batch.iter().map(|(id, _)| id.clone()).collect();
-        match hands.pair.store(side).delete(&ids).await? {
+        match pair.store(side).delete(&ids).await? {
             Deleted::Gone => {
                 let rows: Vec<i64> = batch.iter().filter_map(|(_, row)| *row).collect();
                 if !rows.is_empty() {
-                    hands.state.forget(&rows)?;
+                    shop.state().forget(&rows)?;
                 }
                 deleted += batch.len();
             }
@@ -449,6 +533,86 @@ async fn delete(
     Ok(deleted)
 }
 
+/// Removes folders that are gone from the other side, unless something came into them since.
+async fn remove(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow::Result<()> {
+    // Those below a folder go before it.
+    for folder in plan.folders.iter().rev() {
+        let Fate::Removed(side) = folder.fate else { continue };
+        let name = folder.names.of(side).clone();
+        let status = pair.select_anew(side, &name, false).await;
+        let is_empty = match status {
+            Ok(status) => status.messages == 0,
+            Err(Error::NoFolder(_)) => continue,
+            Err(error) => return Err(anyhow::Error::from(error).context(format!("folder {name}"))),
+        };
+        if !is_empty {
+            continue;
+        }
+        pair.seat(side).forget();
+        match pair.store(side).remove(std::slice::from_ref(&name)).await {
+            Ok(()) | Err(Error::NoFolder(_)) => {
+                shop.count(|done| done.of_mut(side).removed += 1);
+                if let Some(known) = &folder.known {
+                    shop.state().forget_folders(&[known.key])?;
+                }
+            }
+            Err(error) if is_refusal(&error) => {
+                let reason = error.to_string();
+                plan.refused.push(Refused { side, folder: name, reason });
+            }
+            Err(error) => return Err(anyhow::Error::from(error).context(format!("folder {name}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the store has said no, and goes on.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Name { .. } | Error::Unsupported { .. } => true,
+        Error::Peer(peer) => {
+            peer.network().is_none() && !peer.is_transient() && !peer.is_protocol()
+        }
+        _ => false,
+    }
+}
+
+/// Subscribes and unsubscribes. A side that refuses is told of, and nothing else waits for it.
+async fn subscribe(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow::Result<()> {
+    let refused: HashSet<String> =
+        plan.refused.iter().map(|refused| refused.folder.clone()).collect();
+    for side in Side::BOTH {
+        for subscribed in [true, false] {
+            let wanted = plan.subscribe.of(side).iter();
+            let names: Vec<String> = wanted
+                .filter(|(name, wanted)| *wanted == subscribed && !refused.contains(name))
+                .map(|(name, _)| name.clone())
+                .collect();
+            if names.is_empty() {
+                continue;
+            }
+            match pair.store(side).subscribe(&names, subscribed).await {
+                Ok(()) => shop.count(|done| done.of_mut(side).subscribed += names.len()),
+                Err(error) if is_refusal(&error) => {
+                    report::warning(&format!("subscriptions on the {side} side: {error}"));
+                    plan.subscribed.retain(|(name, _)| !names.contains(name));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    if !plan.subscribed.is_empty() {
+        let known = shop.state().folders()?;
+        let keys: Vec<(i64, bool)> = plan
+            .subscribed
+            .iter()
+            .filter_map(|(name, subscribed)| Some((known.get(name)?.key, *subscribed)))
+            .collect();
+        shop.state().set_subscribed(&keys)?;
+    }
+    Ok(())
+}
+
 /// Writes down up to where all was carried over, if that is news.
 fn settle(state: &mut State, folder: &FolderPlan, key: i64) -> anyhow::Result<()> {
     let (Some(far), Some(near)) = (&folder.status.far, &folder.status.near) else {
@@ -460,28 +624,4 @@ fn settle(state: &mut State, folder: &FolderPlan, key: i64) -> anyhow::Result<()
         state.settle(key, &known)?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_are_bounded_by_number_and_by_size() {
-        let wanted: Vec<Wanted> = (0..600)
-            .map(|at| Wanted { id: Id(at.to_string()), flags: Flags::new(), row: None })
-            .collect();
-        let lengths = |sizes: &HashMap<Id, u64>| -> Vec<usize> {
-            batches(&wanted, sizes).iter().map(|batch| batch.len()).collect()
-        };
-        assert_eq!(lengths(&HashMap::new()), [256, 256, 88]);
-        let huge = HashMap::from([
-            (Id("0".into()), u64::MAX),
-            (Id("1".into()), BATCH_OCTETS - 1),
-            (Id("2".into()), 1),
-            (Id("3".into()), 1),
-        ]);
-        assert_eq!(lengths(&huge), [1, 2, 256, 256, 85]);
-        assert!(batches(&[], &huge).is_empty());
-    }
 }

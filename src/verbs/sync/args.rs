@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::brake::MaxDelete;
 use super::diff::Mode;
 use super::options::Selection;
-use super::plan::MaxDelete;
 use crate::open::{Common, Endpoint, Far, Near, Own};
 
 /// Make the mail of two places equal
@@ -12,7 +12,8 @@ use crate::open::{Common, Endpoint, Far, Near, Own};
 /// FAR and NEAR are accounts, imap:// or imaps:// URLs, or local mail such as maildir:PATH, in
 /// any combination; one that names a folder stands for that folder alone. A NAME is that of a
 /// pair in the configuration, with its options; give several, or --all. What changed on one
-/// side since the last run is done on the other: new messages, deletions, flags one by one.
+/// side since the last run is done on the other: new messages, moves to other folders,
+/// deletions, flags one by one; folders that were created, renamed or deleted; subscriptions.
 /// A message that was deleted on one side and flagged on the other is kept, and exit code 81
 /// says so.
 #[derive(Debug, Clone, clap::Args)]
@@ -184,9 +185,12 @@ impl Way {
 const EXAMPLES: &str = "\
 The first line of --dry-run says in words what will change where; then comes a line for each
 change: the action, the side that it changes, the folder and the message. With --json each is
-an object with `type` (plan, create, copy, flag, delete, conflict, folder-gone,
-folder-refused, unplaced), `side`, `folder` and `message`; a run ends with one of type
-`result` with `far`, `near` (created, copied, flagged, deleted) and `conflicts`. Before the
+an object with `type` (plan, rename, create, subscribe, move, copy, flag, delete, expire, remove,
+conflict, folder-gone, folder-kept, folder-refused, contradiction, oversized, unplaced), `side`,
+`folder` and `message`, and `to` for the folder where a move goes or the name that a rename
+gives; a run ends with one of type `result` with `far`, `near` (created, copied, flagged,
+deleted, and renamed, removed, subscribed, moved, expired where there are any) and `conflicts`.
+Before the
 lines of a pair of the configuration comes one of type `pair` with `name`, `far` and `near`.
 verify prints a line for each message that only one side has, or whose flags differ, as JSON with
 `type` (only, flags), `side`, `folder` and `message`, and at the end one of type `verified` with

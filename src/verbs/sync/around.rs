@@ -176,6 +176,21 @@ impl Store for Wrapped {
         self.inner.changes(since).await
     }
 
+    async fn survey(
+        &mut self,
+        folders: &[(String, Option<Since>)],
+        read_only: bool,
+    ) -> Result<Vec<Changes>> {
+        self.selected = None;
+        let named: Vec<_> =
+            folders.iter().map(|(name, since)| (self.name(name), since.clone())).collect();
+        self.inner.survey(&named, read_only).await
+    }
+
+    fn append_limit(&self) -> Option<u64> {
+        self.inner.append_limit()
+    }
+
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>> {
         let name = self.name(folder);
         let appended = match &self.around.pace {
@@ -250,6 +265,10 @@ impl Source for PacedSource<'_> {
 
     fn body(&mut self) -> &mut dyn Body {
         self
+    }
+
+    fn token(&self) -> Option<String> {
+        self.inner.token()
     }
 }
 

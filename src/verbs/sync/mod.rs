@@ -6,23 +6,28 @@
 //! done, the result written down. A copy that was begun in a run that did not end is found
 //! again by its content (`find`), never made twice.
 //!
-//! It knows nothing of protocols: both sides are a [`crate::store::Store`]. It does not carry
-//! over renamed or deleted folders, nor subscriptions; a message that was moved to another
-//! folder is copied there and deleted where it was.
+//! It knows nothing of protocols: both sides are a [`crate::store::Store`]. Folders that were
+//! created, renamed or deleted are so on the other side, too (`tree`), and messages that were
+//! moved are moved there (`moves`).
 
 mod apply;
 mod args;
 mod around;
+mod bind;
+mod brake;
+mod copy;
 mod diff;
 mod digest;
 mod expire;
 mod find;
 mod mbsyncrc;
+mod moves;
 mod names;
 mod options;
 mod pair;
 mod pass;
 mod plan;
+mod record;
 mod run;
 mod scan;
 mod select;
@@ -30,6 +35,7 @@ mod spool;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod verify;
 
 pub use args::Args;

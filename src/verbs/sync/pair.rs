@@ -9,21 +9,20 @@ struct Selected {
     status: Status,
 }
 
-/// The two sides, connected.
-pub struct Pair {
-    stores: Both<Box<dyn Store>>,
-    selected: Both<Option<Selected>>,
+/// One side, connected.
+pub struct Seat {
+    store: Box<dyn Store>,
+    selected: Option<Selected>,
 }
 
-impl Pair {
-    /// Two stores that have nothing selected yet.
-    pub fn new(stores: Both<Box<dyn Store>>) -> Self {
-        Self { stores, selected: Both { far: None, near: None } }
+impl Seat {
+    fn new(store: Box<dyn Store>) -> Self {
+        Self { store, selected: None }
     }
 
-    /// One of the stores, with what [`Pair::select`] selected last.
-    pub fn store(&mut self, side: Side) -> &mut dyn Store {
-        self.stores.of_mut(side).as_mut()
+    /// The store, with what [`Seat::select`] selected last.
+    pub fn store(&mut self) -> &mut dyn Store {
+        self.store.as_mut()
     }
 
     /// Makes sure that a folder is selected, to be changed where `writable`. The status may
@@ -31,17 +30,72 @@ impl Pair {
     ///
     /// # Errors
     /// The store's.
-    pub async fn select(&mut self, side: Side, folder: &str, writable: bool) -> Result<Status> {
-        if let Some(selected) = self.selected.of(side)
+    pub async fn select(&mut self, folder: &str, writable: bool) -> Result<Status> {
+        if let Some(selected) = &self.selected
             && selected.folder == folder
             && (selected.writable || !writable)
         {
             return Ok(selected.status);
         }
-        self.select_anew(side, folder, writable).await
+        self.select_anew(folder, writable).await
     }
 
     /// Selects a folder, so that its status is that of now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn select_anew(&mut self, folder: &str, writable: bool) -> Result<Status> {
+        self.selected = None;
+        let status = self.store.select(folder, !writable).await?;
+        let folder = folder.to_owned();
+        self.selected = Some(Selected { folder, writable, status });
+        Ok(status)
+    }
+
+    /// Forgets what is selected: the store has selected something else, or renamed it.
+    pub fn forget(&mut self) {
+        self.selected = None;
+    }
+}
+
+/// The two sides, connected.
+pub struct Pair {
+    seats: Both<Seat>,
+}
+
+impl Pair {
+    /// Two stores that have nothing selected yet.
+    pub fn new(stores: Both<Box<dyn Store>>) -> Self {
+        Self { seats: Both { far: Seat::new(stores.far), near: Seat::new(stores.near) } }
+    }
+
+    /// One of the sides.
+    pub fn seat(&mut self, side: Side) -> &mut Seat {
+        self.seats.of_mut(side)
+    }
+
+    /// Both, the given side first: one can be read while the other is written.
+    pub fn split(&mut self, first: Side) -> (&mut Seat, &mut Seat) {
+        match first {
+            Side::Far => (&mut self.seats.far, &mut self.seats.near),
+            Side::Near => (&mut self.seats.near, &mut self.seats.far),
+        }
+    }
+
+    /// One of the stores, with what [`Pair::select`] selected last.
+    pub fn store(&mut self, side: Side) -> &mut dyn Store {
+        self.seat(side).store()
+    }
+
+    /// As [`Seat::select`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn select(&mut self, side: Side, folder: &str, writable: bool) -> Result<Status> {
+        self.seat(side).select(folder, writable).await
+    }
+
+    /// As [`Seat::select_anew`].
     ///
     /// # Errors
     /// The store's.
@@ -51,11 +105,7 @@ impl Pair {
         folder: &str,
         writable: bool,
     ) -> Result<Status> {
-        *self.selected.of_mut(side) = None;
-        let status = self.store(side).select(folder, !writable).await?;
-        let folder = folder.to_owned();
-        *self.selected.of_mut(side) = Some(Selected { folder, writable, status });
-        Ok(status)
+        self.seat(side).select_anew(folder, writable).await
     }
 
     /// Ends both sessions.

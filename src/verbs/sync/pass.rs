@@ -3,10 +3,12 @@
 use serde::Serialize;
 
 use super::apply;
+use super::brake::MaxDelete;
 use super::diff::{Both, Side};
 use super::expire;
 use super::pair::Pair;
-use super::plan::{self, Counts, MaxDelete, Plan, Scope};
+use super::plan::{self, Plan, Scope};
+use super::record::Counts;
 use super::state::State;
 use crate::store::Store;
 use crate::ui::progress::Show;
@@ -50,11 +52,12 @@ pub async fn pass(
     job: &Job,
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
-    let mut pair = Pair::new(stores);
+    let mut pairs = vec![Pair::new(stores)];
+    let pair = &mut pairs[0];
     if !job.dry_run {
         state.choose(&job.scope.choice.mark)?;
     }
-    let mut plan = plan::plan(&mut pair, state, &job.scope, !job.dry_run).await?;
+    let mut plan = plan::plan(pair, state, &job.scope, !job.dry_run).await?;
     if job.dry_run {
         plan.print(out)?;
         if let Err(failure) = plan.brake(job.max_delete) {
@@ -67,10 +70,10 @@ pub async fn pass(
     tell(&plan, job, out);
     let total: usize = Side::BOTH.iter().map(|side| plan.counts(*side).copied).sum();
     let mut progress = Progress::new(job.progress, "sync", Some(total as u64));
-    let done = apply::apply(&mut pair, state, &mut plan, &mut progress).await;
+    let done = apply::apply(&mut pairs, state, &mut plan, &mut progress).await;
     progress.finish();
     let mut done = done?;
-    done.near.expired = expire::expire(&mut pair, state, &plan).await?;
+    done.near.expired = expire::expire(&mut pairs[0], state, &plan).await?;
     plan.print_conflicts(out)?;
     let conflicts = plan.conflicts();
     if out.format() == Format::Json {
@@ -78,7 +81,9 @@ pub async fn pass(
         let left = Some(plan.left).filter(|left| *left > 0);
         out.json(&Outcome { r#type: "result", far, near, conflicts, left })?;
     }
-    pair.finish().await?;
+    for pair in &mut pairs {
+        pair.finish().await?;
+    }
     if plan.left > 0 {
         let message = format!("{} messages are left, for --max-bytes was reached", plan.left);
         let hint = "run sync again once more may pass: it goes on where it stopped";

@@ -5,23 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context as _;
-use serde::Serialize;
 
-use super::diff::{Action, Both, Mode, Side};
+use super::diff::{Both, Mode, Side};
 use super::expire;
+use super::moves::{self, Move};
 use super::pair::Pair;
-use super::scan::{FolderPlan, Wanted, scan};
+use super::scan::{self, Fate, FolderPlan, Wanted};
 use super::select::{self, Choice};
 use super::state::{KnownFolder, State};
+use super::tree::{self, Rename};
 use crate::store::pattern::{canonical, matches, matches_any};
-use crate::store::{Flag, Flags, Folder};
-use crate::ui::{Exit, Failure, Format, Output};
-
-/// Deletions on a side that are always allowed.
-const FREE_DELETIONS: usize = 10;
-
-/// Percentage of a side's messages that may be deleted.
-const FREE_PERCENT: usize = 5;
+use crate::store::{Folder, Id};
+use crate::ui::{Exit, Failure};
 
 /// Which folders, and which way.
 #[derive(Debug, Clone, Default)]
@@ -39,27 +34,16 @@ pub struct Scope {
     pub choice: Choice,
 }
 
-/// How many deletions are allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MaxDelete {
-    /// So many on each side.
-    Messages(usize),
-    /// So many of a hundred of each side's messages.
-    Percent(usize),
-}
+impl Scope {
+    /// Whether a folder of this name is wanted, where no location names one.
+    pub fn has(&self, name: &str) -> bool {
+        matches_any(&self.patterns, name)
+            && !self.exclude.iter().any(|pattern| matches(pattern, name))
+    }
 
-impl std::str::FromStr for MaxDelete {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "want a number of messages, or a percentage as 20%".to_owned();
-        match text.strip_suffix('%') {
-            Some(number) => match number.parse() {
-                Ok(number @ 0..=100) => Ok(MaxDelete::Percent(number)),
-                _ => Err(wrong()),
-            },
-            None => text.parse().map(MaxDelete::Messages).map_err(|_| wrong()),
-        }
+    /// Whether a location names one folder.
+    pub fn is_one_folder(&self) -> bool {
+        self.only.far.is_some() || self.only.near.is_some()
     }
 }
 
@@ -88,64 +72,35 @@ pub struct Refused {
 pub struct Plan {
     /// Which way changes go.
     pub mode: Mode,
+    /// Folders that get another name.
+    pub rename: Vec<Rename>,
     /// Folders to create.
     pub create: Both<Vec<String>>,
+    /// Folders to create again, with all that is in them on the other side.
+    pub restore: Both<Vec<String>>,
+    /// Folders to remove once they are empty.
+    pub remove: Both<Vec<String>>,
+    /// Folders to subscribe to, or to unsubscribe from.
+    pub subscribe: Both<Vec<(String, bool)>>,
+    /// What is known of subscriptions from then on.
+    pub subscribed: Vec<(String, bool)>,
+    /// Messages that go to another folder; places are those of `folders`.
+    pub moves: Vec<Move>,
     /// What to do in each folder.
     pub folders: Vec<FolderPlan>,
+    /// Keys of folders that no side has any more.
+    pub forgotten: Vec<i64>,
     /// Folders that are left alone.
     pub gone: Vec<Gone>,
+    /// Folders that were deleted on a side, and are kept, as the other went on with them.
+    pub restored: Vec<Gone>,
     /// Folders that could not be created.
     pub refused: Vec<Refused>,
+    /// Messages of folders that were made anew, of which nobody can say what they are: those
+    /// folders are left alone.
+    pub contradictions: Vec<(String, Both<Id>)>,
     /// How many messages `--max-bytes` leaves for a later run.
     pub left: usize,
-}
-
-/// What is done to one side, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Folders created.
-    pub created: usize,
-    /// Messages that come from the other side.
-    pub copied: usize,
-    /// Messages whose flags change.
-    pub flagged: usize,
-    /// Messages deleted.
-    pub deleted: usize,
-    /// Messages that left the near side, and stay far.
-    #[serde(skip_serializing_if = "is_none")]
-    pub expired: usize,
-}
-
-/// Whether a count that few runs have can be left out.
-fn is_none(count: &usize) -> bool {
-    *count == 0
-}
-
-impl Counts {
-    /// Whether nothing is done.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl std::fmt::Display for Counts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.created, "folder", "folders", "created"),
-            (self.copied, "message", "messages", "added"),
-            (self.flagged, "message", "messages", "flagged anew"),
-            (self.deleted, "message", "messages", "deleted"),
-            (self.expired, "message", "messages", "let go"),
-        ];
-        let mut first = true;
-        for (count, one, many, what) in parts.into_iter().filter(|part| part.0 > 0) {
-            let noun = if count == 1 { one } else { many };
-            let comma = if first { "" } else { ", " };
-            write!(f, "{comma}{count} {noun} {what}")?;
-            first = false;
-        }
-        if first { f.write_str("no change") } else { Ok(()) }
-    }
 }
 
 /// Looks at both sides and plans. `writable`: the plan will be carried out.
@@ -165,33 +120,71 @@ pub async fn plan(
             (folder.sides.far.modseq, folder.sides.near.modseq) = (None, None);
         }
     }
+    let mut plan = Plan::new(scope.mode);
     let listed = list(pair, scope).await?;
     let wanted = choose(&listed, &known, scope);
     refuse_missing_root(&listed, &known, &wanted, scope, state)?;
-    let mut plan = Plan::new(scope.mode);
-    for wanted in wanted {
-        let missing = Side::BOTH.into_iter().find(|side| wanted.listed.of(*side).is_none());
-        if let Some(side) = missing {
-            let creates = scope.mode.changes(side);
-            let is_remade = scope.mode == Mode::Mirror && side == Side::Near;
-            let is_emptied = scope.mode == Mode::Mirror && side == Side::Far;
-            if wanted.known.is_some() && !is_remade {
-                plan.gone.push(Gone { folder: wanted.name, from: side });
-                continue;
-            }
-            if creates {
-                plan.create.of_mut(side).push(wanted.names.of(side).clone());
-            } else if !is_emptied {
-                continue;
+    let wanted = match scope.is_one_folder() {
+        true => wanted,
+        false => {
+            let chosen: BTreeMap<String, KnownFolder> = known
+                .iter()
+                .filter(|(name, _)| scope.has(name))
+                .map(|(name, folder)| (name.clone(), folder.clone()))
+                .collect();
+            plan.rename = tree::renamed(pair, state, &listed, &chosen, scope.mode).await?;
+            under_new_names(&plan.rename, &listed, known, scope)
+        }
+    };
+    let (mut wanted, gone, forgotten) = tree::decide(pair, scope, wanted).await?;
+    (plan.gone, plan.forgotten) = (gone, forgotten);
+    subscriptions(&mut plan, &wanted, scope);
+    if scope.choice.folders_only {
+        for one in wanted {
+            if let Fate::Created(side) = one.fate {
+                plan.create.of_mut(side).push(one.names.of(side).clone());
             }
         }
-        if scope.choice.folders_only {
-            continue;
+        return Ok(plan);
+    }
+    // One that is new on a side, and that this way does not carry over, has nothing to do.
+    wanted.retain(|one| {
+        let is_there = |side: Side| one.listed.of(side).is_some();
+        one.fate != Fate::Stays
+            || (is_there(Side::Far) && is_there(Side::Near))
+            || scope.mode == Mode::Mirror
+    });
+    let mut looked = scan::look(pair, state, wanted, writable).await?;
+    looked.retain(|folder| {
+        let contradictions = &folder.contradictions;
+        let name = &folder.wanted.name;
+        plan.contradictions.extend(contradictions.iter().map(|ids| (name.clone(), ids.clone())));
+        contradictions.is_empty()
+    });
+    plan.moves = moves::find(pair, state, &mut looked, scope.mode).await?;
+    for mut folder in looked {
+        match folder.wanted.fate {
+            // Somebody went on with it on the side that still has it.
+            Fate::Removed(side) if scope.mode != Mode::Mirror && folder.has_news(side) => {
+                let lost = side.other();
+                if scope.mode.changes(lost) {
+                    folder.wanted.fate = Fate::Restored(lost);
+                    plan.restored.push(Gone { folder: folder.wanted.name.clone(), from: lost });
+                } else {
+                    folder.wanted.fate = Fate::Stays;
+                }
+            }
+            _ => {}
         }
-        let name = wanted.name.clone();
-        let mut folder = scan(pair, state, &wanted, scope.mode, writable)
-            .await
-            .with_context(|| format!("folder {name}"))?;
+        let names = &folder.wanted.names;
+        match folder.wanted.fate {
+            Fate::Created(side) => plan.create.of_mut(side).push(names.of(side).clone()),
+            Fate::Restored(side) => plan.restore.of_mut(side).push(names.of(side).clone()),
+            Fate::Removed(side) => plan.remove.of_mut(side).push(names.of(side).clone()),
+            Fate::Stays => {}
+        }
+        let name = folder.wanted.name.clone();
+        let mut folder = folder.decide(scope.mode);
         expire::take_up(state, &mut folder)?;
         let trimmed = scope.choice.trim(pair, &mut folder, scope.mode).await;
         trimmed.with_context(|| format!("folder {name}"))?;
@@ -201,6 +194,64 @@ pub async fn plan(
         plan.left = select::cut(&mut plan.folders, most);
     }
     Ok(plan)
+}
+
+/// The folders that are wanted, those that get another name under that one.
+fn under_new_names(
+    renames: &[Rename],
+    listed: &Both<BTreeMap<String, Folder>>,
+    mut known: BTreeMap<String, KnownFolder>,
+    scope: &Scope,
+) -> Vec<Wanted> {
+    let mut moved = Vec::new();
+    for rename in renames {
+        let before = known.iter().find(|(_, folder)| folder.key == rename.key);
+        if let Some(name) = before.map(|(name, _)| name.clone())
+            && let Some(folder) = known.remove(&name)
+        {
+            moved.push((rename.to.clone(), folder));
+        }
+    }
+    known.extend(moved);
+    let mut wanted = choose(listed, &known, scope);
+    for rename in renames {
+        let Some(side) = rename.side else { continue };
+        // Under the old name it is only there still.
+        wanted.retain(|one| one.name != rename.from || one.known.is_some());
+        if let Some(one) = wanted.iter_mut().find(|one| one.name == rename.to) {
+            one.names.of_mut(side).clone_from(&rename.from);
+            *one.listed.of_mut(side) = listed.of(side).get(&rename.from).cloned();
+        }
+    }
+    wanted
+}
+
+/// Plans the subscriptions of folders that both sides will have.
+fn subscriptions(plan: &mut Plan, wanted: &[Wanted], scope: &Scope) {
+    for one in wanted.iter().filter(|one| !matches!(one.fate, Fate::Removed(_))) {
+        let told = |side: Side| one.listed.of(side).as_ref().map(|folder| folder.subscribed);
+        let now = |side: Side| match (told(side), one.fate) {
+            (Some(told), _) => told,
+            // One that is made now is not subscribed to yet.
+            (None, Fate::Created(made)) if made == side => Some(false),
+            (None, _) => None,
+        };
+        let known = one.known.as_ref().and_then(|known| known.subscribed);
+        let now = Both { far: now(Side::Far), near: now(Side::Near) };
+        // A folder of one side alone has nothing to be compared with.
+        if now.far.is_none() || now.near.is_none() {
+            continue;
+        }
+        let (change, after) = tree::subscription(known, now, scope.mode);
+        for side in Side::BOTH {
+            if let Some(subscribed) = change.of(side) {
+                plan.subscribe.of_mut(side).push((one.name.clone(), *subscribed));
+            }
+        }
+        if let Some(after) = after.filter(|after| known != Some(*after)) {
+            plan.subscribed.push((one.name.clone(), after));
+        }
+    }
 }
 
 /// The folders of both sides by their names.
@@ -219,11 +270,18 @@ pub async fn list(
             .folders(&patterns)
             .await
             .with_context(|| format!("cannot list the folders of the {side} side"))?;
-        *listed.of_mut(side) = folders
-            .into_iter()
-            .filter(|folder| folder.selectable)
-            .map(|folder| (canonical(&folder.name), folder))
-            .collect();
+        *listed.of_mut(side) =
+            folders.into_iter().map(|folder| (canonical(&folder.name), folder)).collect();
+        // Levels above other folders are no folders; one that has nothing below it is told, as
+        // it may stand where a disk is not mounted.
+        let all = listed.of_mut(side);
+        let names: BTreeSet<String> = all.keys().cloned().collect();
+        all.retain(|name, folder| {
+            let below = format!("{name}/");
+            let is_level =
+                names.range(below.clone()..).next().is_some_and(|n| n.starts_with(&below));
+            folder.selectable || !is_level
+        });
     }
     Ok(listed)
 }
@@ -242,6 +300,7 @@ pub fn choose(
         },
         names,
         known: known.get(name).cloned(),
+        fate: Fate::Stays,
     };
     let only = match (&scope.only.far, &scope.only.near) {
         (Some(far), Some(near)) => Some((far, near)),
@@ -259,10 +318,8 @@ pub fn choose(
         listed.far.keys().chain(listed.near.keys()).chain(known.keys()).collect();
     names
         .into_iter()
-        .filter(|name| matches_any(&scope.patterns, name))
-        .filter(|name| !scope.exclude.iter().any(|pattern| matches(pattern, name)))
+        .filter(|name| scope.has(name))
         .map(|name| of(name, Both { far: name.clone(), near: name.clone() }))
-        .filter(|wanted| wanted.listed.far.is_some() || wanted.listed.near.is_some())
         .collect()
 }
 
@@ -288,7 +345,8 @@ fn refuse_missing_root(
         let (mut count, mut left) = (0, 0);
         for name in before {
             count += 1;
-            left += usize::from(listed.of(side).contains_key(name));
+            let found = listed.of(side).get(name);
+            left += usize::from(found.is_some_and(|folder| folder.selectable));
         }
         let is_gone = count > 0 && left == 0 && !is_one_folder;
         let is_source = match scope.mode {
@@ -331,275 +389,22 @@ fn refuse_missing_root(
 impl Plan {
     /// A plan of nothing.
     fn new(mode: Mode) -> Self {
-        let (create, folders) = (Both::default(), Vec::new());
-        Self { mode, create, folders, gone: Vec::new(), refused: Vec::new(), left: 0 }
-    }
-
-    /// What is done to a side.
-    pub fn counts(&self, side: Side) -> Counts {
-        let mut counts = Counts { created: self.create.of(side).len(), ..Counts::default() };
-        for action in self.folders.iter().flat_map(|folder| &folder.outcome.actions) {
-            match action {
-                Action::Copy { to, .. } => counts.copied += usize::from(*to == side),
-                Action::Flag { edits, .. } => {
-                    counts.flagged += usize::from(!edits.of(side).is_empty());
-                }
-                Action::Delete { side: at, .. } => counts.deleted += usize::from(*at == side),
-                Action::Forget { .. } => {}
-            }
-        }
-        if side == Side::Near {
-            counts.expired = self.folders.iter().map(|folder| folder.expired.len()).sum();
-        }
-        counts
-    }
-
-    /// Decisions that the user should know of.
-    pub fn conflicts(&self) -> usize {
-        let in_folder = |folder: &FolderPlan| folder.outcome.conflicts.len() + folder.lost.len();
-        self.gone.len() + self.refused.len() + self.folders.iter().map(in_folder).sum::<usize>()
-    }
-
-    /// Stops a run that would delete too much. Without a limit by the user, a side that has
-    /// lost every message that was known is not believed either.
-    ///
-    /// # Errors
-    /// A [`Failure`] with [`Exit::Brake`].
-    pub fn brake(&self, limit: Option<MaxDelete>) -> Result<(), Failure> {
-        for side in Side::BOTH {
-            let deletions: usize = self.folders.iter().map(|folder| folder.deletions(side)).sum();
-            let of = |count: fn(&FolderPlan, Side) -> usize, side: Side| -> usize {
-                self.folders.iter().map(|folder| count(folder, side)).sum()
-            };
-            let messages = of(|folder, side| *folder.messages.of(side), side);
-            let allowed = match limit {
-                Some(MaxDelete::Messages(number)) => number,
-                Some(MaxDelete::Percent(percent)) => messages * percent / 100,
-                None => FREE_DELETIONS.max(messages * FREE_PERCENT / 100),
-            };
-            if deletions > allowed {
-                let message = format!(
-                    "{deletions} of {messages} messages would be deleted on the {side} side, \
-                     and {allowed} are allowed: nothing was changed"
-                );
-                let hint =
-                    format!("--dry-run shows them; --max-delete {deletions} lets them be deleted");
-                return Err(Failure::new(Exit::Brake, message).hint(hint));
-            }
-            let other = side.other();
-            let rows = of(|folder, _| folder.rows.len(), other);
-            let missing = of(|folder, side| *folder.missing.of(side), other);
-            let left = of(|folder, side| *folder.messages.of(side), other);
-            if limit.is_none() && deletions > 0 && rows > 0 && missing == rows && left == 0 {
-                let message =
-                    format!("the {other} side has lost every message: nothing was changed");
-                let hint = format!("if that is meant, --max-delete {deletions} carries it over");
-                return Err(Failure::new(Exit::Brake, message).hint(hint));
-            }
-        }
-        Ok(())
-    }
-
-    /// The first line: in words, what will change where.
-    pub fn words(&self) -> String {
-        let way = match self.mode {
-            Mode::TwoWay => "two-way: changes of each side go to the other",
-            Mode::Pull => "pull: changes go from far to near",
-            Mode::Push => "push: changes go from near to far",
-            Mode::Mirror => "mirror: near becomes equal to far",
-            Mode::Copy => "copy: near gets what is new far",
-        };
-        format!("{way}; far: {}; near: {}", self.counts(Side::Far), self.counts(Side::Near))
-    }
-
-    /// Prints the whole plan.
-    ///
-    /// # Errors
-    /// The output's.
-    pub fn print(&self, out: &mut Output) -> anyhow::Result<()> {
-        let records = self.records();
-        if out.format() == Format::Json {
-            for record in &records {
-                out.json(record)?;
-            }
-        } else {
-            out.line(&self.words())?;
-            for record in &records[1..] {
-                out.line(&record.to_string())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Prints the decisions that were taken, as JSON Lines; for people they are warnings.
-    ///
-    /// # Errors
-    /// The output's.
-    pub fn print_conflicts(&self, out: &mut Output) -> anyhow::Result<()> {
-        for record in self.conflict_records() {
-            if out.format() == Format::Json {
-                out.json(&record)?;
-            } else {
-                crate::ui::report::warning(&record.to_string());
-            }
-        }
-        Ok(())
-    }
-
-    fn records(&self) -> Vec<Record<'_>> {
-        let (far, near) = (self.counts(Side::Far), self.counts(Side::Near));
-        let mut records = vec![Record::Plan { mode: self.mode, text: self.words(), far, near }];
-        for side in Side::BOTH {
-            for folder in self.create.of(side) {
-                records.push(Record::Create { side, folder });
-            }
-        }
-        for plan in &self.folders {
-            for action in &plan.outcome.actions {
-                record_action(plan, action, &mut records);
-            }
-            for row in &plan.expired {
-                let message = &plan.rows[*row].ids.near.0;
-                records.push(Record::Expire { side: Side::Near, folder: &plan.name, message });
-            }
-        }
-        records.extend(self.conflict_records());
-        records
-    }
-
-    fn conflict_records(&self) -> Vec<Record<'_>> {
-        let mut records = Vec::new();
-        for gone in &self.gone {
-            records.push(Record::FolderGone { side: gone.from, folder: &gone.folder });
-        }
-        for refused in &self.refused {
-            records.push(Record::FolderRefused {
-                side: refused.side,
-                folder: &refused.folder,
-                reason: &refused.reason,
-            });
-        }
-        for plan in &self.folders {
-            for conflict in &plan.outcome.conflicts {
-                records.push(Record::Conflict {
-                    folder: &plan.name,
-                    deleted: conflict.deleted,
-                    kept: conflict.deleted.other(),
-                    message: &conflict.kept.0,
-                    restored: conflict.restored,
-                });
-            }
-            for (side, id) in &plan.lost {
-                let (side, message) = (*side, &id.0);
-                records.push(Record::Unplaced { side, folder: &plan.name, message });
-            }
-        }
-        records
-    }
-}
-
-fn record_action<'a>(plan: &'a FolderPlan, action: &'a Action, records: &mut Vec<Record<'a>>) {
-    let folder = plan.name.as_str();
-    match action {
-        Action::Copy { to, id, flags, .. } => records.push(Record::Copy {
-            side: *to,
-            folder,
-            message: &id.0,
-            flags: names(flags),
-            size: plan.sizes.of(to.other()).get(id).copied(),
-        }),
-        Action::Flag { row, edits, .. } => {
-            for side in Side::BOTH {
-                let edit = edits.of(side);
-                if !edit.is_empty() {
-                    records.push(Record::Flag {
-                        side,
-                        folder,
-                        message: &plan.rows[*row].ids.of(side).0,
-                        add: names(&edit.add),
-                        remove: names(&edit.remove),
-                    });
-                }
-            }
-        }
-        Action::Delete { side, id, .. } => {
-            records.push(Record::Delete { side: *side, folder, message: &id.0 });
-        }
-        Action::Forget { .. } => {}
-    }
-}
-
-fn names(flags: &Flags) -> Vec<&str> {
-    flags.iter().map(Flag::name).collect()
-}
-
-/// One line of the plan. `side` is where the change is made; a message is named by its id on
-/// that side, but in `copy` by its id where it comes from.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-enum Record<'a> {
-    /// The whole, in words and numbers.
-    Plan { mode: Mode, text: String, far: Counts, near: Counts },
-    /// A folder is created.
-    Create { side: Side, folder: &'a str },
-    /// A message is copied to `side`.
-    Copy { side: Side, folder: &'a str, message: &'a str, flags: Vec<&'a str>, size: Option<u64> },
-    /// Flags are changed.
-    Flag { side: Side, folder: &'a str, message: &'a str, add: Vec<&'a str>, remove: Vec<&'a str> },
-    /// A message is deleted.
-    Delete { side: Side, folder: &'a str, message: &'a str },
-    /// A message leaves `side`, and stays on the other.
-    Expire { side: Side, folder: &'a str, message: &'a str },
-    /// Deleted on one side and changed on the other; it is kept.
-    Conflict { folder: &'a str, deleted: Side, kept: Side, message: &'a str, restored: bool },
-    /// A folder that was synchronised is gone; it is left alone.
-    FolderGone { side: Side, folder: &'a str },
-    /// A folder cannot be created there; it is left alone.
-    FolderRefused { side: Side, folder: &'a str, reason: &'a str },
-    /// A copy of this message of `side` was made, and is not found; it is left alone.
-    Unplaced { side: Side, folder: &'a str, message: &'a str },
-}
-
-impl std::fmt::Display for Record<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Record::Plan { text, .. } => f.write_str(text),
-            Record::Create { side, folder } => write!(f, "create {side} {folder}"),
-            Record::Copy { side, folder, message, flags, .. } => {
-                write!(f, "copy {side} {folder} {message}")?;
-                flags.iter().try_for_each(|flag| write!(f, " {flag}"))
-            }
-            Record::Flag { side, folder, message, add, remove } => {
-                write!(f, "flag {side} {folder} {message}")?;
-                add.iter().try_for_each(|flag| write!(f, " +{flag}"))?;
-                remove.iter().try_for_each(|flag| write!(f, " -{flag}"))
-            }
-            Record::Delete { side, folder, message } => {
-                write!(f, "delete {side} {folder} {message}")
-            }
-            Record::Expire { side, folder, message } => {
-                write!(f, "expire {side} {folder} {message}")
-            }
-            Record::Conflict { folder, deleted, kept, message, restored } => {
-                write!(
-                    f,
-                    "conflict: message {message} of {folder} was deleted on the {deleted} side \
-                     and changed on the {kept} side: it is kept"
-                )?;
-                if *restored { write!(f, ", and put back") } else { Ok(()) }
-            }
-            Record::FolderGone { side, folder } => write!(
-                f,
-                "conflict: folder {folder} is gone from the {side} side: it is left alone on both"
-            ),
-            Record::FolderRefused { side, folder, reason } => {
-                write!(f, "conflict: folder {folder} cannot be made on the {side} side: {reason}")
-            }
-            Record::Unplaced { side, folder, message } => write!(
-                f,
-                "conflict: the copy of message {message} of the {side} side's {folder} was \
-                 stored, but cannot be found on the other side: both are left alone"
-            ),
+        Self {
+            mode,
+            rename: Vec::new(),
+            create: Both::default(),
+            restore: Both::default(),
+            remove: Both::default(),
+            subscribe: Both::default(),
+            subscribed: Vec::new(),
+            moves: Vec::new(),
+            folders: Vec::new(),
+            forgotten: Vec::new(),
+            gone: Vec::new(),
+            restored: Vec::new(),
+            refused: Vec::new(),
+            contradictions: Vec::new(),
+            left: 0,
         }
     }
 }
@@ -608,21 +413,9 @@ impl std::fmt::Display for Record<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_limit_is_a_number_or_a_percentage() {
-        assert_eq!("12".parse::<MaxDelete>(), Ok(MaxDelete::Messages(12)));
-        assert_eq!("0".parse::<MaxDelete>(), Ok(MaxDelete::Messages(0)));
-        assert_eq!("20%".parse::<MaxDelete>(), Ok(MaxDelete::Percent(20)));
-        for wrong in ["", "%", "-1", "101%", "many", "1.5%"] {
-            assert!(wrong.parse::<MaxDelete>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn counts_are_said_in_words() {
-        let counts = Counts { created: 1, copied: 2, flagged: 0, deleted: 1, expired: 0 };
-        assert_eq!(counts.to_string(), "1 folder created, 2 messages added, 1 message deleted");
-        assert_eq!(Counts::default().to_string(), "no change");
+    fn known_folder(key: i64) -> KnownFolder {
+        let (sides, mailbox_ids) = (Both::default(), Both::default());
+        KnownFolder { key, sides, mailbox_ids, subscribed: None }
     }
 
     #[test]
@@ -636,11 +429,13 @@ mod tests {
             near: [folder("INBOX"), folder("Drafts")].into_iter().collect(),
         };
         let known = BTreeMap::from([
-            ("Lists/b".to_owned(), KnownFolder { key: 1, sides: Both::default() }),
-            ("Old".to_owned(), KnownFolder { key: 2, sides: Both::default() }),
+            ("Lists/b".to_owned(), known_folder(1)),
+            ("Old".to_owned(), known_folder(2)),
         ]);
         let chosen = |scope: &Scope| -> Vec<String> {
-            choose(&listed, &known, scope).into_iter().map(|wanted| wanted.name).collect()
+            let wanted = choose(&listed, &known, scope).into_iter();
+            let there = |one: &Wanted| one.listed.far.is_some() || one.listed.near.is_some();
+            wanted.filter(there).map(|wanted| wanted.name).collect()
         };
         assert_eq!(chosen(&Scope::default()), ["Drafts", "INBOX", "Lists/a", "Lists/b"]);
         let scope = Scope {

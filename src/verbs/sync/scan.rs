@@ -1,13 +1,29 @@
-//! Looks at one folder on both sides, and says what has to be done in it. Nothing is changed
+//! Looks at folders on both sides, and says what has to be done in them. Nothing is changed
 //! here, neither in a store nor in the state.
 
 use std::collections::{HashMap, HashSet};
 
+use super::bind;
 use super::diff::{Action, Both, Mode, Outcome, Picture, Row, Side, diff};
-use super::find;
-use super::pair::Pair;
-use super::state::{Intent, Keyword, KnownFolder, Opening, State};
-use crate::store::{Flag, Flags, Folder, Id, Since, Status};
+use super::pair::{Pair, Seat};
+use super::state::{Intent, KnownFolder, Opening, State};
+use crate::store::{Changes, Flag, Flags, Folder, Id, Since, Status};
+
+/// What becomes of a folder as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// It stays as it is.
+    #[default]
+    Stays,
+    /// It is created on this side.
+    Created(Side),
+    /// It was deleted on the other side, and is removed from this one, unless there is
+    /// something new in it.
+    Removed(Side),
+    /// It was deleted on this side, and is created there again, as there is something new in
+    /// it on the other one.
+    Restored(Side),
+}
 
 /// A folder to look at.
 #[derive(Debug, Clone)]
@@ -20,6 +36,8 @@ pub struct Wanted {
     pub listed: Both<Option<Folder>>,
     /// What is known of it.
     pub known: Option<KnownFolder>,
+    /// What becomes of it.
+    pub fate: Fate,
 }
 
 /// What has to be done in one folder.
@@ -29,8 +47,14 @@ pub struct FolderPlan {
     pub name: String,
     /// Its name on each side.
     pub names: Both<String>,
+    /// What becomes of it as a whole.
+    pub fate: Fate,
     /// What is known of it.
     pub known: Option<KnownFolder>,
+    /// Its key in the state, once the run has begun to work in it.
+    pub key: Option<i64>,
+    /// Its identity on each side, where that is told.
+    pub mailbox_ids: Both<Option<String>>,
     /// How each side stands; `None`: it has to be created, or stays away.
     pub status: Both<Option<Status>>,
     /// What was known, of which the actions speak by place.
@@ -43,10 +67,16 @@ pub struct FolderPlan {
     pub sizes: Both<HashMap<Id, u64>>,
     /// Messages on each side.
     pub messages: Both<usize>,
-    /// Known messages that are gone from each side.
+    /// Known messages that are gone from each side, with those whose ids became void.
     pub missing: Both<usize>,
+    /// How many messages were known.
+    pub known_messages: usize,
+    /// Whether the ids of a side are of another generation than those known.
+    pub is_new_generation: Both<bool>,
     /// Copies that were made but cannot be found, by their ids at the source.
     pub lost: Vec<(Side, Id)>,
+    /// Messages that a side does not take.
+    pub oversized: Vec<(Side, Id)>,
     /// Messages of which no row knew.
     pub unknown: Both<Vec<Id>>,
     /// Messages that the run has put there.
@@ -57,12 +87,14 @@ pub struct FolderPlan {
 
 /// What was seen of one side.
 #[derive(Default)]
-struct Seen {
-    status: Option<Status>,
-    picture: Picture,
+pub struct Seen {
+    /// How it stands; `None`: it is not there.
+    pub status: Option<Status>,
+    /// Its messages.
+    pub picture: Picture,
     sizes: HashMap<Id, u64>,
     /// The ids are of another generation than those known.
-    is_new_generation: bool,
+    pub is_new_generation: bool,
     /// The messages that the store spoke of; `None`: all. Of the others it is only known
     /// that nothing has changed.
     told: Option<HashSet<Id>>,
@@ -71,154 +103,199 @@ struct Seen {
 }
 
 impl Seen {
-    fn was_told_of(&self, id: &Id) -> bool {
+    /// Whether the store spoke of this message, and did not only leave it out as unchanged.
+    pub fn was_told_of(&self, id: &Id) -> bool {
         self.told.as_ref().is_none_or(|told| told.contains(id))
     }
 }
 
-/// Looks. `writable` says that the run will change something, so that folders can be
-/// selected for it at once.
+/// A folder that was looked at on both sides, before anything is decided.
+pub struct Looked {
+    /// Which one.
+    pub wanted: Wanted,
+    /// What is known of its messages.
+    pub rows: Vec<Row>,
+    /// Each side.
+    pub seen: Both<Seen>,
+    /// What has to be written before anything is changed.
+    pub opening: Opening,
+    /// Copies that were made but cannot be found, by their ids at the source.
+    pub lost: Vec<(Side, Id)>,
+    /// Places of rows whose message is in another folder now, and is moved there.
+    pub moved: HashSet<usize>,
+    /// How many messages were known before ids became void.
+    pub known_messages: usize,
+    /// Rows whose ids became void and were not found again.
+    pub unbound: Both<usize>,
+    /// Messages of one Message-ID that are not the same, though their folder is new.
+    pub contradictions: Vec<Both<Id>>,
+    /// Keywords of which it is not known that a side keeps them.
+    pub unsure: Both<Flags>,
+    intents: Vec<Intent>,
+    keywords: (Both<Flags>, Both<Flags>),
+    /// Neither side has changed, and the rows were not even read.
+    is_unchanged: bool,
+}
+
+/// How a side of a folder can be looked at.
+enum View {
+    /// It is not there, or will be made anew.
+    Absent,
+    /// The listing says that it is as it was known.
+    Unchanged(Status),
+    /// It has to be asked; with what is known.
+    Ask(Option<Since>),
+}
+
+/// Looks. `writable` says that the run will change something.
 ///
 /// # Errors
 /// The stores', and the state's.
-pub async fn scan(
+pub async fn look(
     pair: &mut Pair,
     state: &State,
-    wanted: &Wanted,
-    mode: Mode,
+    wanted: Vec<Wanted>,
     writable: bool,
-) -> anyhow::Result<FolderPlan> {
-    let known = wanted.known.as_ref();
-    let mut rows = known.map_or(Ok(Vec::new()), |known| state.rows(known.key))?;
-    let intents = known.map_or(Ok(Vec::new()), |known| state.intents(known.key))?;
-    let (refused, unconfirmed) =
-        known.map_or(Ok(Default::default()), |known| state.keywords(known.key))?;
-    let mut seen: Both<Seen> = Both::default();
-    for side in Side::BOTH {
-        let writable = writable && mode.changes(side);
+) -> anyhow::Result<Vec<Looked>> {
+    let mut looked = Vec::with_capacity(wanted.len());
+    let mut views: Vec<Both<View>> = Vec::with_capacity(wanted.len());
+    for wanted in wanted {
+        let key = wanted.known.as_ref().map(|known| known.key);
+        let intents = key.map_or(Ok(Vec::new()), |key| state.intents(key))?;
         // With copies to look for, the listing's word that nothing changed is not enough.
-        *seen.of_mut(side) = look(pair, wanted, side, &rows, writable, intents.is_empty()).await?;
+        let is_unchanged = intents.is_empty()
+            && wanted.fate == Fate::Stays
+            && Side::BOTH.into_iter().all(|side| unchanged(&wanted, side).is_some());
+        let (rows, keywords) = match key {
+            Some(key) if !is_unchanged => (state.rows(key)?, state.keywords(key)?),
+            _ => Default::default(),
+        };
+        let view = |side: Side| view(&wanted, side, &rows, intents.is_empty());
+        views.push(Both { far: view(Side::Far), near: view(Side::Near) });
+        looked.push(Looked {
+            known_messages: rows.len(),
+            wanted,
+            rows,
+            seen: Both::default(),
+            opening: Opening::default(),
+            lost: Vec::new(),
+            moved: HashSet::new(),
+            unbound: Both::default(),
+            contradictions: Vec::new(),
+            unsure: Both::default(),
+            intents,
+            keywords,
+            is_unchanged,
+        });
     }
-    let mut opening = Opening::default();
-    let lost = if seen.far.is_new_generation || seen.near.is_new_generation {
-        // The ids in intents are void too; their copies are found by content like all others.
-        opening.dropped_intents = intents.iter().filter_map(|intent| intent.key).collect();
-        void_generations(&mut rows, &seen, &mut opening);
-        Vec::new()
-    } else {
-        take_up(pair, wanted, &intents, &mut rows, &seen, &mut opening).await?
+    let requests = |side: Side| -> Vec<(String, Option<Since>)> {
+        let asked = views.iter().zip(&looked).filter_map(|(views, looked)| {
+            let View::Ask(since) = views.of(side) else { return None };
+            Some((looked.wanted.names.of(side).clone(), since.clone()))
+        });
+        asked.collect()
     };
-    if known.is_none() || seen.far.is_new_generation || seen.near.is_new_generation {
-        pair_up(pair, wanted, &mut rows, &seen, &mut opening).await?;
-    }
-    // Rows whose ids became void and were not found again.
-    let was_changed: HashSet<usize> = opening.changed_rows.drain(..).collect();
-    let mut kept = Vec::with_capacity(rows.len());
-    for (at, row) in rows.into_iter().enumerate() {
-        if is_void(&row.ids.far) || is_void(&row.ids.near) {
-            opening.dropped_rows.extend(row.key);
-            continue;
+    let asked = Both { far: requests(Side::Far), near: requests(Side::Near) };
+    let (far, near) = pair.split(Side::Far);
+    let (far, near) =
+        tokio::try_join!(survey(far, &asked.far, !writable), survey(near, &asked.near, !writable))?;
+    drop(asked);
+    let mut answers = Both { far: far.into_iter(), near: near.into_iter() };
+    for (looked, views) in looked.iter_mut().zip(views) {
+        for (side, view) in [(Side::Far, views.far), (Side::Near, views.near)] {
+            *looked.seen.of_mut(side) = match view {
+                View::Absent => Seen {
+                    // What will be made in its place has other ids.
+                    is_new_generation: looked.wanted.known.is_some()
+                        && matches!(looked.wanted.fate, Fate::Created(_)),
+                    ..Seen::default()
+                },
+                View::Unchanged(status) => Seen {
+                    status: Some(status),
+                    picture: match looked.is_unchanged {
+                        true => Picture::default(),
+                        false => Picture::new(as_known(&looked.rows, side)),
+                    },
+                    told: Some(HashSet::new()),
+                    has_history: true,
+                    ..Seen::default()
+                },
+                View::Ask(since) => {
+                    let changes = answers.of_mut(side).next().unwrap_or_default();
+                    seen(looked, side, changes, since.is_some())
+                }
+            };
         }
-        if was_changed.contains(&at) {
-            opening.changed_rows.push(kept.len());
+        if !looked.is_unchanged {
+            settle(pair, looked).await?;
         }
-        kept.push(row);
     }
-    let rows = kept;
-
-    for side in Side::BOTH {
-        look_again(pair, wanted, side, &rows, seen.of_mut(side)).await?;
-        let (refused, unconfirmed) = (refused.of(side), unconfirmed.of(side));
-        let now = confirm(side, &rows, seen.of(side), refused, unconfirmed, &mut opening);
-        seen.of_mut(side).picture.refused = now;
-    }
-    for (side, id) in &lost {
-        seen.of_mut(*side).picture.held.insert(id.clone());
-    }
-    let pictures = Both { far: seen.far.picture, near: seen.near.picture };
-    let mut outcome = diff(&rows, &pictures, mode);
-    if !lost.is_empty() {
-        outcome.pending = Both { far: true, near: true };
-    }
-    let missing =
-        |side: Side| rows.iter().filter(|row| !pictures.of(side).has(row.ids.of(side))).count();
-    let unknown = |side: Side| -> Vec<Id> {
-        let known: HashSet<&Id> = rows.iter().map(|row| row.ids.of(side)).collect();
-        let ids = pictures.of(side).iter().map(|(id, _)| id);
-        ids.filter(|id| !known.contains(id)).cloned().collect()
-    };
-    Ok(FolderPlan {
-        name: wanted.name.clone(),
-        names: wanted.names.clone(),
-        known: wanted.known.clone(),
-        status: Both { far: seen.far.status, near: seen.near.status },
-        opening,
-        outcome,
-        sizes: Both { far: seen.far.sizes, near: seen.near.sizes },
-        messages: Both { far: pictures.far.len(), near: pictures.near.len() },
-        unknown: Both { far: unknown(Side::Far), near: unknown(Side::Near) },
-        taken: Both::default(),
-        expired: Vec::new(),
-        missing: Both { far: missing(Side::Far), near: missing(Side::Near) },
-        rows,
-        lost,
-    })
+    Ok(looked)
 }
 
-impl FolderPlan {
-    /// How many messages are deleted on a side.
-    pub fn deletions(&self, side: Side) -> usize {
-        let on_side =
-            |action: &&Action| matches!(action, Action::Delete { side: at, .. } if *at == side);
-        self.outcome.actions.iter().filter(on_side).count()
+async fn survey(
+    seat: &mut Seat,
+    asked: &[(String, Option<Since>)],
+    read_only: bool,
+) -> crate::store::Result<Vec<Changes>> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
     }
+    seat.forget();
+    seat.store().survey(asked, read_only).await
 }
 
-/// Looks at one side.
-async fn look(
-    pair: &mut Pair,
-    wanted: &Wanted,
-    side: Side,
-    rows: &[Row],
-    writable: bool,
-    may_trust_listing: bool,
-) -> anyhow::Result<Seen> {
-    let known = wanted.known.as_ref().map(|known| *known.sides.of(side));
-    let Some(listed) = wanted.listed.of(side) else {
-        // What will be made in its place has other ids.
-        return Ok(Seen { is_new_generation: known.is_some(), ..Seen::default() });
-    };
-    let as_known = || rows.iter().map(move |row| (row.ids.of(side).clone(), row.flags.clone()));
-    if let (Some(known), Some(status), true) = (known, listed.status, may_trust_listing)
-        && known.modseq.is_some()
+/// Whether a side's listing has a folder of another identity than the one known.
+fn is_other_mailbox(wanted: &Wanted, side: Side) -> bool {
+    let before = wanted.known.as_ref().and_then(|known| known.mailbox_ids.of(side).as_ref());
+    let now = wanted.listed.of(side).as_ref().and_then(|listed| listed.mailbox_id.as_ref());
+    matches!((before, now), (Some(before), Some(now)) if before != now)
+}
+
+/// How a side stands, where its listing says that it is as it was known.
+fn unchanged(wanted: &Wanted, side: Side) -> Option<Status> {
+    let known = wanted.known.as_ref().map(|known| *known.sides.of(side))?;
+    let status = wanted.listed.of(side).as_ref()?.status?;
+    let is_same = known.modseq.is_some()
         && known.modseq == status.highest_modseq
         && known.uid_validity == status.uid_validity
         && known.uid_next == status.uid_next
         && known.messages == status.messages
-    {
-        return Ok(Seen {
-            status: Some(status),
-            picture: Picture::new(as_known()),
-            told: Some(HashSet::new()),
-            has_history: true,
-            ..Seen::default()
-        });
+        && !is_other_mailbox(wanted, side);
+    is_same.then_some(status)
+}
+
+fn view(wanted: &Wanted, side: Side, rows: &[Row], may_trust_listing: bool) -> View {
+    if wanted.listed.of(side).is_none() {
+        return View::Absent;
     }
-    let name = wanted.names.of(side);
-    let selected = pair.select_anew(side, name, writable).await?;
-    let same = known.filter(|known| known.uid_validity == selected.uid_validity);
-    let since = same.filter(|known| known.modseq.is_some()).map(|known| Since {
+    if may_trust_listing && let Some(status) = unchanged(wanted, side) {
+        return View::Unchanged(status);
+    }
+    let known = wanted.known.as_ref().map(|known| *known.sides.of(side));
+    View::Ask(known.filter(|_| !is_other_mailbox(wanted, side)).map(|known| Since {
         uid_validity: known.uid_validity,
         modseq: known.modseq,
         known: rows.iter().map(|row| row.ids.of(side).clone()).collect(),
-    });
-    let changes = pair.store(side).changes(since.as_ref()).await?;
+    }))
+}
+
+fn as_known(rows: &[Row], side: Side) -> impl Iterator<Item = (Id, Flags)> {
+    rows.iter().map(move |row| (row.ids.of(side).clone(), row.flags.clone()))
+}
+
+/// What a store's answer shows.
+fn seen(looked: &Looked, side: Side, changes: Changes, was_known: bool) -> Seen {
+    let known = looked.wanted.known.as_ref().map(|known| *known.sides.of(side));
+    let is_same =
+        was_known && known.is_some_and(|known| known.uid_validity == changes.status.uid_validity);
     let mut sizes = HashMap::new();
     let mut picture = Picture::default();
     let mut told = None;
-    if !changes.complete && since.is_some() {
+    if !changes.complete && is_same {
         let vanished: HashSet<&Id> = changes.vanished.iter().collect();
-        picture = Picture::new(as_known().filter(|(id, _)| !vanished.contains(id)));
+        let left = as_known(&looked.rows, side).filter(|(id, _)| !vanished.contains(id));
+        picture = Picture::new(left);
         told = Some(changes.changed.iter().map(|message| message.id.clone()).collect());
     }
     for message in changes.changed {
@@ -227,27 +304,57 @@ async fn look(
         }
         picture.insert(message.id, message.flags.unwrap_or_default());
     }
-    Ok(Seen {
+    Seen {
         status: Some(changes.status),
         picture,
         sizes,
-        is_new_generation: known.is_some() && same.is_none(),
+        is_new_generation: known.is_some() && !is_same,
         told,
         has_history: changes.status.highest_modseq.is_some(),
-    })
+    }
+}
+
+/// Brings what is known together with what was seen: copies that were begun, ids that became
+/// void, messages that both sides have, and files that were missed.
+async fn settle(pair: &mut Pair, looked: &mut Looked) -> anyhow::Result<()> {
+    let intents = std::mem::take(&mut looked.intents);
+    let is_new = Side::BOTH.into_iter().any(|side| looked.seen.of(side).is_new_generation);
+    if is_new {
+        // The ids in intents are void too; their copies are found by content like all others.
+        looked.opening.dropped_intents = intents.iter().filter_map(|intent| intent.key).collect();
+        bind::void_generations(looked);
+    } else {
+        bind::take_up(pair, looked, &intents).await?;
+    }
+    for side in Side::BOTH {
+        look_again(pair, looked, side).await?;
+    }
+    bind::pair_up(pair, looked).await?;
+    bind::drop_void(looked);
+    let (refused, unconfirmed) = std::mem::take(&mut looked.keywords);
+    for side in Side::BOTH {
+        let (refused, unconfirmed) = (refused.of(side), unconfirmed.of(side));
+        let Looked { rows, seen, opening, unsure, .. } = looked;
+        let now = bind::confirm(side, rows, seen.of(side), refused, unconfirmed, opening);
+        *unsure.of_mut(side) = now.iter().chain(unconfirmed.iter()).map(Flag::name).collect();
+        seen.of_mut(side).picture.refused = now;
+    }
+    for (side, id) in &looked.lost {
+        looked.seen.of_mut(*side).picture.held.insert(id.clone());
+    }
+    Ok(())
 }
 
 /// A message that is missing from a store without a history is looked for again: a file that
 /// is being renamed can be missed by one look.
-async fn look_again(
-    pair: &mut Pair,
-    wanted: &Wanted,
-    side: Side,
-    rows: &[Row],
-    seen: &mut Seen,
-) -> anyhow::Result<()> {
-    let missing = |picture: &Picture| rows.iter().any(|row| !picture.has(row.ids.of(side)));
-    if seen.has_history || seen.status.is_none() || !missing(&seen.picture) {
+async fn look_again(pair: &mut Pair, looked: &mut Looked, side: Side) -> anyhow::Result<()> {
+    let Looked { wanted, rows, seen, .. } = looked;
+    let seen = seen.of_mut(side);
+    let is_missing = |row: &Row| {
+        let id = row.ids.of(side);
+        !bind::is_void(id) && !seen.picture.has(id)
+    };
+    if seen.has_history || seen.status.is_none() || !rows.iter().any(is_missing) {
         return Ok(());
     }
     pair.select(side, wanted.names.of(side), false).await?;
@@ -259,178 +366,91 @@ async fn look_again(
     Ok(())
 }
 
-/// An id that stands for none.
-fn is_void(id: &Id) -> bool {
-    id.0.is_empty()
-}
+impl Looked {
+    /// The messages of a side of which no row knows, and which are not spoken for.
+    pub fn unknown(&self, side: Side) -> Vec<Id> {
+        if self.is_unchanged {
+            return Vec::new();
+        }
+        let known: HashSet<&Id> = self.rows.iter().map(|row| row.ids.of(side)).collect();
+        let picture = &self.seen.of(side).picture;
+        let ids = picture.iter().map(|(id, _)| id);
+        ids.filter(|id| !known.contains(id) && !picture.held.contains(*id)).cloned().collect()
+    }
 
-fn void_generations(rows: &mut [Row], seen: &Both<Seen>, opening: &mut Opening) {
-    for (at, row) in rows.iter_mut().enumerate() {
-        for side in Side::BOTH {
-            if seen.of(side).is_new_generation {
-                *row.ids.of_mut(side) = Id(String::new());
-            }
-        }
-        opening.changed_rows.push(at);
-    }
-}
-
-/// The copies that an earlier run began and did not record: those that are found become rows,
-/// and the others have not been made. Those that were made and cannot be found are returned.
-async fn take_up(
-    pair: &mut Pair,
-    wanted: &Wanted,
-    intents: &[Intent],
-    rows: &mut Vec<Row>,
-    seen: &Both<Seen>,
-    opening: &mut Opening,
-) -> anyhow::Result<Vec<(Side, Id)>> {
-    let mut lost = Vec::new();
-    for side in Side::BOTH {
-        let to_side: Vec<&Intent> = intents.iter().filter(|intent| intent.to == side).collect();
-        if to_side.is_empty() {
-            continue;
-        }
-        let named: HashSet<&Id> = rows.iter().map(|row| row.ids.of(side)).collect();
-        let candidates: Vec<Id> = seen
-            .of(side)
-            .picture
-            .iter()
-            .map(|(id, _)| id)
-            .filter(|id| !named.contains(id))
-            .cloned()
-            .collect();
-        if seen.of(side).status.is_some() {
-            pair.select(side, wanted.names.of(side), false).await?;
-        }
-        let places = find::copies(pair, side, &to_side, &candidates).await?;
-        for (intent, place) in to_side.into_iter().zip(places) {
-            match place {
-                Some(place) => {
-                    opening.changed_rows.push(take_up_row(rows, intent, place));
-                    opening.dropped_intents.extend(intent.key);
-                }
-                None if intent.stored => lost.push((side.other(), intent.source.clone())),
-                None => opening.dropped_intents.extend(intent.key),
-            }
-        }
-    }
-    Ok(lost)
-}
-
-/// Makes a copy that was found into a row, and gives the row's place.
-fn take_up_row(rows: &mut Vec<Row>, intent: &Intent, place: Id) -> usize {
-    let ids = ids_of(intent.to, place, intent.source.clone());
-    let before = rows.iter().position(|row| row.key.is_some() && row.key == intent.row);
-    let key = before.and_then(|at| rows[at].key);
-    let row = Row { key, ids, flags: intent.flags.clone() };
-    match before {
-        Some(at) => {
-            rows[at] = row;
-            at
-        }
-        None => {
-            rows.push(row);
-            rows.len() - 1
-        }
-    }
-}
-
-/// The ids of a copy on side `to`.
-pub fn ids_of(to: Side, copy: Id, source: Id) -> Both<Id> {
-    match to {
-        Side::Far => Both { far: copy, near: source },
-        Side::Near => Both { far: source, near: copy },
-    }
-}
-
-/// Pairs messages that both sides have and of which nothing is known.
-async fn pair_up(
-    pair: &mut Pair,
-    wanted: &Wanted,
-    rows: &mut Vec<Row>,
-    seen: &Both<Seen>,
-    opening: &mut Opening,
-) -> anyhow::Result<()> {
-    let mut ids: Both<Vec<Id>> = Both::default();
-    for side in Side::BOTH {
-        // A row whose other id became void is looked for like a message of which nothing is
-        // known.
-        let known: HashSet<&Id> = rows
-            .iter()
-            .filter(|row| !is_void(row.ids.of(side.other())))
-            .map(|row| row.ids.of(side))
-            .collect();
-        let unknown = seen.of(side).picture.iter().map(|(id, _)| id);
-        *ids.of_mut(side) = unknown.filter(|id| !known.contains(id)).cloned().collect();
-    }
-    if ids.far.is_empty() || ids.near.is_empty() {
-        return Ok(());
-    }
-    for side in Side::BOTH {
-        pair.select(side, wanted.names.of(side), false).await?;
-    }
-    let places: Both<HashMap<Id, usize>> = {
-        let of = |side: Side| {
-            rows.iter().enumerate().map(|(at, row)| (row.ids.of(side).clone(), at)).collect()
+    /// Whether a side has something that the other, from which the folder is gone, has never
+    /// seen.
+    pub fn has_news(&self, side: Side) -> bool {
+        let picture = &self.seen.of(side).picture;
+        let is_edited = |(at, row): (usize, &Row)| {
+            let now = picture.flags(row.ids.of(side));
+            !self.moved.contains(&at)
+                && now.is_some_and(|now| super::diff::is_edited(&row.flags, now, &picture.refused))
         };
-        Both { far: of(Side::Far), near: of(Side::Near) }
-    };
-    for same in find::same(pair, &ids).await? {
-        let before = places.far.get(&same.far).or_else(|| places.near.get(&same.near)).copied();
-        match before {
-            Some(at) => rows[at].ids = same,
-            None => {
-                let flags = |side: Side| {
-                    let found = seen.of(side).picture.flags(same.of(side));
-                    found.cloned().unwrap_or_default()
-                };
-                // Nothing says who set what one side lacks: both get it.
-                let (far, near) = (flags(Side::Far), flags(Side::Near));
-                let shared: Flags =
-                    far.iter().map(Flag::name).filter(|name| near.has(name)).collect();
-                opening.changed_rows.push(rows.len());
-                rows.push(Row { key: None, ids: same, flags: shared });
-            }
+        !self.unknown(side).is_empty() || self.rows.iter().enumerate().any(is_edited)
+    }
+
+    /// Decides. What was put into [`Looked::moved`] and `held` by then is left out.
+    pub fn decide(mut self, mode: Mode) -> FolderPlan {
+        let unknown = Both { far: self.unknown(Side::Far), near: self.unknown(Side::Near) };
+        if let Fate::Restored(_) = self.wanted.fate {
+            // Nothing that is left is known any more: all of it goes back.
+            self.opening.dropped_rows.extend(self.rows.iter().filter_map(|row| row.key));
+            self.rows.clear();
+        }
+        let pictures = Both {
+            far: std::mem::take(&mut self.seen.far.picture),
+            near: std::mem::take(&mut self.seen.near.picture),
+        };
+        let mut outcome = diff(&self.rows, &pictures, &self.moved, mode);
+        if !self.lost.is_empty() {
+            outcome.pending = Both { far: true, near: true };
+        }
+        let rows = &self.rows;
+        let missing = |side: Side| {
+            let gone = |(at, row): &(usize, &Row)| {
+                !self.moved.contains(at) && !pictures.of(side).has(row.ids.of(side))
+            };
+            rows.iter().enumerate().filter(gone).count() + self.unbound.of(side)
+        };
+        let messages = |side: Side| match (self.is_unchanged, self.seen.of(side).status) {
+            (true, Some(status)) => usize::try_from(status.messages).unwrap_or(usize::MAX),
+            _ => pictures.of(side).len(),
+        };
+        let mailbox_id = |side: Side| self.wanted.listed.of(side).as_ref()?.mailbox_id.clone();
+        FolderPlan {
+            status: Both { far: self.seen.far.status, near: self.seen.near.status },
+            mailbox_ids: Both { far: mailbox_id(Side::Far), near: mailbox_id(Side::Near) },
+            messages: Both { far: messages(Side::Far), near: messages(Side::Near) },
+            missing: Both { far: missing(Side::Far), near: missing(Side::Near) },
+            known_messages: self.known_messages,
+            is_new_generation: Both {
+                far: self.seen.far.is_new_generation,
+                near: self.seen.near.is_new_generation,
+            },
+            key: None,
+            name: self.wanted.name,
+            names: self.wanted.names,
+            fate: self.wanted.fate,
+            known: self.wanted.known,
+            opening: self.opening,
+            outcome,
+            sizes: Both { far: self.seen.far.sizes, near: self.seen.near.sizes },
+            unknown,
+            taken: Both::default(),
+            oversized: Vec::new(),
+            expired: Vec::new(),
+            rows: self.rows,
+            lost: self.lost,
         }
     }
-    Ok(())
 }
 
-/// Keywords that were set on a side earlier: one that is there is kept, and one that is
-/// missing from every message that should have it is refused. All that are refused now.
-///
-/// A user who clears a keyword everywhere before it was seen once is taken for a store that
-/// cannot keep it: then it stays on the other side, which is the safer error.
-fn confirm(
-    side: Side,
-    rows: &[Row],
-    seen: &Seen,
-    refused: &Flags,
-    unconfirmed: &Flags,
-    opening: &mut Opening,
-) -> Flags {
-    let mut now = refused.clone();
-    let names: Flags = refused.iter().chain(unconfirmed.iter()).map(Flag::name).collect();
-    for name in names.iter().map(Flag::name) {
-        let is_there =
-            seen.picture.iter().any(|(id, flags)| flags.has(name) && seen.was_told_of(id));
-        let is_missing = || {
-            rows.iter().any(|row| {
-                let id = row.ids.of(side);
-                row.flags.has(name) && seen.picture.has(id) && seen.was_told_of(id)
-            })
-        };
-        let verdict = if is_there {
-            now.remove(name);
-            Keyword::Kept
-        } else if !refused.has(name) && is_missing() {
-            now.insert(name);
-            Keyword::Refused
-        } else {
-            continue;
-        };
-        opening.keywords.push((side, name.to_owned(), verdict));
+impl FolderPlan {
+    /// How many messages are deleted on a side.
+    pub fn deletions(&self, side: Side) -> usize {
+        let on_side =
+            |action: &&Action| matches!(action, Action::Delete { side: at, .. } if *at == side);
+        self.outcome.actions.iter().filter(on_side).count()
     }
-    now
 }

@@ -357,7 +357,13 @@ mod tests {
         FolderPlan {
             name: "INBOX".into(),
             names: Both { far: "INBOX".into(), near: "INBOX".into() },
+            fate: super::super::scan::Fate::Stays,
             known: None,
+            key: None,
+            mailbox_ids: Both::default(),
+            known_messages: 0,
+            is_new_generation: Both::default(),
+            oversized: Vec::new(),
             status: Both::default(),
             rows: rows.collect(),
             opening: Opening::default(),

@@ -21,6 +21,8 @@ pub struct Spooled {
     pub meta: Meta,
     /// Its digests.
     pub content: Content,
+    /// The word that its copy carries in its name.
+    pub token: Option<String>,
     octets: u64,
     place: Place,
 }
@@ -69,6 +71,13 @@ impl Batch {
             message.meta.flags = flags;
             is_wanted
         });
+    }
+
+    /// Gives each message, in order, the word that its copy carries in its name.
+    pub fn set_tokens(&mut self, tokens: impl Iterator<Item = Option<String>>) {
+        for (message, token) in self.messages.iter_mut().zip(tokens) {
+            message.token = token;
+        }
     }
 
     /// The messages for [`crate::store::Store::append`], from the first.
@@ -127,7 +136,13 @@ impl Sink for Batch {
         let mut meta = message.clone();
         meta.size = Some(open.octets);
         let content = open.digester.finish();
-        self.messages.push(Spooled { meta, content, octets: open.octets, place: open.place });
+        self.messages.push(Spooled {
+            meta,
+            content,
+            token: None,
+            octets: open.octets,
+            place: open.place,
+        });
         Ok(())
     }
 }
@@ -159,6 +174,10 @@ impl Source for BatchSource<'_> {
 
     fn body(&mut self) -> &mut dyn Body {
         self
+    }
+
+    fn token(&self) -> Option<String> {
+        self.current()?.token.clone()
     }
 }
 

@@ -74,6 +74,15 @@ const LAYOUT: Layout = Layout {
             mark TEXT NOT NULL
         );
     ",
+        "
+        ALTER TABLE folders ADD COLUMN far_mailbox_id TEXT;
+        ALTER TABLE folders ADD COLUMN near_mailbox_id TEXT;
+        ALTER TABLE folders ADD COLUMN subscribed INTEGER;
+        ALTER TABLE messages ADD COLUMN digest BLOB;
+        ALTER TABLE messages ADD COLUMN header BLOB;
+        ALTER TABLE intents ADD COLUMN header BLOB;
+        ALTER TABLE intents ADD COLUMN moved INTEGER REFERENCES messages (id) ON DELETE SET NULL;
+    ",
     ],
 };
 
@@ -110,6 +119,20 @@ pub struct KnownFolder {
     pub key: i64,
     /// Each side.
     pub sides: Both<Known>,
+    /// Its identity on each side (MAILBOXID), where that side tells one.
+    pub mailbox_ids: Both<Option<String>>,
+    /// Whether it was subscribed to; `None` before that was looked at.
+    pub subscribed: Option<bool>,
+}
+
+/// By what a message that is known can be told from all others; `None` where that was never
+/// computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marks {
+    /// The digest of its header block.
+    pub header: Option<Digest>,
+    /// The digest of the whole message.
+    pub whole: Option<Digest>,
 }
 
 /// A copy that was begun.
@@ -125,14 +148,34 @@ pub struct Intent {
     pub row: Option<i64>,
     /// The flags that it gets.
     pub flags: Flags,
+    /// Key of the row, in another folder, of the message that is moved here; `None`: it is
+    /// copied.
+    pub moved: Option<i64>,
     /// The digest of its content, by which it is found again.
     pub digest: Digest,
+    /// The digest of its header block.
+    pub header: Option<Digest>,
     /// Its Message-ID, or empty.
     pub message_id: String,
     /// The target's UIDNEXT before: the copy's id is not below it. 0 when unknown.
     pub uid_next: u32,
     /// The target has confirmed the copy, but not told where it is.
     pub stored: bool,
+}
+
+impl Intent {
+    /// The word that the copy carries in its name, where the target names messages itself.
+    /// Keys of intents are given again, so that the content is in it, too; `None` before the
+    /// intent was written.
+    pub fn token(&self) -> Option<String> {
+        let key = self.key?;
+        Some(format!("pb{key}.{}", digest::hex(&self.digest[..8])))
+    }
+
+    /// What is known of the content.
+    pub fn marks(&self) -> Marks {
+        Marks { header: self.header, whole: Some(self.digest) }
+    }
 }
 
 /// What has to be known of a folder before anything in it is changed.
@@ -144,6 +187,8 @@ pub struct Opening {
     pub dropped_intents: Vec<i64>,
     /// Places in the list of rows that are new or have other ids.
     pub changed_rows: Vec<usize>,
+    /// What was learnt of the content of rows, by their places.
+    pub marks: BTreeMap<usize, Marks>,
     /// Keywords that turned out to be kept after all, or not.
     pub keywords: Vec<(Side, String, Keyword)>,
 }
@@ -177,6 +222,10 @@ pub struct Made {
     pub ids: Both<Id>,
     /// The flags that it got.
     pub flags: Flags,
+    /// Its content.
+    pub marks: Marks,
+    /// Key of the row that is no more, as the message was moved away from there.
+    pub moved: Option<i64>,
 }
 
 /// The state of one pair, locked against every other run.
@@ -259,7 +308,8 @@ impl State {
         self.database.read(|db| {
             let mut statement = db.prepare(
                 "SELECT name, id, far_uid_validity, far_uid_next, far_messages, far_modseq,
-                 near_uid_validity, near_uid_next, near_messages, near_modseq FROM folders",
+                 near_uid_validity, near_uid_next, near_messages, near_modseq,
+                 far_mailbox_id, near_mailbox_id, subscribed FROM folders",
             )?;
             let mut rows = statement.query([])?;
             let mut found = BTreeMap::new();
@@ -275,7 +325,9 @@ impl State {
                 };
                 let sides = Both { far: side(2)?, near: side(6)? };
                 let name: String = row.get(0)?;
-                found.insert(name, KnownFolder { key: row.get(1)?, sides });
+                let mailbox_ids = Both { far: row.get(10)?, near: row.get(11)? };
+                let (key, subscribed) = (row.get(1)?, row.get(12)?);
+                found.insert(name, KnownFolder { key, sides, mailbox_ids, subscribed });
             }
             Ok(found)
         })
@@ -309,8 +361,8 @@ impl State {
     pub fn intents(&self, folder: i64) -> state::Result<Vec<Intent>> {
         self.database.read(|db| {
             let mut statement = db.prepare(
-                "SELECT id, target, source, message, flags, digest, message_id, uid_next, stored
-                 FROM intents WHERE folder = ?1 ORDER BY id",
+                "SELECT id, target, source, message, flags, digest, message_id, uid_next, stored,
+                 moved, header FROM intents WHERE folder = ?1 ORDER BY id",
             )?;
             let rows = statement.query_map(params![folder], |row| {
                 let target: String = row.get(1)?;
@@ -325,6 +377,8 @@ impl State {
                     message_id: row.get(6)?,
                     uid_next: row.get(7)?,
                     stored: row.get(8)?,
+                    moved: row.get(9)?,
+                    header: row.get(10)?,
                 })
             })?;
             rows.collect()
@@ -422,6 +476,7 @@ impl State {
         &mut self,
         name: &str,
         uid_validity: Both<u32>,
+        mailbox_ids: &Both<Option<String>>,
         opening: &Opening,
         rows: &mut [Row],
     ) -> state::Result<i64> {
@@ -429,13 +484,24 @@ impl State {
         let folder = self.write(|db| {
             // Another generation has another history: what was known of the old one is void.
             db.execute(
-                "INSERT INTO folders (name, far_uid_validity, near_uid_validity)
-                 VALUES (?1, ?2, ?3)
+                "INSERT INTO folders (name, far_uid_validity, near_uid_validity,
+                 far_mailbox_id, near_mailbox_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (name) DO UPDATE SET
-                 far_modseq = iif(far_uid_validity = ?2, far_modseq, NULL),
-                 near_modseq = iif(near_uid_validity = ?3, near_modseq, NULL),
-                 far_uid_validity = ?2, near_uid_validity = ?3",
-                params![name, uid_validity.far, uid_validity.near],
+                 far_modseq = iif(far_uid_validity = ?2
+                 AND coalesce(far_mailbox_id = ?4, 1), far_modseq, NULL),
+                 near_modseq = iif(near_uid_validity = ?3
+                 AND coalesce(near_mailbox_id = ?5, 1), near_modseq, NULL),
+                 far_uid_validity = ?2, near_uid_validity = ?3,
+                 far_mailbox_id = coalesce(?4, far_mailbox_id),
+                 near_mailbox_id = coalesce(?5, near_mailbox_id)",
+                params![
+                    name,
+                    uid_validity.far,
+                    uid_validity.near,
+                    mailbox_ids.far,
+                    mailbox_ids.near
+                ],
             )?;
             let folder: i64 =
                 db.query_row("SELECT id FROM folders WHERE name = ?1", params![name], |row| {
@@ -445,7 +511,13 @@ impl State {
             delete(db, "messages", &opening.dropped_rows)?;
             for at in &opening.changed_rows {
                 let row = &rows[*at];
-                keys.push((*at, write_row(db, folder, row.key, &row.ids, &row.flags)?));
+                let marks = opening.marks.get(at).copied().unwrap_or_default();
+                keys.push((*at, write_row(db, folder, row.key, &row.ids, &row.flags, marks)?));
+            }
+            for (at, marks) in &opening.marks {
+                if let Some(key) = rows[*at].key {
+                    write_marks(db, key, *marks)?;
+                }
             }
             for (side, name, keyword) in &opening.keywords {
                 write_keyword(db, folder, *side, name, *keyword)?;
@@ -471,8 +543,8 @@ impl State {
         let keys = self.write(|db| {
             let mut insert = db.prepare(
                 "INSERT INTO intents
-                 (folder, target, source, message, flags, digest, message_id, uid_next)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (folder, target, source, message, flags, digest, message_id, uid_next, moved,
+                 header) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?;
             let mut keys = Vec::new();
             for intent in intents.iter() {
@@ -485,6 +557,8 @@ impl State {
                     intent.digest,
                     intent.message_id,
                     intent.uid_next,
+                    intent.moved,
+                    intent.header,
                 ])?);
             }
             for (side, name) in keywords {
@@ -512,6 +586,64 @@ impl State {
         })
     }
 
+    /// What is known of the content of messages.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn marks(&self, rows: &[i64]) -> state::Result<Vec<Marks>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare("SELECT header, digest FROM messages WHERE id = ?1")?;
+            let mut found = Vec::with_capacity(rows.len());
+            for key in rows {
+                let marks = statement.query_row(params![key], |row| {
+                    Ok(Marks { header: row.get(0)?, whole: row.get(1)? })
+                });
+                found.push(marks.optional()?.unwrap_or_default());
+            }
+            Ok(found)
+        })
+    }
+
+    /// Knows folders by other names from now on.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn rename_folders(&mut self, names: &[(i64, String)]) -> state::Result<()> {
+        self.write(|db| {
+            // Two may change their names with each other: none is called that by anybody.
+            let mut update = db.prepare("UPDATE folders SET name = ?2 WHERE id = ?1")?;
+            for (key, _) in names {
+                update.execute(params![key, format!("\0{key}")])?;
+            }
+            for (key, name) in names {
+                update.execute(params![key, name])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Knows no longer of these folders and their messages.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn forget_folders(&mut self, folders: &[i64]) -> state::Result<()> {
+        self.write(|db| delete(db, "folders", folders))
+    }
+
+    /// Writes down which folders are subscribed to.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn set_subscribed(&mut self, folders: &[(i64, bool)]) -> state::Result<()> {
+        self.write(|db| {
+            let mut update = db.prepare("UPDATE folders SET subscribed = ?2 WHERE id = ?1")?;
+            for (key, subscribed) in folders {
+                update.execute(params![key, subscribed])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Makes intents into rows.
     ///
     /// # Errors
@@ -519,8 +651,10 @@ impl State {
     pub fn record(&mut self, folder: i64, copies: &[Made]) -> state::Result<()> {
         self.write(|db| {
             for made in copies {
-                write_row(db, folder, made.row, &made.ids, &made.flags)?;
+                write_row(db, folder, made.row, &made.ids, &made.flags, made.marks)?;
             }
+            let moved: Vec<i64> = copies.iter().filter_map(|made| made.moved).collect();
+            delete(db, "messages", &moved)?;
             let intents: Vec<i64> = copies.iter().map(|made| made.intent).collect();
             delete(db, "intents", &intents)
         })
@@ -616,21 +750,39 @@ fn write_row(
     key: Option<i64>,
     ids: &Both<Id>,
     flags: &Flags,
+    marks: Marks,
 ) -> rusqlite::Result<i64> {
     if let Some(key) = key {
-        let update = "UPDATE messages SET far = ?2, near = ?3, flags = ?4 WHERE id = ?1";
+        let update = "UPDATE messages SET far = ?2, near = ?3, flags = ?4,
+             digest = coalesce(?5, digest), header = coalesce(?6, header) WHERE id = ?1";
         let found = db.prepare_cached(update)?.execute(params![
             key,
             ids.far.0,
             ids.near.0,
-            text_of(flags)
+            text_of(flags),
+            marks.whole,
+            marks.header,
         ])?;
         if found > 0 {
             return Ok(key);
         }
     }
-    db.prepare_cached("INSERT INTO messages (folder, far, near, flags) VALUES (?1, ?2, ?3, ?4)")?
-        .insert(params![folder, ids.far.0, ids.near.0, text_of(flags)])
+    let insert = "INSERT INTO messages (folder, far, near, flags, digest, header)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    db.prepare_cached(insert)?.insert(params![
+        folder,
+        ids.far.0,
+        ids.near.0,
+        text_of(flags),
+        marks.whole,
+        marks.header,
+    ])
+}
+
+fn write_marks(db: &Transaction<'_>, key: i64, marks: Marks) -> rusqlite::Result<()> {
+    let update = "UPDATE messages SET digest = coalesce(?2, digest),
+         header = coalesce(?3, header) WHERE id = ?1";
+    db.prepare_cached(update)?.execute(params![key, marks.whole, marks.header]).map(drop)
 }
 
 fn write_keyword(
@@ -669,110 +821,4 @@ fn from_i64(number: i64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::state::testing::Dir;
-
-    fn pair() -> Both<String> {
-        Both { far: "imaps://h".into(), near: "maildir:/m".into() }
-    }
-
-    fn ids(far: &str, near: &str) -> Both<Id> {
-        Both { far: Id(far.into()), near: Id(near.into()) }
-    }
-
-    fn intent(source: &str) -> Intent {
-        Intent {
-            key: None,
-            to: Side::Near,
-            source: Id(source.into()),
-            row: None,
-            flags: ["\\Seen", "work"].iter().collect(),
-            digest: [7; 32],
-            message_id: "<a@b>".into(),
-            uid_next: 9,
-            stored: false,
-        }
-    }
-
-    #[test]
-    fn a_folder_remembers_all_that_it_was_told() {
-        let dir = Dir::new();
-        let path = dir.path().join("s.db");
-        let mut state = State::open(&path, &pair()).expect("new");
-        let mut rows = vec![Row { key: None, ids: ids("1", "a"), flags: Flags::new() }];
-        let opening = Opening { changed_rows: vec![0], ..Opening::default() };
-        let generations = Both { far: 7, near: 8 };
-        let folder = state.open_folder("INBOX", generations, &opening, &mut rows).expect("written");
-        let mut intents = [intent("2"), intent("3")];
-        state.intend(folder, &mut intents, &[(Side::Near, "work".into())]).expect("written");
-        drop(state);
-
-        let mut state = State::open(&path, &pair()).expect("there");
-        assert_eq!(state.rows(folder).expect("readable"), rows);
-        assert_eq!(state.intents(folder).expect("readable"), intents);
-        let (refused, unconfirmed) = state.keywords(folder).expect("readable");
-        assert!(refused.near.is_empty() && unconfirmed.near.has("WORK"));
-        state.stored(&[intents[1].key.expect("written")]).expect("written");
-        let made = Made {
-            intent: intents[0].key.expect("written"),
-            row: None,
-            ids: ids("2", "b"),
-            flags: ["\\Seen"].iter().collect(),
-        };
-        state.record(folder, &[made]).expect("written");
-        assert_eq!(state.rows(folder).expect("readable").len(), 2);
-        let left = state.intents(folder).expect("readable");
-        assert!(left.len() == 1 && left[0].stored && left[0].source.0 == "3");
-        let known = Both {
-            far: Known { uid_validity: 7, uid_next: 4, messages: 2, modseq: Some(1 << 62) },
-            near: Known { uid_validity: 8, ..Known::default() },
-        };
-        state.settle(folder, &known).expect("written");
-        assert_eq!(state.folders().expect("readable")["INBOX"].sides, known);
-        let key = rows[0].key.expect("written");
-        let flags: Flags = ["\\Flagged"].iter().collect();
-        state.set_flags(&[(key, &flags)]).expect("written");
-        assert_eq!(state.rows(folder).expect("readable")[0].flags, flags);
-        state.forget(&[key]).expect("written");
-        assert_eq!(state.rows(folder).expect("readable").len(), 1);
-
-        // Another generation of one side: only that side's history is void.
-        let generations = Both { far: 70, near: 8 };
-        state.open_folder("INBOX", generations, &Opening::default(), &mut []).expect("written");
-        let sides = state.folders().expect("readable")["INBOX"].sides;
-        assert_eq!(sides.far.uid_validity, 70);
-        assert_eq!(sides.far.modseq, None);
-    }
-
-    #[test]
-    fn keywords_go_from_unconfirmed_to_refused_to_kept() {
-        let mut state = State::in_memory(&pair()).expect("new");
-        let generations = Both { far: 1, near: 1 };
-        let folder =
-            state.open_folder("x", generations, &Opening::default(), &mut []).expect("written");
-        let mut say = |keyword: Keyword| {
-            let keywords = vec![(Side::Far, "Work".to_owned(), keyword)];
-            let opening = Opening { keywords, ..Opening::default() };
-            state.open_folder("x", generations, &opening, &mut []).expect("written");
-            state.keywords(folder).expect("readable")
-        };
-        assert!(say(Keyword::Unconfirmed).1.far.has("work"));
-        assert!(say(Keyword::Refused).0.far.has("work"));
-        assert!(say(Keyword::Unconfirmed).0.far.has("work"), "a refusal is not forgotten");
-        assert_eq!(say(Keyword::Kept), Default::default());
-    }
-
-    #[test]
-    fn the_state_of_another_pair_is_refused() {
-        let dir = Dir::new();
-        let path = dir.path().join("s.db");
-        drop(State::open(&path, &pair()).expect("new"));
-        let other = Both { far: "imaps://other".into(), ..pair() };
-        assert!(matches!(State::open(&path, &other), Err(state::Error::Foreign { .. })));
-        assert_ne!(
-            State::usual_path(&other).expect("a home"),
-            State::usual_path(&pair()).expect("a home")
-        );
-    }
-}
+mod tests;

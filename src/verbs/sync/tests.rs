@@ -1,6 +1,8 @@
 //! Whole passes over mail in memory, and what becomes of a pass that is killed at each of its
 //! steps.
 
+mod model;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,10 +11,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::brake::MaxDelete;
 use super::diff::{Both, Mode, Side};
 use super::pair::Pair;
 use super::pass::{Job, pass};
-use super::plan::{MaxDelete, Scope};
+use super::plan::Scope;
 use super::state::State;
 use super::{apply, plan};
 use crate::state::testing::Dir;
@@ -217,15 +220,21 @@ impl Store for Mortal {
     }
 
     async fn rename(&mut self, from: &str, to: &str) -> Result<()> {
-        self.inner.rename(from, to).await
+        let Some(end) = self.step() else { return dead() };
+        self.inner.rename(from, to).await?;
+        ended(end, ())
     }
 
     async fn remove(&mut self, folders: &[String]) -> Result<()> {
-        self.inner.remove(folders).await
+        let Some(end) = self.step() else { return dead() };
+        self.inner.remove(&folders[..self.part(end, folders.len())]).await?;
+        ended(end, ())
     }
 
     async fn subscribe(&mut self, folders: &[String], subscribed: bool) -> Result<()> {
-        self.inner.subscribe(folders, subscribed).await
+        let Some(end) = self.step() else { return dead() };
+        self.inner.subscribe(&folders[..self.part(end, folders.len())], subscribed).await?;
+        ended(end, ())
     }
 
     async fn select(&mut self, folder: &str, read_only: bool) -> Result<Status> {
@@ -268,7 +277,12 @@ impl Store for Mortal {
     }
 
     async fn move_to(&mut self, ids: &[Id], folder: &str) -> Result<Vec<Option<Id>>> {
-        self.inner.move_to(ids, folder).await
+        let Some(end) = self.step() else { return dead() };
+        let mut places = self.inner.move_to(&ids[..self.part(end, ids.len())], folder).await?;
+        if !self.kind.tells_places {
+            places.fill(None);
+        }
+        ended(end, places)
     }
 
     async fn wait(&mut self, limit: Duration) -> Result<bool> {
@@ -330,6 +344,16 @@ impl World {
         let mut account = self.accounts.of(side).borrow_mut();
         let id = account.find(folder).expect("the folder is there");
         account.expunge(id, &[uid]).expect("it is there");
+    }
+
+    /// Moves a message to another folder, which is made where it is not there.
+    fn shift(&self, side: Side, from: &str, text: &str, to: &str) {
+        let uid = self.uid(side, from, text);
+        let mut account = self.accounts.of(side).borrow_mut();
+        let source = account.find(from).expect("the folder is there");
+        let target = account.find(to);
+        let target = target.unwrap_or_else(|| account.create(to, &[]).expect("a good name"));
+        account.move_messages(source, &[uid], target).expect("it is there");
     }
 
     /// All that is on a side, without the ids.
@@ -699,7 +723,7 @@ fn a_generation_that_begins_behind_the_plan_loses_nothing() {
         world.accounts.far.borrow_mut().delete("Alpha").expect("there");
         world.add(Side::Far, "Alpha", &mail("new"), &[]);
         let mut progress = Progress::new(Show::None, "sync", None);
-        apply::apply(&mut pair, &mut state, &mut plan, &mut progress).await
+        apply::apply(std::slice::from_mut(&mut pair), &mut state, &mut plan, &mut progress).await
     })
     .expect_err("it stops");
     let failure = error.downcast::<Failure>().expect("it says how it ends");
@@ -708,27 +732,105 @@ fn a_generation_that_begins_behind_the_plan_loses_nothing() {
 }
 
 #[test]
-fn a_folder_that_is_gone_is_left_alone() {
+fn a_folder_that_was_deleted_is_deleted_unless_something_is_new_in_it() {
     let dir = Dir::new();
     let state = dir.path().join("s.db");
     let world = World::new(PLAIN, PLAIN);
     world.add(Side::Far, "INBOX", &mail("one"), &[]);
-    world.add(Side::Far, "Work", &mail("two"), &[]);
+    for folder in ["Work", "Play", "Old"] {
+        world.add(Side::Far, folder, &mail(folder), &[]);
+    }
     let usual = job(Mode::TwoWay);
     world.sync_whole(&state, &usual);
-    world.accounts.near.borrow_mut().delete("Work").expect("there");
+    world.sync_whole(&state, &usual);
+    for folder in ["Work", "Play", "Old"] {
+        world.accounts.near.borrow_mut().delete(folder).expect("there");
+    }
+    world.add(Side::Far, "Work", &mail("new"), &[]);
+    world.flag(Side::Far, "Play", &mail("Play"), FlagOperation::Add, "\\Flagged");
     let (exit, text) = world.sync_whole(&state, &usual);
     assert_eq!(exit, Exit::Conflicts);
-    assert!(
-        text.contains("\"type\":\"folder-gone\",\"side\":\"near\",\"folder\":\"Work\""),
-        "{text}"
-    );
-    assert_eq!(world.seen(Side::Far)["Work"].len(), 1);
-    assert!(!world.seen(Side::Near).contains_key("Work"));
+    assert_eq!(text.matches("\"type\":\"folder-kept\"").count(), 2, "{text}");
+    let (far, near) = world.both();
+    assert_eq!(far, near);
+    assert_eq!((far["Work"].len(), far["Play"].len()), (2, 1));
+    assert!(!far.contains_key("Old"));
+    let (exit, _) = world.sync_whole(&state, &usual);
+    assert_eq!(exit, Exit::Ok);
     // A mirror makes it again.
+    world.accounts.near.borrow_mut().delete("Work").expect("there");
     let (exit, _) = world.sync_whole(&state, &job(Mode::Mirror));
     assert_eq!(exit, Exit::Ok);
     assert_eq!(world.seen(Side::Near), world.seen(Side::Far));
+}
+
+#[test]
+fn what_was_moved_is_moved_and_keeps_what_both_sides_did_to_it() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, Kind { has_history: false, ..PLAIN });
+    for name in ["one", "two", "three"] {
+        world.add(Side::Far, "INBOX", &mail(name), &["\\Seen"]);
+    }
+    world.add(Side::Far, "Archive", &mail("old"), &[]);
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    world.sync_whole(&state, &usual);
+    world.shift(Side::Far, "INBOX", &mail("one"), "Archive");
+    world.flag(Side::Far, "Archive", &mail("one"), FlagOperation::Add, "\\Flagged");
+    world.flag(Side::Near, "INBOX", &mail("one"), FlagOperation::Add, "\\Answered");
+    world.shift(Side::Near, "INBOX", &mail("two"), "New");
+    let (exit, text) = world.sync_whole(&state, &usual);
+    assert_eq!(exit, Exit::Ok, "{text}");
+    let result = text.lines().last().expect("a result");
+    assert_eq!(result.matches("\"moved\":1").count(), 2, "{result}");
+    assert_eq!(result.matches("\"copied\":0,\"flagged\":1,\"deleted\":0").count(), 2, "{result}");
+    let (far, near) = world.both();
+    assert_eq!(far, near);
+    assert_eq!(far["INBOX"].len(), 1);
+    let one = far["Archive"].iter().find(|message| message.0 == mail("one")).expect("moved");
+    assert_eq!(one.1, ["\\Answered", "\\Flagged", "\\Seen"]);
+    assert_eq!(far["New"].len(), 1);
+    let before = world.version();
+    world.sync_whole(&state, &usual);
+    assert_eq!(world.version(), before);
+}
+
+#[test]
+fn folders_are_renamed_and_subscribed_to() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    for name in ["INBOX", "Work", "Work/a", "Play"] {
+        world.add(Side::Far, name, &mail(name), &[]);
+    }
+    let usual = job(Mode::TwoWay);
+    world.sync_whole(&state, &usual);
+    world.sync_whole(&state, &usual);
+    world.accounts.far.borrow_mut().rename("Work", "Labour").expect("there");
+    world.add(Side::Far, "Labour/a", &mail("new"), &[]);
+    world.accounts.near.borrow_mut().rename("Play", "Games").expect("there");
+    world.accounts.near.borrow_mut().set_subscribed("Games", true).expect("there");
+    let (exit, text) = world.sync_whole(&state, &usual);
+    assert_eq!(exit, Exit::Ok, "{text}");
+    let result = text.lines().last().expect("a result");
+    assert!(
+        result.contains(
+            "\"near\":{\"created\":0,\"copied\":1,\"flagged\":0,\"deleted\":0,\"renamed\":2"
+        ),
+        "{result}"
+    );
+    assert!(result.contains("\"renamed\":1"), "{result}");
+    let (far, near) = world.both();
+    assert_eq!(far, near);
+    assert_eq!(far.keys().collect::<Vec<_>>(), ["Games", "INBOX", "Labour", "Labour/a"]);
+    assert!(world.accounts.far.borrow().is_subscribed("Games"));
+    let before = world.version();
+    world.sync_whole(&state, &usual);
+    assert_eq!(world.version(), before);
+    world.accounts.far.borrow_mut().set_subscribed("Games", false).expect("there");
+    world.sync_whole(&state, &usual);
+    assert!(!world.accounts.near.borrow().is_subscribed("Games"));
 }
 
 #[test]

@@ -61,10 +61,15 @@ pub async fn verify(
     let mut progress = Progress::new(show, "verify", None);
     let (mut folders, mut messages, mut differences) = (0, 0, 0);
     for wanted in plan::choose(&listed, &BTreeMap::new(), scope) {
+        let is_there =
+            |side: Side| wanted.listed.of(side).as_ref().is_some_and(|folder| folder.selectable);
+        if !is_there(Side::Far) && !is_there(Side::Near) {
+            continue;
+        }
         folders += 1;
         let mut found: Both<Contents> = Both::default();
         for side in Side::BOTH {
-            if wanted.listed.of(side).is_some() {
+            if is_there(side) {
                 pair.select(side, wanted.names.of(side), false).await?;
                 *found.of_mut(side) = contents(pair.store(side), &mut progress).await?;
             }

@@ -1,0 +1,268 @@
+//! Copies messages of one folder: read in one stream from the one side, cut into batches, and
+//! written to the other while the next ones come in.
+//!
+//! Of each batch the intents are written down before it is written, and its rows after.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::apply::{Shop, select};
+use super::bind::ids_of;
+use super::diff::{Action, Side};
+use super::find;
+use super::pair::{Pair, Seat};
+use super::scan::FolderPlan;
+use super::spool::Batch;
+use super::state::{Intent, Made};
+use crate::store::{Error, Flags, Id, Meta, Result, Sink, What};
+
+/// Messages in one batch of copies.
+const BATCH_MESSAGES: usize = 256;
+
+/// Octets in one batch of copies.
+const BATCH_OCTETS: u64 = 8 * 1024 * 1024;
+
+/// Batches that are read and wait to be written.
+const WAITING: usize = 1;
+
+/// What becomes of a message that is read.
+struct Wanted {
+    flags: Flags,
+    row: Option<usize>,
+}
+
+/// Cuts what a store gives into batches.
+struct Cutter<'w> {
+    wanted: &'w HashMap<Id, Wanted>,
+    batch: Batch,
+    octets: u64,
+    given: usize,
+    full: mpsc::Sender<Batch>,
+}
+
+impl Cutter<'_> {
+    /// Hands on what has come in.
+    async fn pass(&mut self) -> Result<()> {
+        self.octets = 0;
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.set_flags(|meta| self.wanted.get(&meta.id).map(|message| message.flags.clone()));
+        if batch.messages().is_empty() {
+            return Ok(());
+        }
+        self.given += batch.messages().len();
+        // The writer has failed, and says why itself.
+        self.full.send(batch).await.map_err(|_| Error::Caller("nobody takes the messages".into()))
+    }
+}
+
+#[async_trait(?Send)]
+impl Sink for Cutter<'_> {
+    async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.batch.begin(message).await
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        self.octets += octets.len() as u64;
+        self.batch.chunk(octets).await
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        self.batch.end(message).await?;
+        if self.batch.messages().len() >= BATCH_MESSAGES || self.octets >= BATCH_OCTETS {
+            self.pass().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Copies what goes to one side; how many messages.
+///
+/// # Errors
+/// The stores' and the state's.
+pub async fn copy(
+    shop: &Shop<'_>,
+    pair: &mut Pair,
+    folder: &mut FolderPlan,
+    key: i64,
+    to: Side,
+) -> anyhow::Result<usize> {
+    let from = to.other();
+    let mut ids = Vec::new();
+    let mut wanted = HashMap::new();
+    for action in &folder.outcome.actions {
+        if let Action::Copy { to: side, id, flags, row } = action
+            && *side == to
+        {
+            ids.push(id.clone());
+            wanted.insert(id.clone(), Wanted { flags: flags.clone(), row: *row });
+        }
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    select(pair, folder, from, false).await?;
+    let (full, mut waiting) = mpsc::channel(WAITING);
+    let (source, target) = pair.split(from);
+    let wanted_here = &wanted;
+    let reader = async move {
+        let (batch, octets) = (Batch::default(), 0);
+        let mut cutter = Cutter { wanted: wanted_here, batch, octets, given: 0, full };
+        source.store().read(&ids, &What::Whole, &mut cutter).await?;
+        cutter.pass().await?;
+        Ok::<usize, Error>(cutter.given)
+    };
+    let writer = async {
+        let mut copied = 0;
+        while let Some(batch) = waiting.recv().await {
+            copied += write(shop, target, folder, key, to, &wanted, batch).await?;
+        }
+        drop(waiting);
+        anyhow::Ok(copied)
+    };
+    // Either ends when the other has failed: the channel is closed then.
+    let (given, copied) = tokio::join!(reader, writer);
+    let copied = copied?;
+    if given? < wanted.len() {
+        // Gone meanwhile, or not given: a history up to here would never speak of it again.
+        folder.outcome.pending.far = true;
+        folder.outcome.pending.near = true;
+    }
+    Ok(copied)
+}
+
+/// Writes one batch, and records it; how many messages.
+async fn write(
+    shop: &Shop<'_>,
+    target: &mut Seat,
+    folder: &mut FolderPlan,
+    key: i64,
+    to: Side,
+    wanted: &HashMap<Id, Wanted>,
+    mut batch: Batch,
+) -> anyhow::Result<usize> {
+    leave_oversized(target, folder, to, &mut batch);
+    if batch.messages().is_empty() {
+        return Ok(0);
+    }
+    let uid_next = folder.status.of(to).map_or(0, |status| status.uid_next);
+    let row_of = |id: &Id| wanted.get(id).and_then(|message| message.row);
+    let mut intents = Vec::with_capacity(batch.messages().len());
+    for message in batch.messages() {
+        intents.push(Intent {
+            key: None,
+            to,
+            source: message.meta.id.clone(),
+            row: row_of(&message.meta.id).and_then(|at| folder.rows[at].key),
+            flags: message.meta.flags.clone().unwrap_or_default(),
+            moved: None,
+            digest: message.content.whole,
+            header: Some(message.content.header),
+            message_id: message.content.message_id.clone(),
+            uid_next,
+            stored: false,
+        });
+    }
+    let keywords = keywords(to, intents.iter().map(|intent| &intent.flags));
+    shop.state().intend(key, &mut intents, &keywords)?;
+    batch.set_tokens(intents.iter().map(Intent::token));
+
+    let name = folder.names.of(to).clone();
+    let mut places = target.store().append(&name, &mut batch.source()).await?;
+    places.resize(intents.len(), None);
+    if places.iter().any(Option::is_none) {
+        let unplaced = intents.iter_mut().zip(&places).filter(|(_, place)| place.is_none());
+        let mut stored = Vec::new();
+        for (intent, _) in unplaced {
+            intent.stored = true;
+            stored.extend(intent.key);
+        }
+        shop.state().stored(&stored)?;
+        find_places(target, folder, to, &intents, &mut places).await?;
+    }
+    let mut made = Vec::with_capacity(intents.len());
+    let mut octets = 0;
+    for ((intent, place), message) in intents.iter().zip(places).zip(batch.messages()) {
+        octets += message.octets();
+        let at = row_of(&intent.source);
+        let (Some(place), Some(intent_key)) = (place, intent.key) else {
+            folder.lost.push((to.other(), intent.source.clone()));
+            folder.outcome.pending.far = true;
+            folder.outcome.pending.near = true;
+            continue;
+        };
+        let ids = ids_of(to, place, intent.source.clone());
+        // The place is taken now: nothing else may be found there.
+        match at {
+            Some(at) => folder.rows[at].ids = ids.clone(),
+            None => folder.taken.of_mut(to).push(ids.of(to).clone()),
+        }
+        let row = at.and_then(|at| folder.rows[at].key);
+        let (flags, marks) = (intent.flags.clone(), intent.marks());
+        made.push(Made { intent: intent_key, row, ids, flags, marks, moved: None });
+    }
+    shop.state().record(key, &made)?;
+    shop.progress().advance(made.len() as u64, octets);
+    Ok(made.len())
+}
+
+/// Takes out what is larger than the target takes: one such message would have all refused
+/// that go with it.
+fn leave_oversized(target: &mut Seat, folder: &mut FolderPlan, to: Side, batch: &mut Batch) {
+    let Some(limit) = target.store().append_limit() else { return };
+    let large: HashSet<Id> = batch
+        .messages()
+        .iter()
+        .filter(|message| message.octets() > limit)
+        .map(|message| message.meta.id.clone())
+        .collect();
+    if large.is_empty() {
+        return;
+    }
+    batch.set_flags(|meta| meta.flags.clone().filter(|_| !large.contains(&meta.id)));
+    folder.outcome.pending.far = true;
+    folder.outcome.pending.near = true;
+    folder.oversized.extend(large.into_iter().map(|id| (to.other(), id)));
+}
+
+/// The target has taken messages, and did not tell of some where they are: looks for them.
+///
+/// # Errors
+/// The store's.
+pub async fn find_places(
+    target: &mut Seat,
+    folder: &FolderPlan,
+    to: Side,
+    intents: &[Intent],
+    places: &mut [Option<Id>],
+) -> anyhow::Result<()> {
+    target.select_anew(folder.names.of(to), true).await?;
+    let listed = target.store().list().await?;
+    let taken: HashSet<&Id> = folder
+        .rows
+        .iter()
+        .map(|row| row.ids.of(to))
+        .chain(folder.taken.of(to))
+        .chain(folder.unknown.of(to))
+        .chain(places.iter().flatten())
+        .collect();
+    let candidates: Vec<Id> =
+        listed.into_iter().map(|message| message.id).filter(|id| !taken.contains(id)).collect();
+    let unplaced: Vec<usize> = (0..intents.len()).filter(|at| places[*at].is_none()).collect();
+    let sought: Vec<&Intent> = unplaced.iter().map(|at| &intents[*at]).collect();
+    let found = find::copies(target, &sought, &candidates).await?;
+    for (at, place) in unplaced.into_iter().zip(found) {
+        places[at] = place;
+    }
+    Ok(())
+}
+
+/// The keywords among flags that a side gets, each once.
+pub fn keywords<'a>(side: Side, flags: impl Iterator<Item = &'a Flags>) -> Vec<(Side, String)> {
+    let mut all = Flags::new();
+    for flag in flags.flat_map(Flags::iter).filter(|flag| !flag.is_system()) {
+        all.insert(flag.name());
+    }
+    all.iter().map(|flag| (side, flag.name().to_owned())).collect()
+}
