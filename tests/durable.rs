@@ -507,12 +507,12 @@ fn sync_pulls_then_records_then_deletes() {
         assert!(!changes.iter().any(|word| text.contains(word)), "a pull said {text}\n{run}");
     }
 
-    // Two messages move to another folder at the server: they are stored and recorded in the
-    // new place before they leave the old one.
+    // Two messages come to one folder at the server and two leave another: the new ones are
+    // stored and recorded before the others are deleted.
     let inbox = dovecot.maildir("alice", "INBOX");
     let moved: Vec<PathBuf> = mail::maildir_files(&inbox).into_iter().take(2).collect();
     let octets: Vec<Vec<u8>> =
-        moved.iter().map(|path| std::fs::read(path).expect("a message")).collect();
+        mail::generate(12, 2).iter().map(|message| mail::to_lf(message)).collect();
     let stored: Vec<Stored<'_>> = octets
         .iter()
         .map(|octets| Stored { octets, flags: "S", received: 1_772_532_000 })
@@ -575,7 +575,10 @@ fn sync_pushes_then_records_then_expunges() {
     let near = home.path().join("near");
     for path in mail::maildir_files(&near).into_iter().take(2) {
         let name = path.file_name().expect("a file").to_owned();
-        std::fs::rename(&path, near.join(".Archive/cur").join(name)).expect("moved");
+        let mut octets = std::fs::read(&path).expect("a message");
+        octets.extend_from_slice(b"and more\n");
+        std::fs::write(near.join(".Archive/cur").join(name), octets).expect("written");
+        std::fs::remove_file(&path).expect("an own file can be removed");
     }
     let (run, events) = traced(&home, &dovecot, sync);
     let all = said(&events).join("\n");
@@ -599,6 +602,24 @@ fn sync_pushes_then_records_then_expunges() {
     );
     assert_eq!(dovecot.messages("alice", "INBOX").len(), 4, "{run}");
     assert_eq!(dovecot.messages("alice", "Archive").len(), 3, "{run}");
+
+    // What is only moved is moved: the intent before, the record after, and nothing goes up.
+    for path in mail::maildir_files(&near).into_iter().take(2) {
+        let name = path.file_name().expect("a file").to_owned();
+        std::fs::rename(&path, near.join(".Archive/cur").join(name)).expect("moved");
+    }
+    let (run, events) = traced(&home, &dovecot, sync);
+    let all = said(&events).join("\n");
+    assert!(!all.contains("APPEND "), "{all}\n{run}");
+    let is_move = |event: &&Event| matches!(&event.deed, Deed::Say(t) if t.contains("UID MOVE "));
+    let moved = events.iter().find(is_move).unwrap_or_else(|| panic!("no MOVE:\n{all}\n{run}"));
+    assert!(
+        events.iter().any(|event| is_commit(&event) && event.end < moved.begin)
+            && events.iter().any(|event| is_commit(&event) && event.begin > moved.end),
+        "no intent before MOVE, or no record behind it:\n{all}"
+    );
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 2, "{run}");
+    assert_eq!(dovecot.messages("alice", "Archive").len(), 5, "{run}");
 }
 
 /// Paths that the run gave relative to its folder, from the root.
