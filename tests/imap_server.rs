@@ -79,6 +79,34 @@ fn the_conformance_script_holds_for_dovecot() {
     complete(invocation.within(LONG).run());
 }
 
+/// Real messages: every structure, envelope and section as Dovecot tells it, but for what the
+/// script has the RFCs' words on.
+#[test]
+fn real_messages_are_told_as_dovecot_tells_them() {
+    const TEST: &str = "real_messages_are_told_as_dovecot_tells_them";
+    if !needs(TEST, &["python3"]) {
+        return;
+    }
+    // The nasty ones of the script are compared also where the corpus is not.
+    let corpus = support::mail::corpus_messages(TEST).and_then(|_| support::mail::corpus());
+    let Some(dovecot) = Dovecot::start(TEST) else { return };
+    let home = Home::new();
+    let script = peer_file("imap_corpus.py");
+    let more = ["--allow-cleartext", "--user", "alice:secret", "--", "python3"];
+    let mut arguments: Vec<OsString> = vec!["serve-test".into()];
+    arguments.extend(more.iter().map(OsString::from));
+    arguments.push(script.into());
+    arguments.extend(corpus.map(OsString::from));
+    let mut invocation = home.pillarbox(&arguments).env("PYTHONDONTWRITEBYTECODE", "1");
+    for (name, value) in dovecot.environment() {
+        if let "IMAP_HOST" | "IMAP_PORT" | "PILLARBOX_USERS" = name.as_str() {
+            let name = name.replace("PILLARBOX_", "");
+            invocation = invocation.env(&format!("OTHER_{name}"), value);
+        }
+    }
+    complete(invocation.within(LONG).run());
+}
+
 #[test]
 fn hostile_clients_hurt_nobody() {
     if needs("hostile_clients_hurt_nobody", &["python3"]) {

@@ -28,6 +28,9 @@ use crate::sasl::Mechanism;
 use crate::smtp;
 use crate::ui::report;
 
+/// Octets that a client's pipelined commands may be ahead of the answers that it has read.
+const READ_AHEAD_OCTETS: usize = 256 * 1024;
+
 /// What all connections share.
 pub struct Services {
     smtp: smtp::server::Service,
@@ -194,6 +197,7 @@ impl Services {
 impl Serve for Services {
     async fn serve(&self, kind: Kind, mut wire: Wire, address: Option<SocketAddr>) {
         self.connections.set(self.connections.get() + 1);
+        wire.set_read_ahead(READ_AHEAD_OCTETS);
         if let Some(transcript) = &self.transcript {
             let tap = Tap {
                 transcript: transcript.clone(),
