@@ -23,6 +23,11 @@ fn complete(run: Run) {
 
 /// Runs a script of `tests/peers` inside `serve-test OPTIONS -- python3`.
 fn inside_serve_test(options: &[&str], script: &str) {
+    inside_serve_test_with(options, script, &[]);
+}
+
+/// The same with arguments for the script.
+fn inside_serve_test_with(options: &[&str], script: &str, more: &[&str]) {
     let home = Home::new();
     let mut arguments: Vec<OsString> = vec!["serve-test".into()];
     arguments.extend(options.iter().map(OsString::from));
@@ -30,6 +35,7 @@ fn inside_serve_test(options: &[&str], script: &str) {
         arguments.push(word.into());
     }
     arguments.push(peer_file(script).into());
+    arguments.extend(more.iter().map(OsString::from));
     complete(home.pillarbox(&arguments).env("PYTHONDONTWRITEBYTECODE", "1").within(LONG).run());
 }
 
@@ -105,6 +111,25 @@ fn real_messages_are_told_as_dovecot_tells_them() {
         }
     }
     complete(invocation.within(LONG).run());
+}
+
+/// Five sessions at random on one mailbox: EXPUNGE only where it may be, nobody is told
+/// anything else than the others, `\Recent` once.
+#[test]
+fn sessions_on_one_mailbox_are_told_the_same() {
+    if !needs("sessions_on_one_mailbox_are_told_the_same", &["python3"]) {
+        return;
+    }
+    let (storms, rounds) = if support::full() { (60, "20") } else { (4, "6") };
+    let seed = std::process::id() % 100_000;
+    for storm in 0..storms {
+        let folder = Home::new();
+        let store = format!("maildir:{}", folder.path().join("mail").display());
+        let options = ["--store", &store];
+        let options = if storm % 4 == 3 { &options[..] } else { &[] };
+        let seed = (seed + storm).to_string();
+        inside_serve_test_with(options, "imap_storm.py", &[rounds, &seed]);
+    }
 }
 
 #[test]
