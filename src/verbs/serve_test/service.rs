@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::accepted::Log;
 use super::faults::Faults;
 use super::hidden;
 use super::limits::Limits;
@@ -41,6 +40,7 @@ pub struct Services {
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
     implicit: Acceptor,
+    starttls: Option<Acceptor>,
     upstream: Option<Upstream>,
     faults: Rc<Faults>,
     transcript: Option<Rc<dyn Transcript>>,
@@ -79,6 +79,8 @@ pub struct Parts<'a> {
     pub host: String,
     /// Who has mail here.
     pub users: Rc<Users>,
+    /// Where mail by SMTP goes.
+    pub office: Rc<Office>,
     /// The newsgroups.
     pub news: Rc<News>,
     /// TLS from the first octet.
@@ -97,8 +99,6 @@ pub struct Parts<'a> {
     pub limits: Limits<'a>,
     /// A real server in place of our own.
     pub upstream: Option<Upstream>,
-    /// What came.
-    pub log: Rc<Log>,
     /// What disturbs connections.
     pub faults: Rc<Faults>,
     /// Who listens to the dialogues.
@@ -111,7 +111,7 @@ impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts<'_>) -> Rc<Self> {
         let mechanisms: Vec<&str> = parts.mechanisms.iter().map(|it| it.name()).collect();
-        let office = Office::new(&parts.host, parts.users.clone(), parts.log.clone());
+        let office = &parts.office;
         let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
@@ -181,6 +181,7 @@ impl Services {
                 }
             },
             implicit: parts.implicit.clone(),
+            starttls: parts.starttls.clone(),
             upstream: parts.upstream,
             faults: parts.faults,
             transcript: parts.transcript,
@@ -228,7 +229,7 @@ impl Serve for Services {
         if let Some(upstream) = &self.upstream
             && upstream.protocol == kind.protocol
         {
-            match upstream.serve(kind, &mut wire).await {
+            match upstream.serve(kind, &mut wire, self.starttls.as_ref()).await {
                 Ok(()) | Err(Error::Closed) => {}
                 Err(error) => report::warning(&format!("--proxy: {error}")),
             }
