@@ -887,7 +887,8 @@ def main():
     if not os.access(PILLARBOX, os.X_OK):
         arguments.error("%s is not there; build it first (cargo build --release)" % PILLARBOX)
     # Many files at once: a Maildir of thousands beside Dovecot's.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     print("%s, %d processors, Linux %s, Dovecot %s, load %.2f" % (
         time.strftime("%Y-%m-%d"), os.cpu_count(), os.uname().release, version("dovecot") if program("dovecot") else "not here",
         os.getloadavg()[0]), flush=True)

@@ -97,7 +97,8 @@ impl Client {
 }
 
 fn modules() -> OsString {
-    peers().join("node/node_modules").into()
+    let folders = ["node", "node-more"].map(|name| peers().join(name).join("node_modules"));
+    std::env::join_paths(folders).expect("no colon in the path")
 }
 
 fn text(path: &Path) -> String {
@@ -154,6 +155,59 @@ fn mail_imapclient_works() {
     }
     let arguments = args![peer_file("mail_imapclient.pl")].to_vec();
     Client { program: "perl".into(), arguments, needs: &["perl"] }.imap(TEST);
+}
+
+#[test]
+fn python_clients_work() {
+    const TEST: &str = "python_clients_work";
+    if has_peer(TEST, "python-more/version") {
+        let program = peers().join("python-more/bin/python").into();
+        let arguments = args![peer_file("python_more.py")].to_vec();
+        Client { program, arguments, needs: &["python3"] }.imap(TEST);
+    }
+}
+
+#[test]
+fn node_clients_work() {
+    const TEST: &str = "node_clients_work";
+    if has_peer(TEST, "node-more/version") {
+        Client::node("node_more.cjs").imap(TEST);
+    }
+}
+
+#[test]
+fn ruby_works() {
+    let arguments = args![peer_file("net_imap.rb")].to_vec();
+    Client { program: "ruby".into(), arguments, needs: &["ruby"] }.imap("ruby_works");
+}
+
+#[test]
+fn c_client_works() {
+    const TEST: &str = "c_client_works";
+    let modules = std::process::Command::new("php").arg("-m").output();
+    if !modules.is_ok_and(|output| output.stdout.split(|c| *c == b'\n').any(|l| l == b"imap")) {
+        return skip(TEST, "not installed: php-imap");
+    }
+    let arguments = args![peer_file("c_client.php")].to_vec();
+    Client { program: "php".into(), arguments, needs: &["php"] }.imap(TEST);
+}
+
+#[test]
+fn java_mail_works() {
+    const TEST: &str = "java_mail_works";
+    const LIBRARY: &str = "/usr/share/java/javax.mail.jar";
+    if !Path::new(LIBRARY).exists() {
+        return skip(TEST, "not installed: libmail-java");
+    }
+    let quick = ["-XX:TieredStopAtLevel=1", "-cp", LIBRARY].map(OsString::from);
+    let mut arguments = quick.to_vec();
+    arguments.push(peer_file("JavaMail.java").into());
+    Client { program: "java".into(), arguments, needs: &["javac"] }.imap(TEST);
+}
+
+#[test]
+fn interimap_works() {
+    Client::shell("movers.sh", "interimap", &["interimap", "curl"]).imap("interimap_works");
 }
 
 #[test]

@@ -314,6 +314,68 @@ server.logout()
 }
 
 #[test]
+fn what_comes_behind_starttls_is_recorded_too() {
+    let test = "what_comes_behind_starttls_is_recorded_too";
+    if !needs(test, &["python3"]) {
+        return;
+    }
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    let home = Home::new();
+    let ca = dovecot.ca();
+    let ca = ca.to_str().expect("a path");
+    let record = |scheme: &str, script: &str| {
+        let url = dovecot.url(scheme, "alice");
+        let through = ["serve-test", "--record", "s.jsonl", "--proxy", &url, "--ca-file", ca];
+        home.pillarbox(&[&through[..], &["--", "python3", "-c", script]].concat()).run().success();
+        let recorded = std::fs::read_to_string(home.path().join("s.jsonl")).expect("a recording");
+        assert!(!recorded.contains("alice secret") && !recorded.contains("PASS"), "{recorded}");
+        recorded
+    };
+    // Their certificate is ours: Dovecot's authority is not what the client trusts.
+    let imap = r#"
+import imaplib, os, ssl
+server = imaplib.IMAP4("localhost", int(os.environ["IMAP_PORT"]), timeout=20)
+server.starttls(ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"]))
+server.login("alice", "secret")
+assert server.create("behind TLS".replace(" ", "-"))[0] == "OK"
+server.logout()
+"#;
+    assert!(record("imap", imap).contains("CREATE behind-TLS"));
+    let pop = r#"
+import os, poplib, ssl
+server = poplib.POP3("localhost", int(os.environ["POP3_PORT"]), timeout=20)
+server.stls(ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"]))
+server.user("alice"); server.pass_("secret")
+server.stat(); server.quit()
+"#;
+    assert!(record("pop3", pop).contains("STAT"));
+}
+
+#[test]
+fn mail_that_is_held_back_is_kept_at_the_end() {
+    if !needs("mail_that_is_held_back_is_kept_at_the_end", &["python3"]) {
+        return;
+    }
+    let script = r#"
+import os, smtplib
+with smtplib.SMTP("localhost", int(os.environ["SMTP_PORT"]), timeout=20) as server:
+    assert server.sendmail("a@b.test", ["late-300s@fault.test"], "Subject: held\n\nx") == {}
+"#;
+    let home = Home::new();
+    let store = ["serve-test", "--store", "maildir:kept", "--user", "alice:secret"];
+    home.pillarbox(&[&store[..], &["--", "python3", "-c", script]].concat()).run().success();
+    let read = r#"
+import imaplib, os, ssl
+server = imaplib.IMAP4_SSL("localhost", int(os.environ["IMAPS_PORT"]), timeout=20,
+                           ssl_context=ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"]))
+server.login("alice", "secret")
+server.select("INBOX")
+assert server.search(None, "SUBJECT", "held")[1] == [b"1"]
+"#;
+    home.pillarbox(&[&store[..], &["--", "python3", "-c", read]].concat()).run().success();
+}
+
+#[test]
 fn a_real_sink_is_recorded_through_us() {
     let test = "a_real_sink_is_recorded_through_us";
     let Some(sink) = SmtpSink::start(test, &[]) else { return };

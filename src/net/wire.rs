@@ -29,9 +29,13 @@ const READ_OCTETS: usize = 64 * 1024;
 /// a small message comes in one piece.
 const FIRST_READ_OCTETS: usize = 8 * 1024;
 
-/// Octets that may be read ahead while we write. A peer that sends more without reading
-/// what we say is not spoken to any further until the caller has consumed some of it.
+/// Octets that may be read ahead while we write, unless [`Wire::set_read_ahead`] says
+/// otherwise. A peer that sends more without reading what we say is not listened to any further
+/// until the caller has consumed some of it.
 const READ_AHEAD_OCTETS: usize = 64 * 1024 * 1024;
+
+/// Commands that are handled before others have a turn, where a peer sends many at once.
+const COMMANDS_AT_ONCE: u32 = 32;
 
 /// A connection with its buffers.
 pub struct Wire {
@@ -40,6 +44,11 @@ pub struct Wire {
     output: Vec<u8>,
     written: usize,
     unflushed: bool,
+    read_ahead: usize,
+    /// Commands since others had their turn.
+    commands: u32,
+    /// Whether a layer such as DEFLATE lies over the stream.
+    is_layered: bool,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     session: Option<tls::Session>,
@@ -107,6 +116,9 @@ impl Wire {
             output: Vec::new(),
             written: 0,
             unflushed: false,
+            read_ahead: READ_AHEAD_OCTETS,
+            commands: 0,
+            is_layered: false,
             timeout: deadline::COMMAND,
             timer: None,
             session: None,
@@ -125,6 +137,22 @@ impl Wire {
     /// Sends the events of this connection to a transcript from now on.
     pub fn set_tap(&mut self, tap: Tap) {
         self.tap = Some(tap);
+    }
+
+    /// How much may be read ahead while we write, in octets: little for a server, which anybody
+    /// may pour octets into without ever reading an answer.
+    pub fn set_read_ahead(&mut self, octets: usize) {
+        self.read_ahead = octets;
+    }
+
+    /// Counts a command, and every so often lets other connections have a turn: a peer that
+    /// sends thousands at once does not make them wait. Cancel-safe.
+    pub async fn breathe(&mut self) {
+        self.commands += 1;
+        if self.commands >= COMMANDS_AT_ONCE {
+            self.commands = 0;
+            tokio::task::yield_now().await;
+        }
     }
 
     /// How long the peer may let us wait without any progress.
@@ -301,7 +329,7 @@ impl Wire {
                 return Poll::Ready(Ok(()));
             }
             let mut read = false;
-            while reading && self.input.held().len() < READ_AHEAD_OCTETS {
+            while reading && self.input.held().len() < self.read_ahead {
                 match self.poll_read_some(context) {
                     Ok(Poll::Ready(_)) => read = true,
                     Ok(Poll::Pending) => break,
@@ -376,7 +404,22 @@ impl Wire {
         self.input.start = self.input.end;
         let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
         self.stream = over(stream, ahead);
+        self.is_layered = true;
         Ok(())
+    }
+
+    /// Ends the connection once all has been written. As [`Wire::shutdown`], but that a plain
+    /// stream is only closed, which says the same with a system call less.
+    ///
+    /// # Errors
+    /// As [`Wire::flush`]. A peer that has gone already is no error.
+    pub async fn close(mut self) -> Result<(), Error> {
+        if self.session.is_some() || self.is_layered {
+            return self.shutdown().await;
+        }
+        let ended = self.flush().await;
+        self.tell(Event::Closed);
+        ended
     }
 
     /// Ends our side politely: writes what is queued and says goodbye (close_notify, FIN).

@@ -19,6 +19,25 @@ DOVECOT_HERE = "IMAP_IS_DOVECOT" in os.environ
 
 # Checks that Dovecot 2.3 does not meet, and the words by which we do.
 DOVECOT = {
+    "bad: fetch partial zero": 'RFC 9051 section 9: partial = "<" number64 "." nz-number64 ">", and 0 is no nz-number64',
+    "bad: fetch partial one number": 'RFC 9051 section 9: partial = "<" number64 "." nz-number64 ">", of which one is not there',
+    "bad: fetch part zero": 'RFC 9051 section 9: section-part = nz-number *("." nz-number)',
+    "bad: store no flags": 'RFC 9051 section 9: store-att-flags = [...] SP (flag-list / (flag *(SP flag)))',
+    "rename onto one": 'RFC 9051 section 6.3.6: "It is an error to attempt to rename from a mailbox name that does not exist or to a '
+                       'mailbox name that already exists"; Dovecot 2.3 renames onto an empty one, and what follows is without it',
+    **dict.fromkeys(["parent is a level", "subscribe", "lsub", "percent is one level", "star is all", "reference"],
+                    "as above: the mailbox has been renamed away"),
+    "namespace": 'RFC 2342 section 5 has a server with newsgroups tell them as #news.; Dovecot has none',
+    "several": 'RFC 3502 is no extension of Dovecot 2.3',
+    "nothing of several": 'RFC 3502 is no extension of Dovecot 2.3',
+    "in its place": 'RFC 5267 section 4.3.1: places of a sorted result are for CONTEXT=SORT, which Dovecot has not',
+    "new mail is found": 'RFC 5267 section 4.3.1: places of a sorted result are for CONTEXT=SORT, which Dovecot has not',
+    "status": 'RFC 5465 section 3.1: "If MessageNew is enabled, the STATUS response MUST contain MESSAGES, UIDNEXT, and UIDVALIDITY"; '
+              'Dovecot tells UNSEEN too',
+    "wrong pair": 'RFC 5465 section 5: "If one of MessageNew or MessageExpunge is specified, then both events MUST be specified. '
+                  'Otherwise, the server MUST respond with the tagged BAD response"',
+    "flags alone": 'RFC 5465 section 5: "If the FlagChange and/or AnnotationChange events are specified, MessageNew and MessageExpunge '
+                   'MUST also be specified by the client. Otherwise, the server MUST respond with the tagged BAD response"',
     "7:*": 'RFC 3501 section 9: "seq-range [...] * represents the largest number in use", and 7:* is *:7',
 }
 checks = 0

@@ -16,11 +16,11 @@ from harness import case, true
 
 USER, PASSWORD = next(iter(harness.USERS.items()))
 SERVER = os.getppid()
-# What an attack may cost, in MiB above what the server held before it: a connection that is written to
-# may have much read ahead (READ_AHEAD_OCTETS of net::wire), and an allocator keeps some.
-ALLOWED = 160
+# What an attack may cost, in MiB above what the server held before it: a command of 16 MiB, in a
+# buffer that grows by doubling, and what the allocator keeps.
+ALLOWED = 64
 # Seconds that others may wait, in a debug build on a busy machine.
-PATIENCE = 10
+PATIENCE = 5
 
 
 def resident():

@@ -90,7 +90,10 @@ impl Session {
                             news::copy(&selected, (group, &own), &self.user, (set, *uid), &name)
                         })
                     }
-                    _ => self.with_mailbox(&account, &mut selected, tag, command, literals),
+                    _ => {
+                        let given = (tag.as_ref(), command, literals);
+                        self.with_mailbox(&account, &mut selected, given, out).await
+                    }
                 };
                 outcome.unwrap_or_else(|outcome| outcome)
             }
@@ -318,13 +321,12 @@ impl Session {
     }
 
     /// Commands on the open mailbox but FETCH; either way, how they ended.
-    fn with_mailbox(
+    async fn with_mailbox(
         &mut self,
         account: &Shared,
         selected: &mut Selected,
-        tag: &[u8],
-        command: &Command<'_>,
-        literals: Vec<Arc<[u8]>>,
+        (tag, command, literals): (&[u8], &Command<'_>, Vec<Arc<[u8]>>),
+        out: &mut dyn Outlet,
     ) -> Result<Outcome, Outcome> {
         let limit = self.server.settings.append_limit;
         let gmail = self.server.settings.gmail;
@@ -385,13 +387,13 @@ impl Session {
                 selected.store(voice, account, request)
             }
             Command::Search(uid, wanted) => {
-                searches::search(voice, account, selected, asking(uid), wanted)?
+                searches::search(voice, account, selected, asking(uid), wanted, out).await?
             }
             Command::Sort(uid, wanted) => {
-                searches::sort(voice, account, selected, asking(uid), wanted)?
+                searches::sort(voice, account, selected, asking(uid), wanted, out).await?
             }
             Command::Thread(uid, wanted) => {
-                searches::thread(voice, account, selected, asking(uid), wanted)?
+                searches::thread(voice, account, selected, asking(uid), wanted, out).await?
             }
             _ => Outcome::bad("that is not offered"),
         })

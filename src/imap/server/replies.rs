@@ -18,6 +18,10 @@ pub trait Outlet {
     /// # Errors
     /// The network's; the session is of no use then.
     async fn send(&mut self, replies: &mut Replies) -> Result<(), net::Error>;
+
+    /// Lets other connections have a turn, in the middle of long work. Nothing where there are
+    /// none.
+    async fn breathe(&mut self) {}
 }
 
 /// A slice of a message.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::outcome::Outcome;
+use super::replies::Outlet;
 use super::view::{Known, Ranges, Selected};
 use super::{flags, identity};
 use crate::base::date::{Day as Date, Zoned};
@@ -90,7 +91,7 @@ pub(super) fn program(
     gmail: bool,
 ) -> Result<Program, Outcome> {
     let charset = match charset {
-        None => Charset::Utf8,
+        None => Charset::Unnamed,
         Some(name) if name.eq_ignore_ascii_case(b"UTF-8") => Charset::Utf8,
         Some(name) if name.eq_ignore_ascii_case(b"US-ASCII") => {
             if keys.iter().any(Key::needs_charset) {
@@ -115,27 +116,48 @@ pub(super) fn program(
     Ok(Program { expr, extras: builder.extras, modseq: builder.modseq })
 }
 
+/// Octets of messages that are looked through before other connections have a turn.
+const SLICE_OCTETS: usize = 2 * 1024 * 1024;
+
+/// Messages likewise.
+const SLICE_MESSAGES: usize = 1000;
+
 impl Program {
     /// The messages of the view that fit, ascending by number. What is gone is passed over.
     pub fn run<'m>(&self, selected: &Selected, mailbox: &'m Mailbox) -> Vec<Candidate<'m>> {
-        let messages = mailbox.messages();
-        let mut at = 0;
+        let all = 0..selected.view.len();
+        let candidates = all.filter_map(|place| candidate(selected, mailbox, place));
+        candidates.filter(|candidate| self.fits(candidate)).collect()
+    }
+
+    /// The places in the view of the messages that fit, ascending. Between slices of the work
+    /// other connections have their turn, and may change the mailbox.
+    pub async fn sift(
+        &self,
+        selected: &Selected,
+        account: &Shared,
+        out: &mut dyn Outlet,
+    ) -> Vec<usize> {
         let mut found = Vec::new();
-        for (place, known) in selected.view.iter().enumerate() {
-            while messages.get(at).is_some_and(|message| message.uid < known.uid) {
-                at += 1;
+        let mut place = 0;
+        while place < selected.view.len() {
+            {
+                let account = account.borrow();
+                let Some(mailbox) = account.mailbox(selected.id) else { break };
+                let end = selected.view.len().min(place + SLICE_MESSAGES);
+                let mut octets = 0;
+                while place < end && octets < SLICE_OCTETS {
+                    if let Some(candidate) = candidate(selected, mailbox, place) {
+                        octets += candidate.message.octets.len();
+                        if self.fits(&candidate) {
+                            found.push(place);
+                        }
+                    }
+                    place += 1;
+                }
             }
-            let Some(message) = messages.get(at).filter(|message| message.uid == known.uid) else {
-                continue;
-            };
-            let candidate = Candidate {
-                number: Selected::number(place).0,
-                known: *known,
-                message,
-                facts: Facts::new(&message.octets),
-            };
-            if self.fits(&candidate) {
-                found.push(candidate);
+            if place < selected.view.len() {
+                out.breathe().await;
             }
         }
         found
@@ -145,6 +167,18 @@ impl Program {
         let asked = Asked { extras: &self.extras, candidate, texts: OnceCell::new() };
         query::eval(&self.expr, &asked) == Verdict::Yes
     }
+}
+
+/// The message at a place of the view; `None` where it is gone.
+pub(super) fn candidate<'m>(
+    selected: &Selected,
+    mailbox: &'m Mailbox,
+    place: usize,
+) -> Option<Candidate<'m>> {
+    let known = selected.view[place];
+    let message = mailbox.message(known.uid)?;
+    let facts = Facts::new(&message.octets);
+    Some(Candidate { number: Selected::number(place).0, known, message, facts })
 }
 
 /// Charsets beside US-ASCII and UTF-8 that search keys may be in: those in which clients have
@@ -170,6 +204,8 @@ const CHARSETS: [&str; 16] = [
 
 /// What the octets of text in keys are.
 enum Charset {
+    /// UTF-8 where it is that. JavaMail 1.6 with UTF8=ACCEPT names none and sends ISO-8859-1.
+    Unnamed,
     Utf8,
     /// By a name of [`CHARSETS`].
     Other(Vec<u8>),
@@ -309,8 +345,11 @@ impl Builder<'_> {
     fn text(&self, text: &[u8]) -> Result<String, Outcome> {
         match &self.charset {
             Charset::Other(name) => Ok(charset::decode(name, text)),
-            Charset::Utf8 => match std::str::from_utf8(text) {
+            Charset::Unnamed | Charset::Utf8 => match std::str::from_utf8(text) {
                 Ok(text) => Ok(text.to_owned()),
+                Err(_) if matches!(self.charset, Charset::Unnamed) => {
+                    Ok(charset::decode(b"iso-8859-1", text))
+                }
                 Err(_) => Err(Outcome::bad("the text is not UTF-8")),
             },
         }

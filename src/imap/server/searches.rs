@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::context::{CONTEXTS, Context};
 use super::filter::Group;
 use super::outcome::{Outcome, Voice};
+use super::replies::Outlet;
 use super::results::{self, Found};
 use super::view::Selected;
 use super::{rights, search, select, sort, thread};
@@ -14,7 +15,7 @@ use crate::imap::syntax::code::{Code, Word as CodeWord};
 use crate::imap::syntax::notify::Filter;
 use crate::imap::syntax::response::{Condition, Data, StatusText};
 use crate::imap::syntax::search::{Key, Return, Search, Sort, SortKey, ThreadBy};
-use crate::store::memory::Shared;
+use crate::store::memory::{Mailbox, Shared};
 
 /// Who searches.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,15 @@ fn found(candidates: &[search::Candidate<'_>]) -> Vec<Found> {
         modseq: candidate.message.modseq,
     };
     candidates.iter().map(found).collect()
+}
+
+/// The messages at these places that are still there.
+fn at<'m>(
+    selected: &Selected,
+    mailbox: &'m Mailbox,
+    places: &[usize],
+) -> Vec<search::Candidate<'m>> {
+    places.iter().filter_map(|place| search::candidate(selected, mailbox, *place)).collect()
 }
 
 /// Makes a program of keys; a key that speaks of mod-sequences turns CONDSTORE on.
@@ -60,12 +70,13 @@ fn program(
 ///
 /// # Errors
 /// What to answer where nothing was looked for.
-pub(super) fn search(
+pub(super) async fn search(
     voice: &mut Voice,
     account: &Shared,
     selected: &mut Selected,
     asking: Asking<'_>,
     wanted: &Search<'_>,
+    out: &mut dyn Outlet,
 ) -> Result<Outcome, Outcome> {
     results::check(wanted.returns.as_deref())?;
     if wanted.charset.is_some() && voice.enabled.utf8 {
@@ -83,10 +94,11 @@ pub(super) fn search(
             return Err(outcome);
         }
     };
+    let places = program.sift(selected, account, out).await;
     let found = {
         let account = account.borrow();
         let mailbox = account.mailbox(selected.id);
-        mailbox.map(|mailbox| found(&program.run(selected, mailbox))).unwrap_or_default()
+        mailbox.map(|mailbox| found(&at(selected, mailbox, &places))).unwrap_or_default()
     };
     let request = results::Request {
         tag: asking.tag,
@@ -105,20 +117,22 @@ pub(super) fn search(
 ///
 /// # Errors
 /// What to answer where nothing was looked for.
-pub(super) fn sort(
+pub(super) async fn sort(
     voice: &mut Voice,
     account: &Shared,
     selected: &mut Selected,
     asking: Asking<'_>,
     wanted: &Sort<'_>,
+    out: &mut dyn Outlet,
 ) -> Result<Outcome, Outcome> {
     results::check(wanted.returns.as_deref())?;
     let charset = Some(&*wanted.charset);
     let program = program(voice, account, selected, asking, charset, &wanted.keys)?;
+    let places = program.sift(selected, account, out).await;
     let found = {
         let account = account.borrow();
         match account.mailbox(selected.id) {
-            Some(mailbox) => found(&sort::sort(program.run(selected, mailbox), &wanted.criteria)?),
+            Some(mailbox) => found(&sort::sort(at(selected, mailbox, &places), &wanted.criteria)?),
             None => Vec::new(),
         }
     };
@@ -189,20 +203,22 @@ pub(super) fn cancel(selected: &mut Selected, tags: &[Cow<'_, [u8]>]) -> Outcome
 ///
 /// # Errors
 /// What to answer where nothing was looked for.
-pub(super) fn thread(
+pub(super) async fn thread(
     voice: &mut Voice,
     account: &Shared,
     selected: &Selected,
     asking: Asking<'_>,
     wanted: &ThreadBy<'_>,
+    out: &mut dyn Outlet,
 ) -> Result<Outcome, Outcome> {
     let charset = Some(&*wanted.charset);
     let program = program(voice, account, selected, asking, charset, &wanted.keys)?;
+    let places = program.sift(selected, account, out).await;
     let threads = {
         let account = account.borrow();
         let found = account
             .mailbox(selected.id)
-            .map(|mailbox| program.run(selected, mailbox))
+            .map(|mailbox| at(selected, mailbox, &places))
             .unwrap_or_default();
         thread::threads(&wanted.algorithm, &found, asking.uid)?
     };

@@ -168,6 +168,10 @@ impl Outlet for Line {
         replies.clear();
         Ok(())
     }
+
+    async fn breathe(&mut self) {
+        tokio::task::yield_now().await;
+    }
 }
 
 struct Connection<'s> {
@@ -227,6 +231,7 @@ impl Connection<'_> {
                 Ok(Step::More) => self.fill().await?,
                 Ok(Step::Complete { len }) => {
                     self.take(len);
+                    self.line.wire.breathe().await;
                     if let Some(hook) = &mut self.line.hook {
                         hook.amend(&mut self.frame);
                     }
@@ -264,8 +269,7 @@ impl Connection<'_> {
                         let start = self.line.wire.buffered();
                         self.frame.extend_from_slice(&start[..start.len().min(TAG_OCTETS)]);
                     }
-                    self.discard_line().await?;
-                    self.framer.reset();
+                    self.discard_command().await?;
                     let outcome = Outcome::bad("the command is too long").word(CodeWord::Limit);
                     let tag = command::tag(&self.frame);
                     let next = self.session.answer(tag, &outcome, &mut self.line).await?;
@@ -304,22 +308,31 @@ impl Connection<'_> {
         len > LITERAL_MINUS_OCTETS && settings.hides("LITERAL+") && !settings.hides("LITERAL-")
     }
 
-    /// Passes over a line that is too long, up to its end.
-    async fn discard_line(&mut self) -> Result<(), net::Error> {
+    /// Passes over a command that is too long, with the literals that come unasked, up to its
+    /// end.
+    async fn discard_command(&mut self) -> Result<(), net::Error> {
         let mut left = DISCARD_OCTETS;
         loop {
-            let buffered = self.line.wire.buffered();
-            let end = memchr::memchr(b'\n', buffered);
-            let count = end.map_or(buffered.len(), |end| end + 1);
-            self.line.wire.consume_body(count);
-            if end.is_some() {
-                return Ok(());
-            }
-            left = left.saturating_sub(count as u64);
+            let dropped = self.framer.skip(self.line.wire.buffered().len());
+            self.line.wire.consume_body(dropped);
+            left = left.saturating_sub(dropped as u64);
             if left == 0 {
                 return Err(net::Error::LineTooLong { limit: IMAP_FRAME_OCTETS });
             }
-            self.line.wire.fill().await?;
+            match self.framer.step(self.line.wire.buffered()) {
+                Ok(Step::Complete { len }) => {
+                    self.line.wire.consume_body(len);
+                    return Ok(());
+                }
+                Ok(Step::Literal { head, len, .. }) => {
+                    self.line.wire.consume_body(head);
+                    left = left.saturating_sub(len);
+                    self.discard(len).await?;
+                }
+                _ => {
+                    self.line.wire.fill().await?;
+                }
+            }
         }
     }
 

@@ -46,11 +46,13 @@ impl DateTime {
         Self::from_text(&text, strict).ok_or(Fail::Bad { offset: start, expected: "date-time" })
     }
 
-    /// Reads `17-Jul-1996 02:44:25 -0700`; a leading space or a one-digit day where `strict`
-    /// is off, and a leap second as the second before it.
+    /// Reads `17-Jul-1996 02:44:25 -0700`, and a leap second as the second before it. A day of
+    /// one digit needs no space before it: npm's `imap` sends none. More is let through where
+    /// `strict` is off.
     fn from_text(text: &[u8], strict: bool) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
-        if strict && text.len() != 26 {
+        let short = text.as_bytes().get(1) == Some(&b'-');
+        if strict && text.len() != 26 - usize::from(short) {
             return None;
         }
         let mut words = text.trim_ascii_start().split(' ').filter(|word| !word.is_empty());

@@ -63,7 +63,12 @@ pub struct Framer {
     first: bool,
     /// The largest literal that came without being asked for.
     unasked: u64,
+    /// Whether the frame is passed over, however long it is.
+    skipping: bool,
 }
+
+/// Octets of a line that is passed over that are kept: a literal's head may be among them.
+const HEAD_OCTETS: usize = 64;
 
 impl Framer {
     /// A framer over what a server sends.
@@ -85,6 +90,7 @@ impl Framer {
             left: 0,
             first: true,
             unasked: 0,
+            skipping: false,
         }
     }
 
@@ -102,6 +108,19 @@ impl Framer {
             unasked: self.unasked,
             ..Self::responses()
         };
+    }
+
+    /// After an error: the caller drops this many octets at the front of the `held` ones, and
+    /// goes on with [`Framer::step`], and this again before each further read, up to
+    /// [`Step::Complete`], with which the frame that was too long is over; so it is with a
+    /// literal whose client waits, as the refusal is the answer to it.
+    pub fn skip(&mut self, held: usize) -> usize {
+        let looked_at = self.line.max(self.scanned.saturating_sub(HEAD_OCTETS));
+        let dropped = looked_at.min(held);
+        self.scanned -= dropped;
+        self.line = self.line.saturating_sub(dropped);
+        (self.left, self.first, self.skipping) = (0, false, true);
+        dropped
     }
 
     /// Octets of the largest literal that a client sent without waiting for a go-ahead, since
@@ -131,22 +150,27 @@ impl Framer {
             if text.last() == Some(&b'}')
                 && let Some((len, synchronising)) = self.literal(text)
             {
-                if len > INLINE_LITERAL_OCTETS as u64 {
-                    let left = self.left + end;
+                if self.skipping && synchronising {
                     self.reset();
-                    self.left = left;
+                    return Ok(Step::Complete { len: end });
+                }
+                if len > INLINE_LITERAL_OCTETS as u64 {
+                    self.more(end)?;
+                    let (left, skipping) = (self.left + end, self.skipping);
+                    self.reset();
+                    (self.left, self.skipping) = (if skipping { 0 } else { left }, skipping);
                     self.first = false;
-                    self.more(0)?;
                     return Ok(Step::Literal { head: end, len, synchronising });
                 }
-                if !synchronising {
+                if synchronising {
+                    self.more(end + len as usize)?;
+                } else {
                     self.unasked = self.unasked.max(len);
                 }
                 self.scanned = end + len as usize;
                 self.line = self.scanned;
                 self.first = false;
                 if synchronising {
-                    self.more(self.scanned)?;
                     return Ok(Step::Continue { len });
                 }
                 continue;
@@ -158,7 +182,7 @@ impl Framer {
     }
 
     fn more(&self, held: usize) -> Result<Step, Malformed> {
-        if self.left + held > self.limit {
+        if self.left + held > self.limit && !self.skipping {
             return Err(Malformed { offset: self.limit, expected: "end of an overlong line" });
         }
         Ok(Step::More)
@@ -253,6 +277,50 @@ mod tests {
         assert_eq!(framer.step(b"0123456789"), Ok(Step::More));
         assert!(framer.step(b"0123456789a").is_err());
         assert!(Framer::responses().with_limit(10).step(b"* x {9}\r\n").is_err());
+    }
+
+    /// Drops what is too long, `chunk` octets at a time; what is left behind it.
+    fn skipped(text: &[u8], chunk: usize) -> Vec<u8> {
+        let mut framer = Framer::commands().with_limit(30);
+        let (mut buffer, mut rest) = (Vec::new(), text);
+        let mut is_over = false;
+        loop {
+            match framer.step(&buffer) {
+                Ok(Step::More) => {
+                    if is_over {
+                        let dropped = framer.skip(buffer.len());
+                        buffer.drain(..dropped);
+                    }
+                    let count = chunk.min(rest.len());
+                    assert!(count > 0, "it does not end");
+                    buffer.extend_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                }
+                Ok(Step::Complete { len }) if is_over => {
+                    return [&buffer[len..], rest].concat();
+                }
+                Ok(step) => panic!("{step:?}"),
+                Err(_) => {
+                    assert!(!is_over, "it is passed over");
+                    is_over = true;
+                    let dropped = framer.skip(buffer.len());
+                    buffer.drain(..dropped);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_passed_over_with_its_literals() {
+        let many = b" TEXT {3+}\r\na\nb".repeat(20);
+        let long = [b"a SEARCH", &many[..], b" ALL\r\nb NOOP\r\n"].concat();
+        let waits = [b"a SEARCH", &many[..], b" TEXT {3}\r\nb NOOP\r\n"].concat();
+        let line = [&b"x".repeat(500)[..], b"\r\nb NOOP\r\n"].concat();
+        for chunk in [1, 2, 7, 64, 10_000] {
+            for text in [&long, &waits, &line] {
+                assert_eq!(skipped(text, chunk), b"b NOOP\r\n", "by {chunk}");
+            }
+        }
     }
 
     proptest! {

@@ -189,14 +189,14 @@ impl<'a> Parser<'a> {
         without_line_end(before).len()
     }
 
-    /// Ends the open parts from `depth` on, the innermost first. A boundary right behind a
-    /// header leaves an empty body, and the parts around it then reach as far.
+    /// Ends the open parts from `depth` on. A boundary right behind a header takes the
+    /// header's last line end, which may be its blank line: `body-part` of RFC 2046 section
+    /// 5.1.1 has none then, and the body is empty.
     fn close_to(&mut self, depth: usize, end: usize) {
-        let mut end = end;
-        for open in self.open.drain(depth..).rev() {
+        for open in self.open.drain(depth..) {
             let part = &mut self.parts[open.id];
-            end = end.max(part.body.start);
-            part.body.end = end;
+            part.header = part.header.start.min(end)..part.header.end.min(end);
+            part.body = part.body.start.min(end)..end;
         }
     }
 

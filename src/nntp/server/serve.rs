@@ -119,7 +119,9 @@ impl Connection<'_> {
             then = match then {
                 Then::Command | Then::SaslResponse => {
                     let is_sasl = then == Then::SaslResponse;
-                    let answer = match self.line().await? {
+                    let length = self.line().await?;
+                    self.output.wire.breathe().await;
+                    let answer = match length {
                         Some(length) => self.heard(length, is_sasl).await?,
                         None => Some(self.session.line_too_long()),
                     };

@@ -114,7 +114,9 @@ impl Connection<'_> {
             then = match then {
                 Then::Command | Then::AuthResponse => {
                     let is_auth = then == Then::AuthResponse;
-                    let answer = match self.line().await? {
+                    let length = self.line().await?;
+                    self.output.wire.breathe().await;
+                    let answer = match length {
                         Some(length) => self.heard(length, is_auth).await?,
                         None => Some(self.session.line_too_long()),
                     };

@@ -53,7 +53,7 @@ pub async fn serve(
         ended => ended,
     };
     // A client that is gone already is no loss.
-    let _ = connection.wire.shutdown().await;
+    let _ = connection.wire.close().await;
     ended
 }
 
@@ -81,7 +81,9 @@ impl Connection<'_> {
             let answer = match then {
                 Then::Command | Then::AuthResponse => {
                     let is_auth = then == Then::AuthResponse;
-                    match self.line().await? {
+                    let length = self.line().await?;
+                    self.wire.breathe().await;
+                    match length {
                         Some(length) => self.heard(length, is_auth).await?,
                         None => Some(self.session.line_too_long()),
                     }

@@ -31,6 +31,8 @@ pub struct Office {
     /// Sets the ids of this run apart from those of another.
     start: i64,
     taken: Cell<u64>,
+    /// What has been taken and is not in its mailbox yet.
+    held: RefCell<Vec<Rc<Held>>>,
     /// The date in words, and the second that it is of.
     date: RefCell<(Zoned, String)>,
 }
@@ -51,6 +53,12 @@ struct Letter {
     arrival: Zoned,
 }
 
+/// A message on its way to a mailbox.
+struct Held {
+    letter: Rc<Letter>,
+    mail: Shared,
+}
+
 /// What is to become of one recipient's copy.
 enum Way {
     /// Into a mailbox, after so long.
@@ -69,6 +77,7 @@ impl Office {
             log,
             start: now.seconds,
             taken: Cell::new(0),
+            held: RefCell::default(),
             date: RefCell::new((now, now.message())),
         })
     }
@@ -115,6 +124,21 @@ impl Office {
         }
     }
 
+    /// Delivers at once what still waits: the server ends, and what was taken is not lost.
+    pub fn deliver_held(&self) {
+        for held in self.held.take() {
+            self.put(&held.letter, &held.mail);
+        }
+    }
+
+    /// Takes a message off those that wait; `false`: it has been delivered meanwhile.
+    fn release(&self, held: &Rc<Held>) -> bool {
+        let mut all = self.held.borrow_mut();
+        let before = all.len();
+        all.retain(|one| !Rc::ptr_eq(one, held));
+        all.len() < before
+    }
+
     /// Delivers what has to wait, and tells the sender what the sender wants to know.
     fn deliver_later(
         self: &Rc<Self>,
@@ -124,6 +148,8 @@ impl Office {
         span: Duration,
     ) {
         let office = self.clone();
+        let held = Rc::new(Held { letter: letter.clone(), mail: mail.clone() });
+        self.held.borrow_mut().push(held.clone());
         tokio::task::spawn_local(async move {
             let by = letter.envelope.parameters.by;
             let is_held = hold(&letter.envelope, letter.arrival) >= span;
@@ -134,6 +160,7 @@ impl Office {
                     tokio::time::sleep(due).await;
                     // RFC 2852 sections 4.1.4.1 and 4.1.4.2.
                     if is_return {
+                        office.release(&held);
                         let reply = Reply::enhanced(550, (5, 4, 7), "delivery time expired");
                         office.report(&letter, &[fate(Action::Failed, reply)], span);
                         return;
@@ -149,6 +176,9 @@ impl Office {
                     }
                     tokio::time::sleep(span).await;
                 }
+            }
+            if !office.release(&held) {
+                return;
             }
             let reply = office.put(&letter, &mail);
             let action = if reply.is_positive() { Action::Delivered } else { Action::Failed };

@@ -1,13 +1,14 @@
 //! `--proxy`: a real server behind a listener here, so that the dialogue can be recorded.
 //!
 //! Octets pass as they are, in both directions. Lines with secrets are told from others by the
-//! protocol's own commands, so that no transcript has them.
+//! protocol's own commands, so that no transcript has them. STARTTLS is done on both sides, with
+//! a certificate of ours towards the client: what comes behind it is recorded too.
 
 use anyhow::Result;
 
 use super::listeners::{KINDS, Kind, Protocol};
 use crate::base::location::{Location, SmtpEndpoint};
-use crate::net::tls::{Connector, Settings};
+use crate::net::tls::{Acceptor, Connector, Settings};
 use crate::net::{self, Endpoint, Error, Wire};
 use crate::ui::Failure;
 
@@ -16,7 +17,8 @@ pub struct Upstream {
     /// Which listeners lead to it.
     pub protocol: Protocol,
     endpoint: Endpoint,
-    connector: Option<Connector>,
+    connector: Connector,
+    implicit_tls: bool,
     options: net::Options,
 }
 
@@ -60,22 +62,26 @@ impl Upstream {
             "submission" => 587,
             _ => 24,
         });
-        let connector = match kind.implicit_tls {
-            true => Some(Connector::new(&server.host, settings).map_err(Error::from)?),
-            false => None,
-        };
+        let connector = Connector::new(&server.host, settings).map_err(Error::from)?;
+        let implicit_tls = kind.implicit_tls;
         let endpoint = Endpoint::tcp(server.host.clone(), port);
-        Ok(Self { protocol, endpoint, connector, options: options.clone() })
+        Ok(Self { protocol, endpoint, connector, implicit_tls, options: options.clone() })
     }
 
-    /// Passes one connection through to its end.
+    /// Passes one connection through to its end; `acceptor` is for STARTTLS, and without one
+    /// what comes behind it cannot be read.
     ///
     /// # Errors
     /// Whatever ends it but one side's going.
-    pub async fn serve(&self, kind: Kind, near: &mut Wire) -> Result<(), Error> {
+    pub async fn serve(
+        &self,
+        kind: Kind,
+        near: &mut Wire,
+        acceptor: Option<&Acceptor>,
+    ) -> Result<(), Error> {
         let mut far = net::connect(&self.endpoint, &self.options).await?.wire;
-        if let Some(connector) = &self.connector {
-            far.start_tls(connector).await?;
+        if self.implicit_tls {
+            far.start_tls(&self.connector).await?;
         }
         let mut reading = Reading::new(kind.protocol);
         // Octets at the front of what `near` holds that have been passed on.
@@ -101,7 +107,9 @@ impl Upstream {
                 near.consume_body(passed);
                 passed = 0;
             }
-            if !far.buffered().is_empty() {
+            // The answer to STARTTLS is heard by `secure`.
+            let is_answer = reading.is_opaque && acceptor.is_some();
+            if !is_answer && !far.buffered().is_empty() {
                 let said = far.buffered().to_vec();
                 far.consume(said.len());
                 reading.heard(&said);
@@ -112,7 +120,50 @@ impl Upstream {
             }
             far.flush().await?;
             near.flush().await?;
+            if let Some(acceptor) = acceptor.filter(|_| reading.is_opaque) {
+                reading.is_opaque = false;
+                self.secure(near, &mut far, acceptor).await?;
+                passed = near.buffered().len();
+            }
         }
+    }
+
+    /// Hears the answer to STARTTLS, and begins TLS on both sides where it is yes. Octets that
+    /// either side sends before that end the connection.
+    async fn secure(
+        &self,
+        near: &mut Wire,
+        far: &mut Wire,
+        acceptor: &Acceptor,
+    ) -> Result<(), Error> {
+        // Untagged responses may come before the answer of IMAP.
+        loop {
+            let length = far.line(LINE_OCTETS).await?;
+            let line = far.buffered()[..length].to_vec();
+            far.consume(length);
+            near.queue(&line);
+            if line.starts_with(b"* ") {
+                continue;
+            }
+            if is_go_ahead(self.protocol, &line) {
+                far.start_tls(&self.connector).await?;
+                near.flush().await?;
+                return near.accept_tls(acceptor).await;
+            }
+            return near.flush().await;
+        }
+    }
+}
+
+/// Whether the answer to STARTTLS or STLS is yes.
+fn is_go_ahead(protocol: Protocol, line: &[u8]) -> bool {
+    let mut words = line.split(|octet| octet.is_ascii_whitespace());
+    let first = words.next().unwrap_or_default();
+    match protocol {
+        Protocol::Imap => words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"OK")),
+        Protocol::Pop => first == b"+OK",
+        Protocol::Nntp => first == b"382",
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => first == b"220",
     }
 }
 

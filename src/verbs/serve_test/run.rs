@@ -22,6 +22,7 @@ use super::limits::Limits;
 use super::listeners::{Listeners, Serve};
 use super::news::News;
 use super::pipes::Pipes;
+use super::post::Office;
 use super::proxy::Upstream;
 use super::record::Recorder;
 use super::replay::{Player, Recording, Replay};
@@ -210,9 +211,11 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         Some(url) => Some(Upstream::new(url, &trust, &context.net)?),
         None => None,
     };
+    let office = Office::new("localhost", users.clone(), log.clone());
     let services: Rc<dyn Serve> = Services::new(Parts {
         host: "localhost".into(),
         users,
+        office: office.clone(),
         news,
         implicit: certificates.implicit.clone(),
         starttls: certificates.starttls.clone(),
@@ -222,7 +225,6 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         like: args.like,
         limits,
         upstream,
-        log: log.clone(),
         faults: faults(&args),
         transcript: transcript(&args)?,
         redactor,
@@ -258,6 +260,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         command(&args.command, &facts, &mut signals).await?
     };
     let is_met = expected(&args.expectations, &log, &mut signals).await;
+    office.deliver_held();
     log.end();
     tokio::select! {
         () = pipes.finish() => {}

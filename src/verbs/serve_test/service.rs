@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::accepted::Log;
 use super::faults::Faults;
 use super::hidden;
 use super::limits::Limits;
@@ -28,6 +27,9 @@ use crate::sasl::Mechanism;
 use crate::smtp;
 use crate::ui::report;
 
+/// Octets that a client's pipelined commands may be ahead of the answers that it has read.
+const READ_AHEAD_OCTETS: usize = 256 * 1024;
+
 /// What all connections share.
 pub struct Services {
     smtp: smtp::server::Service,
@@ -38,6 +40,7 @@ pub struct Services {
     imap: Rc<imap::server::Server>,
     users: Rc<Users>,
     implicit: Acceptor,
+    starttls: Option<Acceptor>,
     upstream: Option<Upstream>,
     faults: Rc<Faults>,
     transcript: Option<Rc<dyn Transcript>>,
@@ -76,6 +79,8 @@ pub struct Parts<'a> {
     pub host: String,
     /// Who has mail here.
     pub users: Rc<Users>,
+    /// Where mail by SMTP goes.
+    pub office: Rc<Office>,
     /// The newsgroups.
     pub news: Rc<News>,
     /// TLS from the first octet.
@@ -94,8 +99,6 @@ pub struct Parts<'a> {
     pub limits: Limits<'a>,
     /// A real server in place of our own.
     pub upstream: Option<Upstream>,
-    /// What came.
-    pub log: Rc<Log>,
     /// What disturbs connections.
     pub faults: Rc<Faults>,
     /// Who listens to the dialogues.
@@ -108,7 +111,7 @@ impl Services {
     /// Ready to serve.
     pub fn new(parts: Parts<'_>) -> Rc<Self> {
         let mechanisms: Vec<&str> = parts.mechanisms.iter().map(|it| it.name()).collect();
-        let office = Office::new(&parts.host, parts.users.clone(), parts.log.clone());
+        let office = &parts.office;
         let service = |mode, protocol| {
             let mut settings = smtp::server::Settings::new(&parts.host, mode, &mechanisms);
             settings.allow_cleartext = parts.allow_cleartext;
@@ -178,6 +181,7 @@ impl Services {
                 }
             },
             implicit: parts.implicit.clone(),
+            starttls: parts.starttls.clone(),
             upstream: parts.upstream,
             faults: parts.faults,
             transcript: parts.transcript,
@@ -194,6 +198,7 @@ impl Services {
 impl Serve for Services {
     async fn serve(&self, kind: Kind, mut wire: Wire, address: Option<SocketAddr>) {
         self.connections.set(self.connections.get() + 1);
+        wire.set_read_ahead(READ_AHEAD_OCTETS);
         if let Some(transcript) = &self.transcript {
             let tap = Tap {
                 transcript: transcript.clone(),
@@ -224,7 +229,7 @@ impl Serve for Services {
         if let Some(upstream) = &self.upstream
             && upstream.protocol == kind.protocol
         {
-            match upstream.serve(kind, &mut wire).await {
+            match upstream.serve(kind, &mut wire, self.starttls.as_ref()).await {
                 Ok(()) | Err(Error::Closed) => {}
                 Err(error) => report::warning(&format!("--proxy: {error}")),
             }

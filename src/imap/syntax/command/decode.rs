@@ -163,13 +163,24 @@ fn parse_store<'a>(uid: bool, set: SequenceSet, cursor: &mut Cursor<'a>) -> Pars
     }
     cursor.sp()?;
     let value = if labels {
-        StoreValue::GmLabels(cursor.list(Cursor::astring)?)
+        StoreValue::GmLabels(cursor.list(parse_label)?)
     } else if cursor.peek()? == b'(' {
         StoreValue::Flags(Flags::parse(cursor)?)
     } else {
         StoreValue::Flags(Flags::parse_bare(cursor)?)
     };
     Ok(Command::Store { uid, set, unchanged_since, action, silent, value })
+}
+
+/// One of Gmail's labels: an astring, or a system label as its clients write it, `\Inbox`.
+fn parse_label<'a>(cursor: &mut Cursor<'a>) -> Parse<Cow<'a, [u8]>> {
+    if cursor.peek()? != b'\\' {
+        return cursor.astring();
+    }
+    let start = cursor.at();
+    cursor.bump();
+    cursor.atom()?;
+    Ok(Cow::Borrowed(cursor.since(start)))
 }
 
 /// Commands without `UID`; the name is taken, the SP behind it is not.
