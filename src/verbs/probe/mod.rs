@@ -20,12 +20,16 @@ mod dialogue;
 mod endpoint;
 mod facts;
 mod findings;
+mod headers;
+mod load;
 mod part;
 mod plan;
 mod policy;
 mod raw;
 mod render;
+mod roundtrip;
 mod run;
+mod session;
 mod spoken;
 mod timing;
 

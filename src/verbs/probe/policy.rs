@@ -113,7 +113,7 @@ async fn spf_of(domain: &str, resolver: &Resolver) -> Known<Spf> {
 /// The DMARC record of a domain, or of the nearest name above it that has one. Receivers ask
 /// the organizational domain (RFC 7489 section 6.6.3), for which there is no rule in DNS; the
 /// walk upward, as the successor of that RFC has it, finds the same.
-async fn dmarc_of(domain: &str, resolver: &Resolver) -> Known<Option<Dmarc>> {
+pub async fn dmarc_of(domain: &str, resolver: &Resolver) -> Known<Option<Dmarc>> {
     let mut name = domain;
     for _ in 0..DMARC_NAMES {
         let at = format!("_dmarc.{name}");
