@@ -237,20 +237,6 @@ from\t''
 subject\t''
 size\t''
 relevance\t''"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fields -d 'With --json: only these of its fields, in this order, such as reference,subject' -r -f -a "reference\t'Its reference'
-date\t'When it was sent, else when it arrived'
-from\t'The From field'
-subject\t'The Subject field'
-flags\t'Its flags'
-size\t'Octets'
-folder\t'Its folder'
-uid\t'Its UID'
-text_by\t'Whose meaning body: and text: had'
-score\t'How much of what is looked for is in it'
-thread\t'The number of its thread'
-depth\t'Its place in the thread'
-matched\t'Whether the query asks for it itself'
-event\t'What happened to it'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -292,7 +278,6 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l watch -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l index -d 'Keep an index of each Maildir in it, brought up to date before it is asked'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l attachments-text -d 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fuzzy -d 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l verify -d 'Compare a server\'s answer with every message of the folder, and say where it lies; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l insecure -d 'Do not verify the server\'s certificate'
@@ -412,78 +397,67 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s 0 -l null -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'
-junit\t'JUnit XML: a test suite for each server and domain'
-sarif\t'SARIF 2.1.0, as code scanning takes it'
-prometheus\t'Metrics in the text format of Prometheus'
-markdown\t'Tables in Markdown'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l repeat -d 'Speak with each server N times and show percentiles' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l selector -d 'Ask for this DKIM selector instead of the common ones; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l dnsbl -d 'Ask this DNS list (such as zen.spamhaus.org) for the addresses of the MX hosts; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l save -d 'Write the findings to FILE, to compare with later' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l baseline -d 'Print only what changed since FILE was saved, and exit by that' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l watch -d 'Examine again each SECONDS, and print a line with the time of each run, until interrupted' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l user -d 'Log in as NAME' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l authorize-as -d 'Act for this user after logging in as --user' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l password-fd -d 'Read the password from this file descriptor' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l repeat -d 'Speak with each server N times and show percentiles' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
 starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
 opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
 none\t'Never'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
 1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
 1.2\t'TLS 1.2, RFC 5246'
 1.3\t'TLS 1.3, RFC 8446'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
 native\t'The platform\'s own TLS and trust store'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l client-key -d 'The key of --client-cert (PEM)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l config -d 'Read this configuration file instead of the usual ones' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l deadline -d 'Give up on the whole run after that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l bind -d 'Speak from this local address' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l ciphers -d 'List every cipher suite and key exchange group that the server takes'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l active -d 'Also try what may be taken for an attack: relaying, VRFY and EXPN, commands behind STARTTLS, speaking before the greeting'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l intrusive -d 'Also try to smuggle ends of messages, which may leave test messages with the server\'s postmaster; implies --active'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l insecure -d 'Do not verify the server\'s certificate'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -l json -d 'Print JSON Lines, one object a line'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -s q -l quiet -d 'Print nothing on stderr but errors'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform" -a "conform" -d 'Try a server against the RFCs: scripted cases, and a score per RFC'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l ciphers -d 'List every cipher suite and key exchange group that the server takes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -a "conform" -d 'Try a server against the RFCs: scripted cases, and a score per RFC'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -a "load" -d 'Measure how many messages or commands a second a server takes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -a "roundtrip" -d 'Send a message, wait until it has come, and remove it: how long, by which way, how judged'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -a "headers" -d 'Judge a message by its header: its way, signatures, and what its receiver found'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -a "session" -d 'Judge a dialogue that was pasted: what the server offers, and what went wrong'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l to -d 'SMTP: deliver messages to this address, in the cases that need one' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'
-junit\t'JUnit XML: a test suite for each server and domain'
-sarif\t'SARIF 2.1.0, as code scanning takes it'
-prometheus\t'Metrics in the text format of Prometheus'
-markdown\t'Tables in Markdown'"
+nagios\t'A status line with performance data for monitoring'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
@@ -527,6 +501,182 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l to -d 'Deliver messages to this address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l size -d 'Octets of each message' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l count -d 'Messages or commands in all' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l time -d 'Begin nothing more after that long: 10s, 2m' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l connections -d 'Connections at once' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+json\t'One JSON object'
+jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
+fail\t'Failures'
+unknown\t'What could not be told'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send -d 'Where the message is handed in' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive -d 'Where it has to come' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l to -d 'Who gets it (default: the user of --receive, where that is an address)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l from -d 'Who sends it (default: the account\'s address, or that of --to)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l warn -d 'Warn when it takes longer: 10s, 2m' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l fail -d 'Take it for lost when it has not come after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+json\t'One JSON object'
+jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
+fail\t'Failures'
+unknown\t'What could not be told'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-user -d 'Log in as NAME' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-authorize-as -d 'Act for this user after logging in as --user' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-admin -d 'Log in as the administrator NAME, a user or an account, for the user of --user or the URL' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-token-command -d 'Run COMMAND by the shell; the first line it prints is an OAuth access token' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-password-command -d 'Run COMMAND by the shell; the first line it prints is the password' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-password-fd -d 'Read the password from this file descriptor' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-tls -d 'When TLS begins (default: by the URL\'s scheme, and always)' -r -f -a "implicit\t'Before the first word (imaps, smtps, pop3s)'
+starttls\t'After STARTTLS or STLS, or not at all: a server without it is an error'
+opportunistic\t'After STARTTLS where the server offers it, in the clear otherwise; not verified'
+none\t'Never'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-tls-min -d 'Oldest TLS version to accept' -r -f -a "1.0\t'TLS 1.0, RFC 2246; by the OpenSSL library only'
+1.1\t'TLS 1.1, RFC 4346; by the OpenSSL library only'
+1.2\t'TLS 1.2, RFC 5246'
+1.3\t'TLS 1.3, RFC 8446'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-tls-backend -d 'Library that speaks TLS' -r -f -a "rustls\t'rustls, with the operating system\'s trust store'
+native\t'The platform\'s own TLS and trust store'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-ca-file -d 'Trust the certificates in FILE (PEM) instead of the system\'s' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-client-cert -d 'Show this certificate to the server (PEM or PKCS#12)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-client-key -d 'The key of --client-cert (PEM)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-pin -d 'Trust only a server with this public key (SHA-256 in hex or base64); repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l send-allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-insecure -d 'Do not verify the server\'s certificate'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l receive-allow-cleartext-password -d 'Let a password cross a connection without TLS'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+json\t'One JSON object'
+jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
+fail\t'Failures'
+unknown\t'What could not be told'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
+json\t'One JSON object'
+jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
+nagios\t'A status line with performance data for monitoring'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
+fail\t'Failures'
+unknown\t'What could not be told'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l config -d 'Read this configuration file instead of the usual ones' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l trace -d 'Write the dialogue to FILE as JSON Lines with microsecond times' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
+plain\t'One line each ten seconds'
+none\t'Nothing'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l timeout -d 'Give up when a server makes no progress for that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l bind -d 'Speak from this local address' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l json -d 'Print JSON Lines, one object a line'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -s 0 -l null -d 'End each line of output with NUL instead of a line feed'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -s q -l quiet -d 'Print nothing on stderr but errors'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l user -d 'A user with a mailbox; repeatable (default: alice:secret and bob:secret)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l catch-all -d 'Mail for unknown recipients goes to this user instead of being refused' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and not __fish_seen_subcommand_from wait list clear release replay stop" -l domain -d 'The domain of the users\' addresses (mail to any other domain is taken for it too)' -r

@@ -18,6 +18,7 @@ pub mod headers;
 pub mod html;
 pub mod listing;
 pub mod pieces;
+pub mod signature;
 pub mod structure;
 pub mod thread;
 pub mod transfer;

@@ -137,6 +137,22 @@ impl Side for To {
     const HEADING: &'static str = "Options of the target's server";
 }
 
+/// Where `probe roundtrip` hands its message in.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending;
+impl Side for Sending {
+    const PREFIX: &'static str = "send-";
+    const HEADING: &'static str = "Options of the server that takes the message";
+}
+
+/// Where `probe roundtrip` waits for its message.
+#[derive(Debug, Clone, Copy)]
+pub struct Receiving;
+impl Side for Receiving {
+    const PREFIX: &'static str = "receive-";
+    const HEADING: &'static str = "Options of the server where it comes";
+}
+
 /// The values of one side's options; `None` and empty mean "not given".
 #[derive(Debug, Clone, Default)]
 pub struct EndpointOptions {

@@ -16,7 +16,7 @@ pub mod tokens;
 mod verdict;
 
 pub use again::{busy, patience};
-pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Side, To};
+pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Receiving, Sending, Side, To};
 pub use context::{Context, now};
 pub use direct::{Direct, Reached};
 pub use mail::{Create, Mail, Opened, local_path, open_mail};

@@ -8,11 +8,13 @@ use super::findings::{Entry, Severity};
 mod depth;
 mod domain;
 mod records;
+mod parts;
 mod server;
 
 pub use depth::*;
 pub use domain::*;
 pub use records::*;
+pub use parts::*;
 pub use server::*;
 
 /// What an entry has not.
@@ -155,7 +157,8 @@ mod tests {
 
     #[test]
     fn every_entry_is_whole_and_every_id_is_its_own() {
-        for (index, entry) in ALL.iter().enumerate() {
+        let all: Vec<&Entry> = ALL.iter().chain(PARTS).copied().collect();
+        for (index, entry) in all.iter().enumerate() {
             let id = entry.id;
             let (area, number) = id.split_once('-').expect("AREA-NUMBER");
             assert!(area.bytes().all(|octet| octet.is_ascii_uppercase()), "{id}");
@@ -163,8 +166,8 @@ mod tests {
                 number.len() == 3 && number.bytes().all(|octet| octet.is_ascii_digit()),
                 "{id}"
             );
-            assert!(!ALL[..index].iter().any(|other| other.id == id), "{id} twice");
-            assert!(!ALL[..index].iter().any(|other| other.title == entry.title), "{id}");
+            assert!(!all[..index].iter().any(|other| other.id == id), "{id} twice");
+            assert!(!all[..index].iter().any(|other| other.title == entry.title), "{id}");
             for text in [entry.title, entry.why, entry.rfc] {
                 assert!(!text.is_empty(), "{id}");
                 assert_eq!(text.trim(), text, "{id}");

@@ -197,11 +197,12 @@ pub fn exit(findings: &[Finding], fail_on: &[Verdict]) -> Exit {
 /// # Errors
 /// A [`Failure`] that names the nearest id.
 pub fn entry(id: &str) -> Result<&'static Entry, Failure> {
-    let mut known = catalogue::ALL.iter().copied().chain(conform::entries());
+    let mut known =
+        catalogue::ALL.iter().chain(catalogue::PARTS).copied().chain(conform::entries());
     if let Some(entry) = known.find(|entry| entry.id.eq_ignore_ascii_case(id)) {
         return Ok(entry);
     }
-    let ids = catalogue::ALL.iter().map(|entry| entry.id);
+    let ids = catalogue::ALL.iter().chain(catalogue::PARTS).map(|entry| entry.id);
     let failure = Failure::usage(format!("there is no finding {id:?}"));
     Err(match nearest(id, ids.clone()) {
         Some(near) => failure.hint(format!("did you mean {near}?")),

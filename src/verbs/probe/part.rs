@@ -3,6 +3,8 @@
 //! Each part learns something in its own way; what it judges are findings of the one
 //! catalogue, printed in the forms and with the exit codes of every probe.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -10,7 +12,7 @@ use super::args::{Form, Level};
 use super::facts::Facts;
 use super::findings::{self, Counts, Finding, Verdict, worst};
 use super::render::{json::Found, text};
-use super::{conform, run};
+use super::{conform, headers, load, roundtrip, run, session};
 use crate::open::{self, Common, Context};
 use crate::ui::{Exit, Failure, Output};
 
@@ -18,16 +20,24 @@ use crate::ui::{Exit, Failure, Output};
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Part {
     Conform(Box<conform::Args>),
+    Load(Box<load::Args>),
+    Roundtrip(Box<roundtrip::Args>),
+    Headers(Box<headers::Args>),
+    Session(Box<session::Args>),
 }
 
 /// The words that lead to a part.
-const WORDS: [&str; 1] = ["conform"];
+const WORDS: [&str; 5] = ["conform", "load", "roundtrip", "headers", "session"];
 
 impl Part {
     /// The options of every verb.
     pub fn common(&self) -> &Common {
         match self {
             Self::Conform(args) => &args.common,
+            Self::Load(args) => &args.common,
+            Self::Roundtrip(args) => &args.common,
+            Self::Headers(args) => &args.common,
+            Self::Session(args) => &args.common,
         }
     }
 
@@ -39,6 +49,10 @@ impl Part {
     pub async fn run(self, context: &Context, out: &mut Output) -> Result<Exit> {
         match self {
             Self::Conform(args) => conform::run(*args, context, out).await,
+            Self::Load(args) => load::run(*args, context, out).await,
+            Self::Roundtrip(args) => roundtrip::run(*args, context, out).await,
+            Self::Headers(args) => headers::run(*args, context, out).await,
+            Self::Session(args) => session::run(*args, context, out),
         }
     }
 
@@ -52,6 +66,23 @@ impl Part {
         }
         Err(Failure::usage(format!("options of `probe {what}` stand behind the word"))
             .hint(format!("pillarbox probe {what} OPTIONS; a host of that name is {what}.")))
+    }
+}
+
+/// A span of time of the command line: `90`, `10s`, `2m`, `1h`.
+///
+/// # Errors
+/// What is wanted, in words.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('m') => (number, 60.0),
+        Some(number) if text.ends_with('h') => (number, 3600.0),
+        Some(number) => (number, 1.0),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number < 1e6 => Ok(Duration::from_secs_f64(number * unit)),
+        _ => Err("want a time such as 10s, 2m or 1h".into()),
     }
 }
 
@@ -174,9 +205,20 @@ mod tests {
 
     #[test]
     fn a_word_behind_an_option_is_no_domain() {
-        assert!(Part::check_word("conform").is_err());
-        assert!(Part::check_word("conform.").is_ok());
+        assert!(Part::check_word("headers").is_err());
+        assert!(Part::check_word("headers.").is_ok());
         assert!(Part::check_word("example.org").is_ok());
+    }
+
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(span("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(span("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(span("1h"), Ok(Duration::from_secs(3600)));
+        for text in ["", "s", "-1", "0", "1d", "1e9s"] {
+            assert!(span(text).is_err(), "{text}");
+        }
     }
 
     #[test]

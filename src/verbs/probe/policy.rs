@@ -430,7 +430,7 @@ fn walk(domain: &str) -> Vec<&str> {
 /// The DMARC record that counts for a domain: its own, else that of its organizational domain,
 /// which is found by walking up (the successor of RFC 7489; its section 6.6.3 has the same
 /// outcome, by a list of public suffixes that is not in DNS).
-async fn dmarc_of(domain: &str, resolver: &Resolver) -> Known<Option<Dmarc>> {
+pub async fn dmarc_of(domain: &str, resolver: &Resolver) -> Known<Option<Dmarc>> {
     let mut asked = Vec::new();
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     for name in walk(domain) {

@@ -106,7 +106,7 @@ pub fn percentiles(runs: &[Vec<Timing>]) -> Vec<Percentiles> {
 }
 
 /// The smallest of the sorted `times` that `percent` of them do not exceed; `None` of none.
-fn nearest_rank(times: &[Duration], percent: usize) -> Option<Duration> {
+pub fn nearest_rank(times: &[Duration], percent: usize) -> Option<Duration> {
     let rank = (times.len() * percent).div_ceil(100).max(1);
     times.get(rank - 1).copied()
 }

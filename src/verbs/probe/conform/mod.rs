@@ -15,3 +15,5 @@ mod smtp;
 mod talk;
 
 pub use run::{Args, entries, run};
+pub use script::Step;
+pub use talk::{Fault, Talk, Words};

@@ -1,0 +1,160 @@
+//! Reads the message, asks DNS for its keys, and prints the report.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::check::{self, Letter, author};
+use super::{proof, received, results};
+use crate::net;
+use crate::net::dns::Resolver;
+use crate::open::{self, Common, Context};
+use crate::store::line_ends;
+use crate::ui::{Exit, Failure, Output};
+use crate::verbs::probe::facts::Known;
+use crate::verbs::probe::part::{Report, Shape};
+use crate::verbs::probe::policy;
+use crate::verbs::probe::render::text::labelled;
+use crate::verbs::probe::run::PATIENCE;
+
+/// Largest message that is looked at, in octets.
+const MESSAGE_OCTETS: u64 = 256 * 1024 * 1024;
+
+/// Judge a message by its header: its way, signatures, and what its receiver found
+///
+/// The message is read from FILE or standard input. Keys of DKIM and ARC signatures are looked
+/// up in DNS (--resolver); nothing else is asked. JSON Lines have `type`: `hop` (`from`, `by`,
+/// `with`, `time`, `delay_s`, `encrypted`), `signature` (`domain`, `selector`, `algorithm`,
+/// `bits`, `partial`, `proof`), `results` (`server`, `findings`), `finding` and `summary`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The message (default: standard input)
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// How the report is printed.
+    #[command(flatten)]
+    pub shape: Shape,
+
+    /// Options of every verb.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Which way a message came, and where it was held up:
+    pillarbox search subject:today alice | pillarbox fetch - | \\
+      pillarbox probe headers || test $? -le 3
+  The hops of a message as JSON:
+    pillarbox probe headers examples/hello.eml --json | jq -c 'select(.type == \"hop\")'";
+
+/// Judges the message.
+///
+/// # Errors
+/// A message that cannot be read (66), settings that cannot be followed.
+pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    let message = read(args.file.as_deref())?;
+    let message = line_ends::crlf(&message);
+    let net = net::Options {
+        timeout: Some(context.net.timeout.unwrap_or(PATIENCE)),
+        ..context.net.clone()
+    };
+    let resolver = Resolver::new(&net)?;
+    let now = open::now().seconds;
+    let author = author(&message);
+    let signatures = proof::signatures(&message, &resolver, now).await;
+    let organization = match &author {
+        // Nobody else needs to know whose it is.
+        Some(domain) if signatures.iter().any(|one| one.domain != *domain) => {
+            match policy::dmarc_of(domain, &resolver).await {
+                Known::Is(Some(found)) => {
+                    found.name.strip_prefix("_dmarc.").unwrap_or(domain).to_owned()
+                }
+                Known::Is(None) | Known::Unknown { .. } => domain.clone(),
+            }
+        }
+        Some(domain) => domain.clone(),
+        None => String::new(),
+    };
+    let on = match &args.file {
+        Some(path) => path.display().to_string(),
+        None => "the message".to_owned(),
+    };
+    let letter = Letter {
+        on: &on,
+        message: &message,
+        hops: received::path(&message),
+        results: results::all(&message),
+        chain: proof::chain(&message, &resolver, now).await,
+        signatures,
+        organization,
+    };
+    report(&letter).print(&args.shape, args.common.json, out)
+}
+
+fn report(letter: &Letter<'_>) -> Report {
+    let mut lines = vec![letter.on.to_owned()];
+    let mut objects = Vec::new();
+    way(&letter.hops, &mut lines, &mut objects);
+    for one in &letter.signatures {
+        let text = format!("{} by {}: {}", one.domain, one.selector, one.proof.text());
+        labelled(&mut lines, "DKIM", &text);
+        objects.push(one.json());
+    }
+    if let Some(chain) = &letter.chain {
+        labelled(
+            &mut lines,
+            "ARC",
+            &format!("{}: {}", chain.domains.join(", "), chain.proof.text()),
+        );
+    }
+    for results in &letter.results {
+        let words: Vec<String> = results
+            .findings
+            .iter()
+            .map(|found| format!("{}={}", found.method, found.result))
+            .collect();
+        labelled(&mut lines, "results", &format!("{}: {}", results.server, words.join(", ")));
+        objects.push(results.json());
+    }
+    Report {
+        subject: letter.on.to_owned(),
+        lines,
+        objects,
+        findings: check::all(letter),
+        connections: 0,
+    }
+}
+
+/// The hops, for people and for programs.
+pub fn way(hops: &[received::Hop], lines: &mut Vec<String>, objects: &mut Vec<serde_json::Value>) {
+    for (hop, delay) in hops.iter().zip(received::delays(hops)) {
+        let delay_text = delay.map(|delay| format!("after {delay} s: ")).unwrap_or_default();
+        labelled(lines, "hop", &format!("{delay_text}{}", hop.text()));
+        objects.push(hop.json(delay));
+    }
+}
+
+fn read(path: Option<&Path>) -> Result<Vec<u8>> {
+    let cannot = |error: std::io::Error| {
+        let name = path.map_or("standard input".into(), |path| path.display().to_string());
+        Failure::new(Exit::NoInput, format!("cannot read {name}: {error}"))
+    };
+    let mut message = Vec::new();
+    let count = match path {
+        Some(path) => std::fs::File::open(path)
+            .and_then(|file| file.take(MESSAGE_OCTETS + 1).read_to_end(&mut message)),
+        None => std::io::stdin().lock().take(MESSAGE_OCTETS + 1).read_to_end(&mut message),
+    }
+    .map_err(cannot)?;
+    if count as u64 > MESSAGE_OCTETS {
+        return Err(Failure::new(Exit::Data, "the message is larger than 256 MiB").into());
+    }
+    if message.is_empty() {
+        return Err(Failure::new(Exit::Data, "there is no message: the input is empty").into());
+    }
+    Ok(message)
+}
