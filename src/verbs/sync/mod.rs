@@ -6,31 +6,43 @@
 //! done, the result written down. A copy that was begun in a run that did not end is found
 //! again by its content (`find`), never made twice.
 //!
+//! Around a pass: which messages are wanted (`options`, `select`, `expire`), under which names,
+//! with which trash and how fast (`names`, `around`), plans that are carried out later
+//! (`planfile`), passes without end (`watch`), many accounts (`fleet`, `shard`), and what looks
+//! after a state (`doctor`, `adopt`).
+//!
 //! It knows nothing of protocols: both sides are a [`crate::store::Store`]. It does not carry
 //! over renamed or deleted folders, nor subscriptions; a message that was moved to another
 //! folder is copied there and deleted where it was.
 
+mod adopt;
 mod apply;
 mod args;
 mod around;
 mod diff;
 mod digest;
+mod doctor;
 mod expire;
 mod find;
+mod fleet;
 mod mbsyncrc;
 mod names;
 mod options;
 mod pair;
 mod pass;
+mod places;
 mod plan;
+mod planfile;
 mod run;
 mod scan;
 mod select;
+mod shard;
 mod spool;
 mod state;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod watch;
 
 pub use args::Args;
 pub use run::run;

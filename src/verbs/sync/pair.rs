@@ -58,6 +58,11 @@ impl Pair {
         Ok(status)
     }
 
+    /// Another pass begins: nothing that was selected before is known to be so still.
+    pub fn begin(&mut self) {
+        self.selected = Both { far: None, near: None };
+    }
+
     /// Ends both sessions.
     ///
     /// # Errors
