@@ -272,6 +272,13 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             break
         }
         'pillarbox;sync' {
+            [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Carry out the plan in FILE, which --dry-run --json has written: that plan, or nothing (exit code 75) where it would be another one now')
+            [CompletionResult]::new('--fleet', '--fleet', [CompletionResultType]::ParameterName, 'Sync the accounts that FILE lists: CSV with a line of names, or JSON Lines. far and near are the places, name is what the account is called; any other name is that of an option')
+            [CompletionResult]::new('--shard', '--shard', [CompletionResultType]::ParameterName, 'Of the fleet, only this part: K, from 0, of N; without K that of JOB_COMPLETION_INDEX, or SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN')
+            [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Of the fleet, have N accounts at work at a time (default: 16)')
+            [CompletionResult]::new('--results', '--results', [CompletionResultType]::ParameterName, 'Add the result of each account of the fleet to FILE as well, and leave out the accounts that are done there')
+            [CompletionResult]::new('--adopt', '--adopt', [CompletionResultType]::ParameterName, 'With doctor: take over the tree that another program has kept at NEAR, with what that program remembers of it, so that nothing is fetched again')
+            [CompletionResult]::new('--adopt-state', '--adopt-state', [CompletionResultType]::ParameterName, 'With --adopt: where the other program keeps what it remembers (default: where it does by itself)')
             [CompletionResult]::new('--from-mbsyncrc', '--from-mbsyncrc', [CompletionResultType]::ParameterName, 'Print, as tables of the configuration, what mbsync''s FILE says, and do nothing else')
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'No folders that match; repeatable')
@@ -339,6 +346,9 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Speak from this local address')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every pair of the configuration, one behind the other')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Go on, and carry changes over as they come, over connections that break')
+            [CompletionResult]::new('--dedupe', '--dedupe', [CompletionResultType]::ParameterName, 'With doctor: say which messages would be deleted so that none is in a folder twice')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'With --dedupe: delete them')
             [CompletionResult]::new('--two-way', '--two-way', [CompletionResultType]::ParameterName, 'Carry changes both ways (the default)')
             [CompletionResult]::new('--pull', '--pull', [CompletionResultType]::ParameterName, 'Carry changes from FAR to NEAR only')
             [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Carry changes from NEAR to FAR only')

@@ -265,6 +265,13 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'pillarbox;sync'= {
+            cand --apply 'Carry out the plan in FILE, which --dry-run --json has written: that plan, or nothing (exit code 75) where it would be another one now'
+            cand --fleet 'Sync the accounts that FILE lists: CSV with a line of names, or JSON Lines. far and near are the places, name is what the account is called; any other name is that of an option'
+            cand --shard 'Of the fleet, only this part: K, from 0, of N; without K that of JOB_COMPLETION_INDEX, or SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN'
+            cand --jobs 'Of the fleet, have N accounts at work at a time (default: 16)'
+            cand --results 'Add the result of each account of the fleet to FILE as well, and leave out the accounts that are done there'
+            cand --adopt 'With doctor: take over the tree that another program has kept at NEAR, with what that program remembers of it, so that nothing is fetched again'
+            cand --adopt-state 'With --adopt: where the other program keeps what it remembers (default: where it does by itself)'
             cand --from-mbsyncrc 'Print, as tables of the configuration, what mbsync''s FILE says, and do nothing else'
             cand --folder 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable'
             cand --exclude 'No folders that match; repeatable'
@@ -332,6 +339,9 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --bind 'Speak from this local address'
             cand --proxy 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none'
             cand --all 'Every pair of the configuration, one behind the other'
+            cand --watch 'Go on, and carry changes over as they come, over connections that break'
+            cand --dedupe 'With doctor: say which messages would be deleted so that none is in a folder twice'
+            cand --force 'With --dedupe: delete them'
             cand --two-way 'Carry changes both ways (the default)'
             cand --pull 'Carry changes from FAR to NEAR only'
             cand --push 'Carry changes from NEAR to FAR only'

@@ -287,6 +287,14 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s 0 -l null
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s q -l quiet -d 'Print nothing on stderr but errors'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s v -l verbose -d 'Show the dialogue with the server, secrets left out; twice: also what goes on inside'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l apply -d 'Carry out the plan in FILE, which --dry-run --json has written: that plan, or nothing (exit code 75) where it would be another one now' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l fleet -d 'Sync the accounts that FILE lists: CSV with a line of names, or JSON Lines. far and near are the places, name is what the account is called; any other name is that of an option' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l shard -d 'Of the fleet, only this part: K, from 0, of N; without K that of JOB_COMPLETION_INDEX, or SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l jobs -d 'Of the fleet, have N accounts at work at a time (default: 16)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l results -d 'Add the result of each account of the fleet to FILE as well, and leave out the accounts that are done there' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l adopt -d 'With doctor: take over the tree that another program has kept at NEAR, with what that program remembers of it, so that nothing is fetched again' -r -f -a "mbsync\t'isync\'s mbsync'
+offlineimap\t'OfflineIMAP'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l adopt-state -d 'With --adopt: where the other program keeps what it remembers (default: where it does by itself)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l from-mbsyncrc -d 'Print, as tables of the configuration, what mbsync\'s FILE says, and do nothing else' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l folder -d 'Only folders that match: `*` stands for anything, `%` for anything but `/`; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l exclude -d 'No folders that match; repeatable' -r
@@ -378,6 +386,9 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trust-ancho
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l all -d 'Every pair of the configuration, one behind the other'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l watch -d 'Go on, and carry changes over as they come, over connections that break'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l dedupe -d 'With doctor: say which messages would be deleted so that none is in a folder twice'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l force -d 'With --dedupe: delete them'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l two-way -d 'Carry changes both ways (the default)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l pull -d 'Carry changes from FAR to NEAR only'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l push -d 'Carry changes from NEAR to FAR only'

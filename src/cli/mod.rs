@@ -147,7 +147,11 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
             run(&common, async |context, out| verbs::search::run(*args, context, out).await)
         }
         Verb::Sync(args) => {
-            let common = args.common.clone();
+            let mut common = args.common.clone();
+            if args.watch {
+                // A connection that is dead has to be noticed before somebody waits for mail.
+                common.timeout.get_or_insert(std::time::Duration::from_secs(30));
+            }
             run(&common, async |context, out| verbs::sync::run(*args, context, out).await)
         }
         Verb::Probe(args) => {

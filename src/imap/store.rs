@@ -215,6 +215,11 @@ impl Spool for Account {
 #[async_trait(?Send)]
 impl Store for Account {
     async fn folders(&mut self, patterns: &[String]) -> Result<Vec<Folder>> {
+        if self.client.selected().is_some() {
+            // Of the selected mailbox a session is told what it has seen itself (Dovecot: a
+            // STATUS beside another client's APPEND): so it looks first.
+            self.client.noop().await?;
+        }
         let listings = self.client.list().await?;
         let folders = listings.iter().filter_map(|listing| self.folder(listing));
         Ok(folders.filter(|folder| pattern::matches_any(patterns, &folder.name)).collect())

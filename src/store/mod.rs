@@ -27,6 +27,7 @@ pub mod scratch;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod types;
+pub mod watch;
 
 pub use types::*;
 

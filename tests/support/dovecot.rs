@@ -142,6 +142,38 @@ impl Dovecot {
         if is_up { Ok(dovecot) } else { Err(dovecot.log()) }
     }
 
+    /// Ends it and its sessions at once, and starts it again with the same mail and ports.
+    ///
+    /// # Panics
+    /// When it does not come up again.
+    pub fn restart(&mut self) {
+        let program = find_program("dovecot").expect("it was there before");
+        let path = self.scratch.path().join("dovecot.conf");
+        let idle = Guarded::spawn(OsStr::new("true"), &[], &[], Stop::KillGroup, Stdio::null());
+        drop(std::mem::replace(&mut self.process, idle));
+        let mut is_up = false;
+        for _ in 0..50 {
+            // What was killed may hold its ports and its number for a moment longer.
+            super::wait_for("the end of dovecot", super::PATIENCE, || {
+                let connected = |port| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+                (!connected(self.imap) && !connected(self.imaps)).then_some(())
+            });
+            let _ = std::fs::remove_file(self.scratch.path().join("run/master.pid"));
+            self.process = Guarded::spawn(
+                program.as_os_str(),
+                &["-F".into(), "-c".into(), path.as_path().into()],
+                &[],
+                Stop::KillGroup,
+                Stdio::null(),
+            );
+            is_up = [self.imap, self.imaps].into_iter().all(|port| self.process.listens(port));
+            if is_up {
+                break;
+            }
+        }
+        assert!(is_up, "dovecot does not start again:\n{}", self.log());
+    }
+
     /// The certificate that clients have to trust.
     pub fn ca(&self) -> PathBuf {
         self.authority.certificate()

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::brake::MaxDelete;
 use super::diff::Mode;
+use super::doctor::Program;
 use super::options::Selection;
+use super::shard::Shard;
 use crate::open::{Common, Endpoint, Far, Near, Own};
 
 /// Make the mail of two places equal
@@ -19,18 +21,59 @@ use crate::open::{Common, Endpoint, Far, Near, Own};
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Two places, FAR and NEAR; the names of pairs of the configuration; or the word verify and
-    /// two places, which are then only compared, message by message
+    /// Two places, FAR and NEAR; the names of pairs of the configuration; the word verify and
+    /// two places, which are then only compared, message by message; or the word doctor and two
+    /// places, whose state is then looked after
     #[arg(
-        value_name = "FAR NEAR | NAME | verify FAR NEAR",
-        required_unless_present_any = ["all", "from_mbsyncrc"],
-        conflicts_with_all = ["all", "from_mbsyncrc"]
+        value_name = "FAR NEAR | NAME | verify FAR NEAR | doctor FAR NEAR",
+        required_unless_present_any = ["all", "from_mbsyncrc", "apply", "fleet"],
+        conflicts_with_all = ["all", "from_mbsyncrc", "apply", "fleet"]
     )]
     pub places: Vec<String>,
 
     /// Every pair of the configuration, one behind the other
-    #[arg(long, conflicts_with = "from_mbsyncrc")]
+    #[arg(long, conflicts_with_all = ["from_mbsyncrc", "apply", "fleet"])]
     pub all: bool,
+
+    /// Carry out the plan in FILE, which --dry-run --json has written: that plan, or nothing
+    /// (exit code 75) where it would be another one now
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from_mbsyncrc", "fleet", "dry_run"])]
+    pub apply: Option<PathBuf>,
+
+    /// Go on, and carry changes over as they come, over connections that break
+    #[arg(
+        long,
+        conflicts_with_all = ["all", "from_mbsyncrc", "apply", "fleet", "dry_run", "max_bytes"]
+    )]
+    pub watch: bool,
+
+    /// Sync the accounts that FILE lists: CSV with a line of names, or JSON Lines. far and near
+    /// are the places, name is what the account is called; any other name is that of an option
+    #[arg(long, value_name = "FILE", conflicts_with = "from_mbsyncrc")]
+    pub fleet: Option<PathBuf>,
+
+    /// Of the fleet, only this part: K, from 0, of N; without K that of JOB_COMPLETION_INDEX, or
+    /// SLURM_ARRAY_TASK_ID less SLURM_ARRAY_TASK_MIN
+    #[arg(long, value_name = "K/N", requires = "fleet")]
+    pub shard: Option<Shard>,
+
+    /// Of the fleet, have N accounts at work at a time (default: 16)
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "fleet",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1000)
+    )]
+    pub jobs: Option<usize>,
+
+    /// Add the result of each account of the fleet to FILE as well, and leave out the accounts
+    /// that are done there
+    #[arg(long, value_name = "FILE", requires = "fleet")]
+    pub results: Option<PathBuf>,
+
+    /// What doctor does.
+    #[command(flatten)]
+    pub doctor: Doctor,
 
     /// Print, as tables of the configuration, what mbsync's FILE says, and do nothing else
     #[arg(long, value_name = "FILE")]
@@ -43,6 +86,36 @@ pub struct Args {
     /// Options of every verb.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// What `doctor` does beyond looking.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Doctor {
+    /// With doctor: take over the tree that another program has kept at NEAR, with what that
+    /// program remembers of it, so that nothing is fetched again
+    #[arg(long, value_name = "PROGRAM")]
+    pub adopt: Option<Program>,
+
+    /// With --adopt: where the other program keeps what it remembers (default: where it does by
+    /// itself)
+    #[arg(long, value_name = "DIR", requires = "adopt")]
+    pub adopt_state: Option<PathBuf>,
+
+    /// With doctor: say which messages would be deleted so that none is in a folder twice
+    #[arg(long, conflicts_with = "adopt")]
+    pub dedupe: bool,
+
+    /// With --dedupe: delete them
+    #[arg(long, requires = "dedupe")]
+    pub force: bool,
+}
+
+impl Doctor {
+    /// The first of these options that was given.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given = [(self.adopt.is_some(), "--adopt"), (self.dedupe, "--dedupe")];
+        given.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+    }
 }
 
 /// What is done with one pair: these options can stand in the configuration, too.
@@ -112,6 +185,34 @@ impl What {
             let line = text.lines().next().unwrap_or_default();
             line.strip_prefix("error: ").unwrap_or(line).to_owned()
         })
+    }
+
+    /// The same as words of a command line, but for those of servers, which may be secret.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let way = match self.way.mode() {
+            Mode::TwoWay => "--two-way",
+            Mode::Pull => "--pull",
+            Mode::Push => "--push",
+            Mode::Mirror => "--mirror",
+            Mode::Copy => "--copy",
+        };
+        words.push(way.to_owned());
+        words.extend(self.folder.iter().map(|pattern| format!("--folder={pattern}")));
+        words.extend(self.exclude.iter().map(|pattern| format!("--exclude={pattern}")));
+        words.extend(self.selection.words());
+        words.extend(self.max_delete.map(|limit| format!("--max-delete={limit}")));
+        let state = self.state.as_ref().and_then(|path| std::path::absolute(path).ok());
+        words.extend(state.map(|path| format!("--state={}", path.display())));
+        words
+    }
+
+    /// The first of these options that was given and is not one of a server.
+    pub fn first_chosen(&self) -> Option<String> {
+        let words = self.words();
+        let is_usual = |word: &String| word == "--two-way" && !self.way.two_way;
+        let word = words.iter().find(|word| !is_usual(word))?;
+        Some(word.split('=').next().unwrap_or(word).to_owned())
     }
 
     /// These options with those of the command line over them: patterns are added, anything
@@ -185,18 +286,27 @@ impl Way {
 const EXAMPLES: &str = "\
 The first line of --dry-run says in words what will change where; then comes a line for each
 change: the action, the side that it changes, the folder and the message. With --json each is
-an object with `type` (plan, rename, create, subscribe, move, copy, flag, delete, expire, remove,
-conflict, folder-gone, folder-kept, folder-refused, contradiction, oversized, unplaced), `side`,
-`folder` and `message`, and `to` for the folder where a move goes or the name that a rename
-gives; a run ends with one of type `result` with `far`, `near` (created, copied, flagged,
-deleted, and renamed, removed, subscribed, moved, expired where there are any) and `conflicts`.
-Before the
-lines of a pair of the configuration comes one of type `pair` with `name`, `far` and `near`.
+ an object with `type` (plan, folder, rename, create, subscribe, move, copy, flag, delete, expire,
+ remove, conflict, folder-gone, folder-kept, folder-refused, contradiction, oversized, unplaced),
+ `side`, `folder` and `message`, and `to` for the folder where a move goes or the name that a rename
+ gives. The plan has `mode`, `text`, `far`, `near`, `lines` (how many follow) and `origin` (`from`,
+ `to`, `options`), which is all that --apply wants besides the options of servers; a folder has `far`
+ and `near` with `uid_validity` and `messages`. A run ends with one of type `result` with `far`,
+ `near` (created, copied, flagged, deleted, and renamed, removed, subscribed, moved, expired where
+ there are any) and `conflicts`; `left` is how many messages --max-bytes has left. Before the lines
+ of a pair of the configuration comes one of type `pair` with `name`, `far` and `near`.
 verify prints a line for each message that only one side has, or whose flags differ, as JSON with
 `type` (only, flags), `side`, `folder` and `message`, and at the end one of type `verified` with
 `folders`, `messages` and `differences`; exit code 81 means that there were any.
-A pair that fails does not keep those behind it from being synced; the exit code is then that
-of the first that failed.
+doctor looks whether what is remembered is sound, puts it aside where it is not, and binds both
+sides together again by what they hold. As JSON it prints objects of type `mended` (`folder`,
+`text`), `duplicate` (`side`, `folder`, `message`, `of`, `deleted`) and `adopted` (`folder`,
+`messages`, and `left` with the reason where a folder was not taken over). Named one place alone,
+it takes the pair of the configuration that has it near.
+A fleet prints an object of type `account` for each, with `name`, `exit`, `far`, `near`,
+`conflicts`, `error` and `seconds`; all other lines have `account`. A pair or account that fails
+does not keep those behind it from being synced; the exit code is then that of the first that
+failed.
 
 Examples:
   Keep a Maildir equal to an account, both ways:
@@ -205,6 +315,9 @@ Examples:
     pillarbox sync alice: maildir:alice-mail --dry-run
   Only fetch what is new, from the INBOX alone:
     pillarbox sync alice:INBOX maildir:alice-mail --pull
+  Look at a plan, and carry out that and nothing else:
+    pillarbox sync alice: maildir:alice-mail --dry-run --json >plan.jsonl && \
+      pillarbox sync --apply plan.jsonl
   Move an account to another server, leaving out the spam, and see whether all has come:
     pillarbox sync alice: bob: --copy --exclude 'Junk*' && \\
       pillarbox sync verify alice: bob: --exclude 'Junk*'";

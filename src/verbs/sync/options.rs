@@ -124,6 +124,11 @@ impl Selection {
         !self.rename.is_empty() || self.special_use
     }
 
+    /// Whether the sizes of messages count.
+    pub fn weighs(&self) -> bool {
+        self.max_size.is_some() || self.max_bytes.is_some() || self.query.is_some()
+    }
+
     /// The same as words of a command line.
     pub fn words(&self) -> Vec<String> {
         let mut words = Vec::new();

@@ -108,6 +108,11 @@ impl Pair {
         self.seat(side).select_anew(folder, writable).await
     }
 
+    /// Another pass begins: nothing that was selected before is known to be so still.
+    pub fn begin(&mut self) {
+        self.selected = Both { far: None, near: None };
+    }
+
     /// Ends both sessions.
     ///
     /// # Errors

@@ -8,7 +8,8 @@ use super::diff::{Both, Side};
 use super::expire;
 use super::pair::Pair;
 use super::plan::{self, Plan, Scope};
-use super::record::Counts;
+use super::planfile::Origin;
+use super::record::{self, Counts};
 use super::state::State;
 use crate::store::Store;
 use crate::ui::progress::Show;
@@ -27,24 +28,65 @@ pub struct Job {
     pub progress: Show,
     /// Say nothing but errors and warnings.
     pub quiet: bool,
+    /// What was asked for, for a plan that is to be carried out later.
+    pub origin: Origin,
 }
 
-/// What a pass came to, as JSON.
-#[derive(Debug, Serialize)]
-struct Outcome {
-    r#type: &'static str,
-    far: Counts,
-    near: Counts,
-    conflicts: usize,
+/// What a pass came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// What was done to the far side.
+    pub far: Counts,
+    /// What was done to the near side.
+    pub near: Counts,
+    /// Decisions that the user should know of.
+    pub conflicts: usize,
     /// Messages that `--max-bytes` has left for a later run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    left: Option<usize>,
+    #[serde(skip_serializing_if = "record::is_none")]
+    pub left: usize,
 }
 
-/// Makes two stores equal as far as the job wants it.
+impl Done {
+    /// How the run ends.
+    ///
+    /// # Errors
+    /// A [`Failure`] with [`Exit::Throttled`] where something is left.
+    pub fn exit(&self) -> Result<Exit, Failure> {
+        if self.left > 0 {
+            let message = format!("{} messages are left, for --max-bytes was reached", self.left);
+            let hint = "run sync again once more may pass: it goes on where it stopped";
+            return Err(Failure::new(Exit::Throttled, message).hint(hint));
+        }
+        Ok(if self.conflicts > 0 { Exit::Conflicts } else { Exit::Ok })
+    }
+
+    /// Whether nothing was done.
+    pub fn is_nothing(&self) -> bool {
+        self.far.is_empty() && self.near.is_empty()
+    }
+
+    /// Prints it, as JSON; people have been told before.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn print(&self, out: &mut Output) -> anyhow::Result<()> {
+        #[derive(Serialize)]
+        struct Outcome {
+            r#type: &'static str,
+            #[serde(flatten)]
+            done: Done,
+        }
+        if out.format() == Format::Json {
+            out.json(&Outcome { r#type: "result", done: *self })?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes two stores equal as far as the job wants it, and ends their sessions.
 ///
 /// # Errors
-/// The stores', the state's and the output's; a [`crate::ui::Failure`] where the brake or a
+/// The stores', the state's and the output's; a [`Failure`] where the brake or a
 /// missing root stopped it. What was done until then is recorded.
 pub async fn pass(
     stores: Both<Box<dyn Store>>,
@@ -52,44 +94,69 @@ pub async fn pass(
     job: &Job,
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
-    let mut pairs = vec![Pair::new(stores)];
-    let pair = &mut pairs[0];
+    let mut pair = Pair::new(stores);
+    let done = over(&mut pair, state, job, out).await?;
     if !job.dry_run {
-        state.choose(&job.scope.choice.mark)?;
+        done.print(out)?;
     }
-    let mut plan = plan::plan(pair, state, &job.scope, !job.dry_run).await?;
+    pair.finish().await?;
+    Ok(done.exit()?)
+}
+
+/// As [`pass`], over sessions that go on, and without printing what it came to.
+///
+/// # Errors
+/// As [`pass`].
+pub async fn over(
+    pair: &mut Pair,
+    state: &mut State,
+    job: &Job,
+    out: &mut Output,
+) -> anyhow::Result<Done> {
+    let plan = look(pair, state, job).await?;
     if job.dry_run {
-        plan.print(out)?;
+        plan.print(&job.origin, out)?;
         if let Err(failure) = plan.brake(job.max_delete) {
             report::warning(&format!("the run itself would stop: {failure}"));
         }
-        pair.finish().await?;
-        return Ok(Exit::Ok);
+        return Ok(Done::default());
     }
+    carry_out(pair, state, plan, job, out).await
+}
+
+/// Looks at both sides, and plans.
+///
+/// # Errors
+/// The stores' and the state's; a [`Failure`] where a root is missing.
+pub async fn look(pair: &mut Pair, state: &mut State, job: &Job) -> anyhow::Result<Plan> {
+    if !job.dry_run {
+        state.choose(&job.scope.choice.mark)?;
+    }
+    plan::plan(pair, state, &job.scope, !job.dry_run).await
+}
+
+/// Does what a plan says.
+///
+/// # Errors
+/// The stores', the state's and the output's; a [`Failure`] where the brake stopped it before
+/// anything was changed.
+pub async fn carry_out(
+    pair: &mut Pair,
+    state: &mut State,
+    mut plan: Plan,
+    job: &Job,
+    out: &mut Output,
+) -> anyhow::Result<Done> {
     plan.brake(job.max_delete)?;
     tell(&plan, job, out);
     let total: usize = Side::BOTH.iter().map(|side| plan.counts(*side).copied).sum();
     let mut progress = Progress::new(job.progress, "sync", Some(total as u64));
-    let done = apply::apply(&mut pairs, state, &mut plan, &mut progress).await;
+    let done = apply::apply(std::slice::from_mut(pair), state, &mut plan, &mut progress).await;
     progress.finish();
-    let mut done = done?;
-    done.near.expired = expire::expire(&mut pairs[0], state, &plan).await?;
+    let Both { far, mut near } = done?;
+    near.expired = expire::expire(pair, state, &plan).await?;
     plan.print_conflicts(out)?;
-    let conflicts = plan.conflicts();
-    if out.format() == Format::Json {
-        let (far, near) = (done.far, done.near);
-        let left = Some(plan.left).filter(|left| *left > 0);
-        out.json(&Outcome { r#type: "result", far, near, conflicts, left })?;
-    }
-    for pair in &mut pairs {
-        pair.finish().await?;
-    }
-    if plan.left > 0 {
-        let message = format!("{} messages are left, for --max-bytes was reached", plan.left);
-        let hint = "run sync again once more may pass: it goes on where it stopped";
-        return Err(Failure::new(Exit::Throttled, message).hint(hint).into());
-    }
-    Ok(if conflicts > 0 { Exit::Conflicts } else { Exit::Ok })
+    Ok(Done { far, near, conflicts: plan.conflicts(), left: plan.left })
 }
 
 /// Says to people what is about to be changed.

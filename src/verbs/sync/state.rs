@@ -436,6 +436,35 @@ impl State {
         })
     }
 
+    /// Looks whether the file is sound, and forgets of two rows for one message the later; how
+    /// many those were.
+    ///
+    /// # Errors
+    /// SQLite's; [`state::Error::Foreign`] where the file is damaged.
+    pub fn check(&mut self) -> state::Result<usize> {
+        let verdict: String = self
+            .database
+            .read(|db| db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)))?;
+        if verdict != "ok" {
+            let (path, wanted) = (self.database.path().to_owned(), "a sound state".to_owned());
+            return Err(state::Error::Foreign { path, wanted });
+        }
+        self.write(|db| {
+            let mut doubled = 0;
+            for side in Side::BOTH {
+                let side = side.name();
+                doubled += db.execute(
+                    &format!(
+                        "DELETE FROM messages WHERE id NOT IN
+                         (SELECT min(id) FROM messages GROUP BY folder, {side})"
+                    ),
+                    [],
+                )?;
+            }
+            Ok(doubled)
+        })
+    }
+
     /// What the last run's choice of messages depended on; empty where there was none.
     ///
     /// # Errors

@@ -16,13 +16,15 @@ use crate::ui::{Exit, Format, Output, Progress};
 
 /// A message as verification sees it.
 #[derive(Debug, Clone)]
-struct Held {
-    id: Id,
-    flags: Flags,
+pub struct Held {
+    /// Its id.
+    pub id: Id,
+    /// Its flags.
+    pub flags: Flags,
 }
 
 /// The messages of one folder by content; those of the same content beside each other.
-type Contents = BTreeMap<Digest, Vec<Held>>;
+pub type Contents = BTreeMap<Digest, Vec<Held>>;
 
 /// A difference.
 #[derive(Debug, Serialize)]
@@ -92,7 +94,10 @@ pub async fn verify(
 }
 
 /// Reads the selected folder.
-async fn contents(store: &mut dyn Store, progress: &mut Progress) -> Result<Contents> {
+///
+/// # Errors
+/// The store's.
+pub async fn contents(store: &mut dyn Store, progress: &mut Progress) -> Result<Contents> {
     let listed = store.list().await?;
     let ids: Vec<Id> = listed.iter().map(|message| message.id.clone()).collect();
     let flags = listed.into_iter().map(|it| (it.id, it.flags.unwrap_or_default())).collect();
