@@ -7,14 +7,14 @@ use super::findings::{Entry, Severity};
 
 mod depth;
 mod domain;
-mod records;
 mod parts;
+mod records;
 mod server;
 
 pub use depth::*;
 pub use domain::*;
-pub use records::*;
 pub use parts::*;
+pub use records::*;
 pub use server::*;
 
 /// What an entry has not.

@@ -141,7 +141,7 @@ pub async fn adopt(
                     let changed_rows = (0..rows.len()).collect();
                     let opening = Opening { changed_rows, ..Opening::default() };
                     let generations = Both { far: generation, near: own };
-                    state.open_folder(&name, generations, &opening, &mut rows)?;
+                    state.open_folder(&name, generations, &Both::default(), &opening, &mut rows)?;
                     Ok(rows.len())
                 }
                 Err(why) => Err(why),

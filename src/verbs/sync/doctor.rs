@@ -179,7 +179,8 @@ async fn mend(pair: &mut Pair, state: &mut State, scope: &Scope, out: &mut Outpu
         let bound = opening.changed_rows.len();
         if !opening.is_empty() {
             let generations = Both { far: far.uid_validity, near: near.uid_validity };
-            state.open_folder(&folder.name, generations, &opening, &mut folder.rows)?;
+            let (name, ids) = (&folder.name, &folder.mailbox_ids);
+            state.open_folder(name, generations, ids, &opening, &mut folder.rows)?;
         }
         let forgotten: Vec<i64> = folder
             .outcome

@@ -110,7 +110,7 @@ impl Pair {
 
     /// Another pass begins: nothing that was selected before is known to be so still.
     pub fn begin(&mut self) {
-        self.selected = Both { far: None, near: None };
+        Side::BOTH.into_iter().for_each(|side| self.seat(side).forget());
     }
 
     /// Ends both sessions.

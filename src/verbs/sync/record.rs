@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::diff::{Action, Mode, Side};
 use super::plan::Plan;
+use super::planfile::Origin;
 use super::scan::FolderPlan;
 use super::tree::Rename;
 use crate::store::{Flag, Flags};
@@ -38,7 +39,7 @@ pub struct Counts {
 }
 
 /// Whether a count that few runs have can be left out.
-fn is_none(count: &usize) -> bool {
+pub fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
@@ -130,17 +131,20 @@ impl Plan {
     ///
     /// # Errors
     /// The output's.
-    pub fn print(&self, out: &mut Output) -> anyhow::Result<()> {
-        let records = self.records();
+    pub fn print(&self, origin: &Origin, out: &mut Output) -> anyhow::Result<()> {
+        let lines = self.lines();
         if out.format() == Format::Json {
-            for record in &records {
-                out.json(record)?;
+            let (far, near) = (self.counts(Side::Far), self.counts(Side::Near));
+            let (mode, text, lines_behind) = (self.mode, self.words(), lines.len());
+            out.json(&Record::Plan { mode, text, far, near, lines: lines_behind, origin })?;
+            for line in &lines {
+                out.json(line)?;
             }
-        } else {
-            out.line(&self.words())?;
-            for record in &records[1..] {
-                out.line(&record.to_string())?;
-            }
+            return Ok(());
+        }
+        out.line(&self.words())?;
+        for line in lines.iter().filter(|line| !matches!(line, Record::Folder { .. })) {
+            out.line(&line.to_string())?;
         }
         Ok(())
     }
@@ -160,9 +164,9 @@ impl Plan {
         Ok(())
     }
 
-    fn records(&self) -> Vec<Record<'_>> {
-        let (far, near) = (self.counts(Side::Far), self.counts(Side::Near));
-        let mut records = vec![Record::Plan { mode: self.mode, text: self.words(), far, near }];
+    /// All lines but the first.
+    pub fn lines(&self) -> Vec<Record<'_>> {
+        let mut records = Vec::new();
         for Rename { side, from, to, .. } in &self.rename {
             records.extend(side.map(|side| Record::Rename { side, folder: from, to }));
         }
@@ -191,6 +195,11 @@ impl Plan {
             }
         }
         for plan in &self.folders {
+            if !plan.outcome.actions.is_empty() || !plan.expired.is_empty() {
+                let of = |side: Side| Generation::of(plan, side);
+                let (far, near) = (of(Side::Far), of(Side::Near));
+                records.push(Record::Folder { folder: &plan.name, far, near });
+            }
             for action in &plan.outcome.actions {
                 record_action(plan, action, &mut records);
             }
@@ -285,13 +294,31 @@ fn names(flags: &Flags) -> Vec<&str> {
     flags.iter().map(Flag::name).collect()
 }
 
+/// How one side of a folder stands: its messages are named within this generation.
+#[derive(Debug, Serialize)]
+pub struct Generation {
+    uid_validity: u32,
+    messages: usize,
+}
+
+impl Generation {
+    /// `None` for a folder with nothing in it, which may have to be made.
+    fn of(plan: &FolderPlan, side: Side) -> Option<Self> {
+        let messages = *plan.messages.of(side);
+        let status = plan.status.of(side).filter(|_| messages > 0)?;
+        Some(Self { uid_validity: status.uid_validity, messages })
+    }
+}
+
 /// One line of the plan. `side` is where the change is made; a message is named by its id on
 /// that side, but in `copy` by its id where it comes from.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-enum Record<'a> {
-    /// The whole, in words and numbers.
-    Plan { mode: Mode, text: String, far: Counts, near: Counts },
+pub enum Record<'a> {
+    /// The whole, in words and numbers; how many lines follow, and what was asked for.
+    Plan { mode: Mode, text: String, far: Counts, near: Counts, lines: usize, origin: &'a Origin },
+    /// How a folder stands in which something is to be done.
+    Folder { folder: &'a str, far: Option<Generation>, near: Option<Generation> },
     /// A folder is created.
     Create { side: Side, folder: &'a str },
     /// A message is copied to `side`.
@@ -331,6 +358,7 @@ impl std::fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Record::Plan { text, .. } => f.write_str(text),
+            Record::Folder { folder, .. } => write!(f, "folder {folder}"),
             Record::Create { side, folder } => write!(f, "create {side} {folder}"),
             Record::Copy { side, folder, message, flags, .. } => {
                 write!(f, "copy {side} {folder} {message}")?;

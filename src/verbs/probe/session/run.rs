@@ -162,6 +162,8 @@ fn offered(name: &str, spoken: Spoken, seen: Seen) -> Vec<Finding> {
             spoken: None,
             percentiles: Vec::new(),
             failed_runs: 0,
+            trials: Vec::new(),
+            offered_to_user: None,
         }],
         connections: 0,
         budget: 0,
