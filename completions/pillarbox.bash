@@ -2484,14 +2484,14 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__probe)
-            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --explain --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help conform load roundtrip headers session"
+            opts="-0 -q -v -h --format --fail-on --repeat --ciphers --budget --active --intrusive --selector --dnsbl --save --baseline --watch --explain --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help conform load roundtrip headers session"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -2503,6 +2503,26 @@ _pillarbox() {
                     return 0
                     ;;
                 --budget)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --selector)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dnsbl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --watch)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2625,7 +2645,7 @@ _pillarbox() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -2743,7 +2763,7 @@ _pillarbox() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -2825,7 +2845,7 @@ _pillarbox() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -2967,7 +2987,7 @@ _pillarbox() {
                     return 0
                     ;;
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -3141,7 +3161,7 @@ _pillarbox() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "text json jsonl nagios" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "text json jsonl nagios junit sarif prometheus markdown" -- "${cur}"))
                     return 0
                     ;;
                 --fail-on)
@@ -3196,7 +3216,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__search)
-            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --exact --verify --timezone --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-0 -q -v -h --count --uids --limit --sort --thread --watch --index --attachments-text --explain --fuzzy --fields --exact --verify --timezone --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3208,6 +3228,10 @@ _pillarbox() {
                     ;;
                 --sort)
                     COMPREPLY=($(compgen -W "date -date from subject size relevance" -- "${cur}"))
+                    return 0
+                    ;;
+                --fields)
+                    COMPREPLY=($(compgen -W "reference date from subject flags size folder uid text_by score thread depth matched event" -- "${cur}"))
                     return 0
                     ;;
                 --timezone)

@@ -237,6 +237,20 @@ from\t''
 subject\t''
 size\t''
 relevance\t''"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fields -d 'With --json: only these of its fields, in this order, such as reference,subject' -r -f -a "reference\t'Its reference'
+date\t'When it was sent, else when it arrived'
+from\t'The From field'
+subject\t'The Subject field'
+flags\t'Its flags'
+size\t'Octets'
+folder\t'Its folder'
+uid\t'Its UID'
+text_by\t'Whose meaning body: and text: had'
+score\t'How much of what is looked for is in it'
+thread\t'The number of its thread'
+depth\t'Its place in the thread'
+matched\t'Whether the query asks for it itself'
+event\t'What happened to it'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timezone -d 'The zone in which days begin: a name such as Europe/Oslo, or +01:00 (default: the system\'s)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -278,6 +292,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l watch -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l index -d 'Keep an index of each Maildir in it, brought up to date before it is asked'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l attachments-text -d 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fuzzy -d 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l verify -d 'Compare a server\'s answer with every message of the folder, and say where it lies; implies --exact'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l insecure -d 'Do not verify the server\'s certificate'
@@ -411,12 +426,21 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -s h -l help -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l repeat -d 'Speak with each server N times and show percentiles' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l budget -d 'Make no more than N connections in all; what is left over is unknown' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l selector -d 'Ask for this DKIM selector instead of the common ones; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l dnsbl -d 'Ask this DNS list (such as zen.spamhaus.org) for the addresses of the MX hosts; repeatable' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l save -d 'Write the findings to FILE, to compare with later' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l baseline -d 'Print only what changed since FILE was saved, and exit by that' -r -F
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l watch -d 'Examine again each SECONDS, and print a line with the time of each run, until interrupted' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l explain -d 'Explain a finding, such as TLS-004, and examine nothing' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l user -d 'Log in as NAME' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l auth -d 'Use this SASL mechanism and no other (PLAIN, SCRAM-SHA-256, GSSAPI, ...; or APOP)' -r
@@ -452,6 +476,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fis
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l ciphers -d 'List every cipher suite and key exchange group that the server takes'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l active -d 'Also try what may be taken for an attack: relaying, VRFY and EXPN, commands behind STARTTLS, speaking before the greeting'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l intrusive -d 'Also try to smuggle ends of messages, which may leave test messages with the server\'s postmaster; implies --active'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l json -d 'Print JSON Lines, one object a line'
@@ -468,7 +494,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
@@ -520,7 +550,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
@@ -573,7 +607,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
@@ -643,7 +681,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"
@@ -667,7 +709,11 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l format -d 'How to print the report (--json is short for jsonl)' -r -f -a "text\t'For people, within 80 columns'
 json\t'One JSON object'
 jsonl\t'JSON Lines: an object for each endpoint, domain and finding, and a summary'
-nagios\t'A status line with performance data for monitoring'"
+nagios\t'A status line with performance data for monitoring'
+junit\t'JUnit XML: a test suite for each server and domain'
+sarif\t'SARIF 2.1.0, as code scanning takes it'
+prometheus\t'Metrics in the text format of Prometheus'
+markdown\t'Tables in Markdown'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l fail-on -d 'Exit with 2 when there is a finding of this level; repeatable' -r -f -a "warn\t'Warnings'
 fail\t'Failures'
 unknown\t'What could not be told'"

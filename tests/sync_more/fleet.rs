@@ -27,7 +27,7 @@ fn list(dovecot: &Dovecot, count: usize) -> String {
 }
 
 fn fleet(home: &Home, dovecot: &Dovecot, list: &Path, options: &[&str]) -> Invocation {
-    home.pillarbox(&args!["sync", "--fleet", list, "--json", "--far-ca-file", dovecot.ca()])
+    home.pillarbox(args!["sync", "--fleet", list, "--json", "--far-ca-file", dovecot.ca()])
         .args(options)
         .password("secret")
         .within(Duration::from_secs(300))
