@@ -44,7 +44,7 @@ fn what_is_asked() {
         ("subject:grün", "SUBJECT gr"),
         ("from:*", "HEADER From \"\""),
         ("subject:/inv-[0-9]+/", "SUBJECT inv-"),
-        ("list:/rust/", "HEADER List-Id \"\""),
+        ("list:/rust/", "HEADER List-Id rust"),
         ("-list:*", "NOT HEADER List-Id \"\""),
         ("-from:ann", "ALL"),
         ("id:<a@b.c>", "HEADER Message-ID a@b.c"),
