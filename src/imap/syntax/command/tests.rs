@@ -62,7 +62,6 @@ fn rfc_9051_and_extension_examples_survive_unchanged() {
         r"A003 STORE 2:4 +FLAGS (\Deleted)",
         r"A003 UID STORE 2:4 (UNCHANGEDSINCE 320162338) -FLAGS.SILENT (\Seen $x)",
         "a UID STORE 1 +X-GM-LABELS (foo)",
-        "a STORE 1 -X-GM-LABELS (\\Inbox work \"two words\")",
         "A003 COPY 2:4 MEETING",
         "a UID MOVE 42:69 foo",
         "A003 UID EXPUNGE 3000:3002",
