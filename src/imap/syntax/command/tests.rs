@@ -85,6 +85,18 @@ fn rfc_9051_and_extension_examples_survive_unchanged() {
     }
 }
 
+/// Gmail's clients write system labels without quotes.
+#[test]
+fn labels_need_no_quotes() {
+    let bare = whole(b"a STORE 1 -X-GM-LABELS (\\Inbox work \"two words\")\r\n");
+    let quoted = whole(b"a STORE 1 -X-GM-LABELS (\"\\\\Inbox\" work \"two words\")\r\n");
+    assert_eq!(bare.command, quoted.command);
+    let Command::Store { value: StoreValue::GmLabels(labels), .. } = bare.command else {
+        panic!("no labels")
+    };
+    assert_eq!(labels, [&b"\\Inbox"[..], b"work", b"two words"]);
+}
+
 #[test]
 fn appends() {
     same(b"A003 APPEND saved-messages (\\Seen) {3+}\r\nabc\r\n");
