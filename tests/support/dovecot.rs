@@ -253,10 +253,14 @@ impl Dovecot {
 
     /// Every message that a mailbox holds, as its file holds it, in the order of the names.
     pub fn messages(&self, user: &str, mailbox: &str) -> Vec<Vec<u8>> {
-        super::mail::maildir_files(&self.maildir(user, mailbox))
-            .into_iter()
-            .map(|path| std::fs::read(path).expect("a message can be read"))
-            .collect()
+        let read = || -> std::io::Result<Vec<Vec<u8>>> {
+            let paths = super::mail::maildir_files(&self.maildir(user, mailbox));
+            paths.into_iter().map(std::fs::read).collect()
+        };
+        // Dovecot gives a file another name when its flags change.
+        let mut tries = (0..1000).map(|_| read());
+        let is_whole = |read: &std::io::Result<_>| !matches!(read, Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+        tries.find(is_whole).expect("it stays still for a moment").expect("a message can be read")
     }
 
     /// What Dovecot logged so far.

@@ -232,7 +232,10 @@ impl Client {
         }
         if extended && with_status {
             let mut items = self.status_items();
-            if capabilities.has("OBJECTID") {
+            // Cyrus 3.6 answers with octets that have nothing to do with the mailbox.
+            let name = self.server_id().iter().find(|(field, _)| field == "name");
+            let is_cyrus = name.is_some_and(|(_, name)| name.starts_with("Cyrus"));
+            if capabilities.has("OBJECTID") && !is_cyrus {
                 items.push(StatusItem::MailboxId);
             }
             returns.push(ListReturn::Status(items));

@@ -316,7 +316,7 @@ Examples:
   Only fetch what is new, from the INBOX alone:
     pillarbox sync alice:INBOX maildir:alice-mail --pull
   Look at a plan, and carry out that and nothing else:
-    pillarbox sync alice: maildir:alice-mail --dry-run --json >plan.jsonl && \
+    pillarbox sync alice: maildir:alice-mail --dry-run --json >plan.jsonl && \\
       pillarbox sync --apply plan.jsonl
   Move an account to another server, leaving out the spam, and see whether all has come:
     pillarbox sync alice: bob: --copy --exclude 'Junk*' && \\
