@@ -34,6 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let is = |expr: &Expr| Local::new(message, Attributes::default()).matches(expr);
     assert_ne!(is(&expr), is(&Expr::Not(Box::new(expr.clone()))), "{written}");
     for utf8 in [false, true] {
-        map(&expr, Manner { utf8, bodies: utf8, gmail: false, within: Some(context.now) });
+        let (bodies, fuzzy, saved, within) = (utf8, utf8, utf8, Some(context.now));
+        map(&expr, Manner { utf8, bodies, fuzzy, gmail: false, saved, within });
     }
 });
