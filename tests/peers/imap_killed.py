@@ -23,10 +23,14 @@ BINARY, ROUNDS, SEED = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 print("seed %d" % SEED, flush=True)
 
 
+running = []
+
+
 class Server:
     def __init__(self, folder):
         command = [BINARY, "serve-test", "--store", "maildir:" + folder, "--allow-cleartext", "--user", "alice:secret"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        running.append(self)
         self.port = json.loads(self.process.stdout.readline())["ports"]["imap"]
 
     def connect(self):
@@ -88,6 +92,8 @@ class Worker(threading.Thread):
             self.doubtful = set()
         elif choice < 0.95:
             some = self.random.sample(sorted(self.known), min(3, len(self.known)))
+            # What a round that was killed here has left marked goes, too.
+            some = sorted(set(some) | {uid for uid, (_, flags) in self.known.items() if "\\Deleted" in flags})
             self.doubtful = set(some)
             client.uid("STORE", ",".join(map(str, some)), "+FLAGS.SILENT", "(\\Deleted)")
             kind, _ = client.expunge()
@@ -168,6 +174,9 @@ def main():
         print("seed %d" % SEED)
         raise
     finally:
+        # One that is left over would hold the output of this script open.
+        for server in running:
+            server.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
