@@ -31,10 +31,18 @@ def number(word):
 
 messages = 0
 
+# One session at a time: print writes a line and its end apart.
+telling = threading.Lock()
+
+
+def tell(*words):
+    with telling:
+        print(*words, flush=True)
+
 
 def serve(connection):
     global messages
-    print("open", flush=True)
+    tell("open")
     stream = connection.makefile("rb")
 
     def say(text):
@@ -85,7 +93,7 @@ def serve(connection):
                 pass
             messages += 1
             in_session += 1
-            print("took", ",".join(recipients), "tls" if is_tls else "clear", server_name, flush=True)
+            tell("took", ",".join(recipients), "tls" if is_tls else "clear", server_name)
             if messages == number("lost"):
                 return
             say("250 2.0.0 ok")
