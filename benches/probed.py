@@ -50,6 +50,8 @@ def jobs(Job, Server, free_ports, delayed, pillarbox, program):
     """Name -> class, made over side_by_side.py's own."""
 
     class Tls(Job):
+        """versions, suites, groups and chain of a Dovecot"""
+
         runs = 5
         needs = ("dovecot", "root")
         peers = dict.fromkeys(("pillarbox", "sslscan", "nmap"))
@@ -80,6 +82,8 @@ def jobs(Job, Server, free_ports, delayed, pillarbox, program):
             return "" if whole and spoken["groups"]["found"] and endpoint["session"]["tls"]["chain"] else "not all was told"
 
     class Domain(Job):
+        """a domain with two exchangers, three services and its records, 20 ms a round trip"""
+
         runs = 5
         needs = ("nsd",)
         peers = dict.fromkeys(("pillarbox",))

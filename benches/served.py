@@ -50,6 +50,8 @@ def jobs(Job, ours, pillarbox, program, user, password):
     """Name -> class, made over side_by_side.py's own."""
 
     class Fetch(Job):
+        """10,000 messages by imaplib over TLS, from serve-test and from Dovecot"""
+
         runs = 5
         needs = ("dovecot", "root")
         peers = dict.fromkeys(("pillarbox", "dovecot"))
@@ -77,6 +79,8 @@ def jobs(Job, ours, pillarbox, program, user, password):
             return "" if len(got) == 2 and int(got[0]) == self.bench.options.count else "got %s" % measured.output[-200:]
 
     class Idle(Job):
+        """peak memory of serve-test while 5,000 connections are in IDLE"""
+
         runs = 1
         unit = "MiB"
         needs = ()
