@@ -13,10 +13,12 @@
 )]
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -222,14 +224,31 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
         .expect("the mode of an own file can be set");
 }
 
-/// `N` ports that were free a moment ago, for servers that cannot choose for themselves.
+/// `N` loopback ports on which nobody listens, for servers that cannot choose for themselves.
+///
+/// They are below those that the system gives to clients and to servers that ask for any, and
+/// each belongs to this process until it ends: a locked file says so to the other tests.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    // All are held until all are known, so that they differ.
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free")
-    });
-    std::array::from_fn(|index| {
-        listeners[index].local_addr().expect("a bound socket has an address").port()
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let user = rustix::process::geteuid().as_raw();
+    let claims = std::env::temp_dir().join(format!("pillarbox-test-ports-{user}"));
+    std::fs::create_dir_all(&claims).expect("a folder for the claims of ports");
+    let mut held = HELD.lock().expect("nobody panics with this");
+    let mut places = 0..COUNT;
+    std::array::from_fn(|_| {
+        places
+            .find_map(|place| {
+                let place = std::process::id().wrapping_mul(97).wrapping_add(place) % COUNT;
+                let port = u16::try_from(FIRST + place).expect("a port");
+                let claim = File::create(claims.join(port.to_string())).expect("a claim");
+                claim.try_lock().ok()?;
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+                held.push(claim);
+                Some(port)
+            })
+            .expect("one of thousands of loopback ports is free")
     })
 }
 

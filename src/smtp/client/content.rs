@@ -224,15 +224,21 @@ impl Client {
     }
 
     /// The connection went while the message was leaving: what the server said before it went
-    /// tells why, if it said anything.
+    /// tells why, if it said anything. Some of that may still be unread: a server that refuses
+    /// and closes with our octets before it resets the connection behind its answer.
     async fn cut_off(
         &mut self,
         source: crate::net::Error,
         progress: &mut Progress,
     ) -> Result<(), Error> {
         let mut said = None;
-        while self.has_reply() {
-            said = Some(self.reply(Stage::Body).await?);
+        loop {
+            while self.has_reply() {
+                said = Some(self.reply(Stage::Body).await?);
+            }
+            if !source.is_closed() || self.wire.fill().await.is_err() {
+                break;
+            }
         }
         self.is_broken = true;
         match said.filter(|reply| reply.is_transient() || reply.is_permanent()) {

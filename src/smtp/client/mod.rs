@@ -415,9 +415,9 @@ impl Client {
     async fn flush(&mut self, stage: Stage) -> Result<(), Error> {
         match self.wire.flush().await {
             Ok(()) => Ok(()),
-            // What the server said before it went is better than "broken pipe": the next
-            // reply is read first, and only its absence is the error.
-            Err(source) if source.is_closed() && self.wire.buffered().contains(&b'\n') => Ok(()),
+            // What the server said before it went is better than "broken pipe": a reply is read
+            // behind every flush, and only its absence is the error.
+            Err(source) if source.is_closed() => Ok(()),
             Err(source) => {
                 self.is_broken = true;
                 Err(Error::Network { stage, source })

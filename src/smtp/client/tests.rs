@@ -506,6 +506,41 @@ fn a_server_that_goes_with_421_answers_for_all() {
     }));
 }
 
+/// A server that refuses and closes while our octets lie unread resets the connection behind its
+/// answer: which of the two is noticed first depends on the moment, and the answer counts.
+#[test]
+fn a_refusal_in_the_midst_is_heard_through_the_reset_behind_it() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let server = std::thread::spawn(move || {
+        for taken in 0..60 {
+            let (stream, _) = listener.accept().expect("a client");
+            let mut input = BufReader::new(stream.try_clone().expect("the same"));
+            let answer = |text: &str| (&stream).write_all(text.as_bytes()).expect("is taken");
+            let mut line = String::new();
+            answer("220 h ESMTP\r\n");
+            for said in ["250-h\r\n250 PIPELINING\r\n", "", "", "250 ok\r\n250 ok\r\n354 go\r\n"] {
+                input.read_line(&mut line).expect("a line");
+                answer(said);
+            }
+            input.read_exact(&mut vec![0; 1000 * taken]).expect("a part of the message");
+            answer("550 5.7.1 none of this\r\n");
+        }
+    });
+    run(async {
+        for _ in 0..60 {
+            let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+            let mut client =
+                Client::open(Wire::new(Box::new(stream)), &options()).await.expect("opens");
+            let large = Memory::new("0123456789abcdef\n".repeat(100_000));
+            let outcome = client.submit(submission(&["a@y"]), &mut { large }).await.expect("goes");
+            assert_eq!(fates(&outcome), [(Fate::Permanent, Stage::Body, Some(550))]);
+        }
+    });
+    server.join().expect("the server is content");
+}
+
 #[test]
 fn all_or_none_asks_before_it_gives() {
     let script = format!(
@@ -844,8 +879,7 @@ impl Sink {
         let program = ["/usr/sbin/smtp-sink", "/usr/lib/postfix/sbin/smtp-sink"]
             .into_iter()
             .find(|path| std::path::Path::new(path).exists())?;
-        // smtp-sink cannot choose a port itself: one that was free a moment ago is taken.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
+        let port = Self::port();
         let child = std::process::Command::new(program)
             .args(arguments)
             // As root it wants to be told whom to become.
@@ -855,6 +889,20 @@ impl Sink {
             .spawn()
             .ok()?;
         Some(Self { child, port })
+    }
+
+    /// smtp-sink cannot choose a port itself. One of those that systems never give by
+    /// themselves, and another in each process, so that nobody takes it in between.
+    fn port() -> u16 {
+        static TRIED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        loop {
+            let tried = TRIED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let place = std::process::id().wrapping_mul(16).wrapping_add(tried) % 4_000;
+            let port = 8_000 + u16::try_from(place).expect("below 4,000");
+            if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port;
+            }
+        }
     }
 
     async fn connect(&self, options: &Options<'_>) -> Client {
