@@ -1,7 +1,7 @@
 """The jobs of side_by_side.py in which pillarbox is the IMAP server: reading much, and holding many.
 
-served-fetch: Python's imaplib brings 10,000 messages over TLS, from `serve-test` and from Dovecot, both of which have
-them from the same Maildir. served-idle: 5,000 clients that have selected INBOX and are in IDLE, and the memory of
+served-fetch: Python's imaplib brings a mailbox over TLS, from `serve-test` and from Dovecot, both of which have it from
+the same Maildir. served-idle: 5,000 clients that have selected INBOX and are in IDLE, and the memory of
 `serve-test` then.
 """
 import json
@@ -50,7 +50,7 @@ def jobs(Job, ours, pillarbox, program, user, password):
     """Name -> class, made over side_by_side.py's own."""
 
     class Fetch(Job):
-        """10,000 messages by imaplib over TLS, from serve-test and from Dovecot"""
+        """a mailbox by imaplib over TLS, from serve-test and from Dovecot"""
 
         runs = 5
         needs = ("dovecot", "root")
