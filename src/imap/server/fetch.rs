@@ -15,7 +15,7 @@ use crate::imap::syntax::date::DateTime;
 use crate::imap::syntax::fetch::{Extra, Fetch, Item, Section, SectionData, SectionText, Which};
 use crate::imap::syntax::response::Data;
 use crate::imap::syntax::set::SequenceSet;
-use crate::imap::syntax::{ModSeq, Uid};
+use crate::imap::syntax::{ModSeq, Octets, Uid};
 use crate::message::facts::Facts;
 use crate::message::structure::Envelope;
 use crate::net;
@@ -398,13 +398,23 @@ fn add_octets<'f>(
     message: &Message,
     partial: Option<(u64, u64)>,
 ) {
+    let is_binary = matches!(which, Which::Binary(_));
+    let mut literal8 = false;
     let data = found.map(|found| {
         let (octets, slice) = found.cut(&message.octets, partial);
+        // RFC 3516 section 4.3: what holds no NUL is a plain literal.
+        literal8 = is_binary
+            && match (&octets, &slice) {
+                (Octets::Inline(octets), _) => octets.contains(&0),
+                (Octets::Streamed { .. }, slice) => slice
+                    .as_ref()
+                    .is_some_and(|slice| slice.octets[slice.range.clone()].contains(&0)),
+            };
         slices.extend(slice);
         octets
     });
     let origin = partial.map(|(first, _)| first);
-    fetch.sections.push(SectionData { which, origin, data });
+    fetch.sections.push(SectionData { which, origin, data, literal8 });
 }
 
 /// INTERNALDATE with the zone that it came with.

@@ -198,6 +198,7 @@ mod tests {
             which: Which::Section(Section::default()),
             origin: None,
             data: Some(Octets::Streamed { len }),
+            literal8: false,
         };
         let fetch = Fetch { seq: SeqNum(1), sections: vec![data(3), data(2)], ..Fetch::default() };
         let octets: Arc<[u8]> = b"0abcd9".as_slice().into();

@@ -94,7 +94,6 @@ pub(super) fn tell(
         _ => None,
     });
     let (min, max, count) = (has(&Return::Min), has(&Return::Max), has(&Return::Count));
-    let watched = returns.iter().any(|option| matches!(option, Return::Update(_)));
     let all = has(&Return::All) || returns.is_empty();
     let ends: Vec<Found> = [(min, found.first()), (max, found.last())]
         .into_iter()
@@ -111,12 +110,6 @@ pub(super) fn tell(
         if returns.len() == 1 {
             return;
         }
-    }
-    let silent =
-        |option: &Return<'_>| matches!(option, Return::Save | Return::Update(_) | Return::Context);
-    if watched && returns.iter().all(silent) {
-        // RFC 5267 section 4.2: the client asked for changes alone.
-        return;
     }
     let set = |found: &[Found]| {
         (!found.is_empty()).then(|| SequenceSet::from_numbers(found.iter().map(number)))

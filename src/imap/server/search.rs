@@ -20,9 +20,10 @@ use crate::base::date::{Day as Date, Zoned};
 use crate::imap::syntax::code::Code;
 use crate::imap::syntax::search::{Day, Field, Key, Measure, Word};
 use crate::imap::syntax::set::SequenceSet;
+use crate::message::address::Element;
 use crate::message::charset;
 use crate::message::facts::{self, Facts, Header, PartFacts};
-use crate::message::structure::Kind;
+use crate::message::structure::{Envelope, Kind};
 use crate::query::{self, Expr, Pattern, SizeRange, Term, Verdict};
 use crate::store::memory::{Mailbox, Message, Shared};
 
@@ -46,6 +47,9 @@ enum Which {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Extra {
     Recent,
+    /// RFC 9051 section 6.4.4 looks in the envelope, where comments between the parts of an
+    /// address are gone.
+    Addresses(Field, Pattern),
     Dated(Which, Order, Date),
     ReceivedUntil(i64),
     ReceivedFrom(i64),
@@ -256,7 +260,15 @@ impl Builder<'_> {
                 self.extra(Extra::EmailIds(found))
             }
             Key::Text(field, text) => {
-                Expr::Term(Term::Match(field_of(*field)?, Pattern::text(&self.text(text)?)))
+                let pattern = Pattern::text(&self.text(text)?);
+                let written = Expr::Term(Term::Match(field_of(*field)?, pattern.clone()));
+                match field {
+                    Field::From | Field::To | Field::Cc | Field::Bcc => {
+                        let addresses = self.extra(Extra::Addresses(*field, pattern));
+                        Expr::Or(vec![written, addresses])
+                    }
+                    _ => written,
+                }
             }
             Key::Header(name, text) => {
                 let name = String::from_utf8_lossy(name).into_owned();
@@ -390,6 +402,7 @@ impl Builder<'_> {
             Expr::Term(Term::Match(..) | Term::Header(..)) => 10,
             Expr::Term(Term::Extra(number)) => match self.extras.get(*number as usize) {
                 Some(Extra::Dated(Which::Sent, ..) | Extra::ThreadId(_)) => 10,
+                Some(Extra::Addresses(..)) => 20,
                 _ => 1,
             },
             Expr::Term(_) => 1,
@@ -459,6 +472,7 @@ impl Extra {
         let message = candidate.message;
         match self {
             Extra::Recent => candidate.known.recent,
+            Extra::Addresses(field, pattern) => addressed(candidate, *field, pattern),
             Extra::Dated(which, order, day) => match date(candidate, *which) {
                 None => false,
                 Some(date) => match order {
@@ -477,6 +491,22 @@ impl Extra {
             Extra::Sequence(ranges) => ranges.contains(candidate.number),
         }
     }
+}
+
+/// Whether an address of the envelope's field holds the pattern.
+fn addressed(candidate: &Candidate<'_>, field: Field, pattern: &Pattern) -> bool {
+    let envelope = Envelope::from_header(candidate.facts.message());
+    let list = match field {
+        Field::From => envelope.from,
+        Field::To => envelope.to,
+        Field::Cc => envelope.cc,
+        Field::Bcc => envelope.bcc,
+        _ => return false,
+    };
+    list.iter().any(|element| match element {
+        Element::Mailbox(parts) => pattern.matches(&String::from_utf8_lossy(&parts.addr())),
+        Element::GroupStart(_) | Element::GroupEnd => false,
+    })
 }
 
 /// A date of the message, time and zone left aside (RFC 9051 section 6.4.4).

@@ -1,4 +1,4 @@
-//! SORT (RFC 5256 section 3), with display names (RFC 5957).
+//! SORT (RFC 5256 section 3), with display names (RFC 5957), by i;unicode-casemap (RFC 5051).
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use crate::base::date::Zoned;
 use crate::imap::syntax::search::SortKey;
 use crate::message::address::{Element, Parts};
 use crate::message::structure::Envelope;
-use crate::message::{thread, words};
+use crate::message::{casemap, thread, words};
 
 /// What a message is sorted by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,7 @@ fn value(candidate: &Candidate<'_>, envelope: &Envelope, key: SortKey) -> Value 
         SortKey::To => mailbox(&envelope.to),
         SortKey::Subject => {
             let subject = envelope.subject.as_deref().map(words::decode).unwrap_or_default();
-            Value::Text(thread::base_subject(&subject))
+            Value::Text(casemap::key(&thread::base_subject(&subject)))
         }
         SortKey::DisplayFrom => display(&envelope.from),
         SortKey::DisplayTo => display(&envelope.to),
@@ -86,7 +86,7 @@ pub(super) fn sent(candidate: &Candidate<'_>) -> i64 {
 }
 
 fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).to_lowercase()
+    casemap::key(&String::from_utf8_lossy(octets))
 }
 
 /// `addr-mailbox` of the first address: where a group comes first, its name.
@@ -103,9 +103,9 @@ fn display(addresses: &[Element]) -> Value {
     Value::Text(match addresses.first() {
         Some(Element::Mailbox(parts)) => {
             let name = parts.name.as_deref().map(words::decode).unwrap_or_default();
-            if name.is_empty() { address(parts) } else { name.to_lowercase() }
+            if name.is_empty() { address(parts) } else { casemap::key(&name) }
         }
-        Some(Element::GroupStart(name)) => words::decode(name).to_lowercase(),
+        Some(Element::GroupStart(name)) => casemap::key(&words::decode(name)),
         Some(Element::GroupEnd) | None => String::new(),
     })
 }

@@ -214,8 +214,11 @@ fn section_data() -> BoxedStrategy<SectionData<'static>> {
         Just(Which::Rfc822Text),
     ];
     let data = vec(any::<u8>(), 0..20).prop_map(|octets| Octets::Inline(Cow::Owned(octets)));
-    (which, of(any::<u64>()), of(data))
-        .prop_map(|(which, origin, data)| SectionData { which, origin, data })
+    (which, of(any::<u64>()), of(data), any::<bool>())
+        .prop_map(|(which, origin, data, literal8)| {
+            let literal8 = literal8 && data.is_some();
+            SectionData { which, origin, data, literal8 }
+        })
         .boxed()
 }
 

@@ -127,8 +127,8 @@ fn sections_and_parts() {
             .contains("BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: m\r\n\r\n)")
     );
     assert!(body("RFC822.HEADER").contains("RFC822.HEADER {"));
-    assert!(body("BINARY.PEEK[2]").contains("BINARY[2] ~{5}\r\nhello)"));
-    assert!(body("BINARY.PEEK[2]<1.3>").contains("BINARY[2]<1> ~{3}\r\nell)"));
+    assert!(body("BINARY.PEEK[2]").contains("BINARY[2] {5}\r\nhello)"));
+    assert!(body("BINARY.PEEK[2]<1.3>").contains("BINARY[2]<1> {3}\r\nell)"));
     assert!(body("BINARY.SIZE[2]").contains("BINARY.SIZE[2] 5)"));
     assert!(body("BINARY.PEEK[9]").contains("BINARY[9] NIL)"));
 }

@@ -38,6 +38,8 @@ pub struct SectionData<'a> {
     pub origin: Option<u64>,
     /// The octets; `None` where the server said NIL.
     pub data: Option<Octets<'a>>,
+    /// Whether they stand in a literal8: they may hold NUL (RFC 3516 section 4.3).
+    pub literal8: bool,
 }
 
 /// An item that few ask for.
@@ -140,9 +142,9 @@ fn head_in<'a>(cursor: &mut Cursor<'a>) -> Parse<Option<Head<'a>>> {
         fetch.parse_item(cursor)?;
         if cursor.at() == end {
             return Ok(match fetch.sections.pop() {
-                Some(SectionData { which, origin, data: Some(Octets::Streamed { len }) }) => {
-                    Some(Head { fetch, which, origin, len })
-                }
+                Some(SectionData {
+                    which, origin, data: Some(Octets::Streamed { len }), ..
+                }) => Some(Head { fetch, which, origin, len }),
                 _ => None,
             });
         }
@@ -254,11 +256,14 @@ impl<'a> Fetch<'a> {
             cursor.expect(b'>', ">")?;
         }
         cursor.sp()?;
-        let data = match cursor.peek()? {
-            b'{' | b'~' => Some(cursor.literal_octets()?.0),
-            _ => cursor.nstring()?.map(Octets::Inline),
+        let (data, literal8) = match cursor.peek()? {
+            b'{' | b'~' => {
+                let (octets, literal8) = cursor.literal_octets()?;
+                (Some(octets), literal8)
+            }
+            _ => (cursor.nstring()?.map(Octets::Inline), false),
         };
-        self.sections.push(SectionData { which, origin, data });
+        self.sections.push(SectionData { which, origin, data, literal8 });
         Ok(())
     }
 
@@ -344,7 +349,7 @@ impl SectionData<'_> {
         out.sp();
         match &self.data {
             None => out.raw("NIL"),
-            Some(data) => out.octets(data, matches!(self.which, Which::Binary(_))),
+            Some(data) => out.octets(data, self.literal8),
         }
     }
 }
