@@ -30,6 +30,7 @@ import probed  # noqa: E402
 import served  # noqa: E402
 import needles  # noqa: E402
 import sink  # noqa: E402
+import synced  # noqa: E402
 
 PILLARBOX = os.path.abspath(os.environ.get("PILLARBOX", os.path.join(HERE, "../target/release/pillarbox")))
 MAIL_UID = 43210
@@ -791,6 +792,7 @@ JOBS.update({"search-subject": LocalSearch, "search-subject-encoded": LocalSearc
              "server-search": ServerSearch})
 JOBS.update(sink.jobs(Job, Server, free_ports, PILLARBOX, program))
 JOBS.update(served.jobs(Job, ours, PILLARBOX, program, USER, PASSWORD))
+JOBS.update(synced.jobs(Job, ours, PILLARBOX, program, delayed, maildir, MAIL_UID))
 JOBS.update(probed.jobs(Job, Server, free_ports, delayed, PILLARBOX, program))
 
 
@@ -878,6 +880,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--runs", type=int, help="runs of each peer (default: the job's own)")
     arguments.add_argument("--count", type=int, default=1000, help="messages of the fetch jobs")
+    arguments.add_argument("--tree", type=int, default=10000, help="messages of sync-noop and sync-delta; a fifth of them of sync-push and migrate")
+    arguments.add_argument("--many", type=int, default=500000, help="messages of sync-500k")
     arguments.add_argument("--messages", type=int, default=20000, help="messages of the jobs on local mail")
     arguments.add_argument("--only", type=lambda text: text.split(","), help="these peers beside pillarbox")
     arguments.add_argument("--json", help="write the rows there too, one JSON object a line")

@@ -17,8 +17,8 @@ use crate::imap::syntax::command::Action;
 use crate::imap::syntax::fetch::{Section, SectionText};
 use crate::imap::syntax::{ModSeq, UidValidity};
 use crate::store::{
-    Changes, Deleted, Error, FlagChange, Folder, Id, Listed, Result, Since, Sink, Source, Spool,
-    Status, Store, What, pattern,
+    Changes, Deleted, Error, FlagChange, Folder, Id, Keeps, Listed, Result, Since, Sink, Source,
+    Spool, Status, Store, What, pattern,
 };
 
 /// Attributes of the base RFC, which are no special use.
@@ -98,6 +98,17 @@ impl Account {
     }
 }
 
+/// Which flags a mailbox keeps. Where it cannot be changed at all, nothing is told of that:
+/// Dovecot answers EXAMINE with an empty list.
+fn keeps(selected: &Selected) -> Keeps {
+    match &selected.permanent_flags {
+        Some(flags) if !selected.read_only => {
+            Keeps::These { flags: flags.clone(), may_make: selected.any_keyword }
+        }
+        _ => Keeps::Untold,
+    }
+}
+
 fn status(selected: &Selected) -> Status {
     Status {
         messages: u64::from(selected.exists),
@@ -128,7 +139,7 @@ fn id(uid: u32) -> Id {
 /// What a survey of one folder means to who knew it before.
 fn changes_of(surveyed: Surveyed, since: Option<&Since>) -> Changes {
     let Surveyed { selected, messages, vanished, present } = surveyed;
-    let status = status(&selected);
+    let (status, keeps) = (status(&selected), keeps(&selected));
     let since = since.filter(|since| since.uid_validity == status.uid_validity);
     let known = since.map(|since| uids(&since.known)).unwrap_or_default();
     let complete = vanished.is_none() && present.is_none();
@@ -147,6 +158,7 @@ fn changes_of(surveyed: Surveyed, since: Option<&Since>) -> Changes {
         changed: messages.into_iter().map(listed).collect(),
         vanished: gone.into_iter().map(id).collect(),
         complete,
+        keeps,
     }
 }
 
@@ -276,6 +288,7 @@ impl Store for Account {
             self.client.reselect().await?;
         }
         let status = self.status()?;
+        let keeps = self.client.selected().map(keeps).unwrap_or_default();
         let since = since.filter(|since| since.uid_validity == status.uid_validity);
         if let Some(since) = since
             && let (Some(modseq), Some(highest)) = (since.modseq, status.highest_modseq)
@@ -285,7 +298,7 @@ impl Store for Account {
             // under QRESYNC; without it, the number of messages tells.
             let same_count = known.len() as u64 == status.messages;
             if highest == modseq && (same_count || self.client.has_qresync()) {
-                return Ok(Changes { status, ..Changes::default() });
+                return Ok(Changes { status, keeps, ..Changes::default() });
             }
             let changed = self.client.changed_since(ModSeq(modseq), &known).await?;
             return Ok(Changes {
@@ -293,6 +306,7 @@ impl Store for Account {
                 changed: changed.messages.into_iter().map(listed).collect(),
                 vanished: changed.vanished.into_iter().map(id).collect(),
                 complete: false,
+                keeps,
             });
         }
         let messages = self.client.list_messages(false).await?;
@@ -300,7 +314,7 @@ impl Store for Account {
         let known = since.map(|since| uids(&since.known)).unwrap_or_default();
         let vanished = known.into_iter().filter(|uid| !is_here(uid)).map(id).collect();
         let changed = messages.into_iter().map(listed).collect();
-        Ok(Changes { status, changed, vanished, complete: true })
+        Ok(Changes { status, changed, vanished, complete: true, keeps })
     }
 
     async fn survey(

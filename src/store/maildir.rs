@@ -21,8 +21,8 @@ use super::line_ends::LineEnds;
 use super::local::{CHUNK_OCTETS, push_file, received};
 use super::pattern::{canonical, matches_any};
 use super::{
-    Changes, Deleted, Error, FlagChange, Folder as Listing, Id, Listed, Meta, Result, Since, Sink,
-    Source, Spool, Status, Store, What,
+    Changes, Deleted, Error, FlagChange, Folder as Listing, Id, Keeps, Listed, Meta, Result, Since,
+    Sink, Source, Spool, Status, Store, What,
 };
 
 mod folder;
@@ -429,7 +429,7 @@ impl Store for Maildir {
             Some(Listed { size: name::size(&id.0), id, flags: Some(flags) })
         };
         let changed = folder.ids().into_iter().filter_map(listed).collect();
-        Ok(Changes { status: status(folder), changed, vanished, complete: true })
+        Ok(Changes { status: status(folder), changed, vanished, complete: true, keeps: Keeps::All })
     }
 
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>> {

@@ -26,8 +26,8 @@ use super::local::{CHUNK_OCTETS, push_file, push_octets, read_some};
 use super::part::{cut, find_header_end};
 use super::pattern::{canonical, matches_any};
 use super::{
-    Changes, Clock, Deleted, Error, FlagChange, Flags, Folder, Id, Listed, Meta, Result, Since,
-    Sink, Source, Spool, Status, Store, What, scratch,
+    Changes, Clock, Deleted, Error, FlagChange, Flags, Folder, Id, Keeps, Listed, Meta, Result,
+    Since, Sink, Source, Spool, Status, Store, What, scratch,
 };
 
 mod append;
@@ -418,7 +418,7 @@ impl Store for Mbox {
                 _ => vanished.push(id.clone()),
             }
         }
-        Ok(Changes { status: self.status(), changed, vanished, complete: true })
+        Ok(Changes { status: self.status(), changed, vanished, complete: true, keeps: Keeps::All })
     }
 
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>> {

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use super::part::cut;
 use super::pattern::{canonical, matches_any};
 use super::{
-    Changes, Deleted, Error, FlagChange, Flags, Folder, Id, Listed, Meta, Result, Since, Sink,
-    Source, Spool, Status, Store, What,
+    Changes, Deleted, Error, FlagChange, Flags, Folder, Id, Keeps, Listed, Meta, Result, Since,
+    Sink, Source, Spool, Status, Store, What,
 };
 
 mod account;
@@ -210,7 +210,7 @@ impl Store for Memory {
                 .unwrap_or_default();
             let modseq = since.and_then(|since| since.modseq);
             let changed = mailbox.changed_since(modseq.unwrap_or(0)).map(listed).collect();
-            Changes { status, changed, vanished, complete: modseq.is_none() }
+            Changes { status, changed, vanished, complete: modseq.is_none(), keeps: Keeps::All }
         })
     }
 

@@ -140,6 +140,19 @@ impl Flags {
         })
     }
 
+    /// Sets all that are set in `others`.
+    pub fn extend(&mut self, others: &Flags) {
+        self.bits |= others.bits;
+        if let Some(others) = &others.others {
+            let mine = self.others.get_or_insert_default();
+            for flag in &others.0 {
+                if !mine.0.contains(flag) {
+                    mine.0.insert(flag.clone());
+                }
+            }
+        }
+    }
+
     /// Whether none is set.
     pub fn is_empty(&self) -> bool {
         self.bits == 0 && self.others.is_none()
@@ -280,6 +293,36 @@ pub struct Since {
     pub known: Vec<Id>,
 }
 
+/// Which flags a folder keeps beyond a session (PERMANENTFLAGS, RFC 9051 section 7.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Keeps {
+    /// The store does not tell.
+    #[default]
+    Untold,
+    /// Every flag.
+    All,
+    /// These.
+    These {
+        /// Their names.
+        flags: Flags,
+        /// Whether other keywords can be tried (`\*`).
+        may_make: bool,
+    },
+}
+
+impl Keeps {
+    /// Whether a flag of that name is kept; `None` where only trying tells.
+    pub fn keeps(&self, name: &str) -> Option<bool> {
+        match self {
+            Self::Untold => None,
+            Self::All => Some(true),
+            Self::These { flags, .. } if flags.has(name) => Some(true),
+            Self::These { may_make: true, .. } if !name.starts_with('\\') => None,
+            Self::These { .. } => Some(false),
+        }
+    }
+}
+
 /// What happened in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
@@ -291,6 +334,8 @@ pub struct Changes {
     pub vanished: Vec<Id>,
     /// Whether `changed` lists every message of the folder.
     pub complete: bool,
+    /// Which flags it keeps.
+    pub keeps: Keeps,
 }
 
 /// Flags to add and to remove on many messages.
@@ -470,6 +515,16 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_is_told_by_name() {
+        let of = |may_make| Keeps::These { flags: ["\\Seen", "$Junk"].iter().collect(), may_make };
+        assert_eq!(of(true).keeps("\\seen"), Some(true));
+        assert_eq!(of(true).keeps("$junk"), Some(true));
+        assert_eq!((of(true).keeps("work"), of(false).keeps("work")), (None, Some(false)));
+        assert_eq!(of(true).keeps("\\Draft"), Some(false), "only keywords can be made");
+        assert_eq!((Keeps::All.keeps("work"), Keeps::Untold.keeps("work")), (Some(true), None));
+    }
 
     #[test]
     fn flags_are_in_one_order_whatever_they_are() {

@@ -9,7 +9,7 @@ use super::find;
 use super::pair::Pair;
 use super::scan::{Looked, Seen};
 use super::state::{Intent, Keyword, Opening};
-use crate::store::{Flag, Flags, Id};
+use crate::store::{Flag, Flags, Id, Keeps};
 
 /// An id that stands for none.
 pub fn is_void(id: &Id) -> bool {
@@ -184,11 +184,13 @@ pub async fn pair_up(pair: &mut Pair, looked: &mut Looked) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Keywords that were set on a side earlier: one that is there is kept, and one that is
-/// missing from every message that should have it is refused. All that are refused now.
+/// Keywords that were set on a side earlier: one that is there, or that the store names among
+/// those that it keeps, is kept, and one that is missing from every message that should have it
+/// is refused. All that are refused now.
 ///
-/// A user who clears a keyword everywhere before it was seen once is taken for a store that
-/// cannot keep it: then it stays on the other side, which is the safer error.
+/// Where a store does not name what it keeps, a user who clears a keyword everywhere before it
+/// was seen once is taken for a store that cannot keep it: then it stays on the other side,
+/// which is the safer error.
 pub fn confirm(
     side: Side,
     rows: &[Row],
@@ -200,15 +202,16 @@ pub fn confirm(
     let mut now = refused.clone();
     let names: Flags = refused.iter().chain(unconfirmed.iter()).map(Flag::name).collect();
     for name in names.iter().map(Flag::name) {
+        let told = seen.keeps.keeps(name);
         let is_there =
-            seen.picture.iter().any(|(id, flags)| flags.has(name) && seen.was_told_of(id));
+            || seen.picture.iter().any(|(id, flags)| flags.has(name) && seen.was_told_of(id));
         let is_missing = || {
             rows.iter().any(|row| {
                 let id = row.ids.of(side);
                 row.flags.has(name) && seen.picture.has(id) && seen.was_told_of(id)
             })
         };
-        let verdict = if is_there {
+        let verdict = if told == Some(true) || is_there() {
             now.remove(name);
             Keyword::Kept
         } else if !refused.has(name) && is_missing() {
@@ -220,4 +223,23 @@ pub fn confirm(
         opening.keywords.push((side, name.to_owned(), verdict));
     }
     now
+}
+
+/// Adds to what a side refuses the flags that are about and that it says it does not keep.
+pub fn add_unkept(side: Side, rows: &[Row], seen: &Both<Seen>, refused: &mut Flags) {
+    let keeps = &seen.of(side).keeps;
+    if !matches!(keeps, Keeps::These { .. }) {
+        return;
+    }
+    let known = rows.iter().map(|row| &row.flags);
+    let there = seen.of(side.other()).picture.iter().map(|(_, flags)| flags);
+    let mut about = Flags::new();
+    for flags in known.chain(there) {
+        about.extend(flags);
+    }
+    for name in about.iter().map(Flag::name) {
+        if keeps.keeps(name) == Some(false) {
+            refused.insert(name);
+        }
+    }
 }

@@ -328,7 +328,7 @@ pub fn is_edited(before: &Flags, now: &Flags, refused: &Flags) -> bool {
     before.iter().chain(now.iter()).any(|flag| {
         let name = flag.name();
         let (was, is) = (before.has(name), now.has(name));
-        was != is && !refused.has(name) && !(is && name.eq_ignore_ascii_case("\\Deleted"))
+        was != is && (is || !refused.has(name)) && !(is && name.eq_ignore_ascii_case("\\Deleted"))
     })
 }
 
@@ -353,8 +353,10 @@ pub fn merge(before: &Flags, now: Both<&Flags>, refused: Both<&Flags>, mode: Mod
         let was = before.has(name);
         let refused = Both { far: refused.far.has(name), near: refused.near.has(name) };
         let is = Both {
-            far: if refused.far { was } else { now.far.has(name) },
-            near: if refused.near { was } else { now.near.has(name) },
+            // What a side cannot keep, and shows, somebody has set there; that it is missing
+            // says nothing.
+            far: now.far.has(name) || (refused.far && was),
+            near: now.near.has(name) || (refused.near && was),
         };
         let wanted = match mode {
             Mode::Mirror => is.far,

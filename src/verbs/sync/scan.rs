@@ -7,7 +7,7 @@ use super::bind;
 use super::diff::{Action, Both, Mode, Outcome, Picture, Row, Side, diff};
 use super::pair::{Pair, Seat};
 use super::state::{Intent, KnownFolder, Opening, State};
-use crate::store::{Changes, Flag, Flags, Folder, Id, Since, Status};
+use crate::store::{Changes, Flag, Flags, Folder, Id, Keeps, Since, Status};
 
 /// What becomes of a folder as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,6 +100,8 @@ pub struct Seen {
     told: Option<HashSet<Id>>,
     /// The store has a history (mod-sequences), and what it says of deletions is no guess.
     has_history: bool,
+    /// Which flags it keeps.
+    pub keeps: Keeps,
 }
 
 impl Seen {
@@ -311,6 +313,7 @@ fn seen(looked: &Looked, side: Side, changes: Changes, was_known: bool) -> Seen 
         is_new_generation: known.is_some() && !is_same,
         told,
         has_history: changes.status.highest_modseq.is_some(),
+        keeps: changes.keeps,
     }
 }
 
@@ -335,8 +338,11 @@ async fn settle(pair: &mut Pair, looked: &mut Looked) -> anyhow::Result<()> {
     for side in Side::BOTH {
         let (refused, unconfirmed) = (refused.of(side), unconfirmed.of(side));
         let Looked { rows, seen, opening, unsure, .. } = looked;
-        let now = bind::confirm(side, rows, seen.of(side), refused, unconfirmed, opening);
-        *unsure.of_mut(side) = now.iter().chain(unconfirmed.iter()).map(Flag::name).collect();
+        let mut now = bind::confirm(side, rows, seen.of(side), refused, unconfirmed, opening);
+        bind::add_unkept(side, rows, seen, &mut now);
+        let keeps = &seen.of(side).keeps;
+        let unconfirmed = unconfirmed.iter().filter(|flag| keeps.keeps(flag.name()) != Some(true));
+        *unsure.of_mut(side) = now.iter().chain(unconfirmed).map(Flag::name).collect();
         seen.of_mut(side).picture.refused = now;
     }
     for (side, id) in &looked.lost {

@@ -21,8 +21,8 @@ use super::{apply, plan};
 use crate::state::testing::Dir;
 use crate::store::memory::{Account, FlagOperation, Memory, NewMessage, Shared};
 use crate::store::{
-    Body, Changes, Deleted, Error, Flag, FlagChange, Flags, Folder, Id, Listed, Meta, Received,
-    Result, Since, Sink, Source, Spool, Status, Store, What,
+    Body, Changes, Deleted, Error, Flag, FlagChange, Flags, Folder, Id, Keeps, Listed, Meta,
+    Received, Result, Since, Sink, Source, Spool, Status, Store, What,
 };
 use crate::ui::progress::Show;
 use crate::ui::{Exit, Failure, Format, Output, Progress};
@@ -98,12 +98,21 @@ struct Kind {
     has_history: bool,
     /// Whether it keeps keywords.
     keeps_keywords: bool,
+    /// Whether it tells which flags it keeps.
+    tells_flags: bool,
     /// Whether it gives every message that it is asked for.
     gives_all: bool,
 }
 
-const PLAIN: Kind =
-    Kind { tells_places: true, has_history: true, keeps_keywords: true, gives_all: true };
+const PLAIN: Kind = Kind {
+    tells_places: true,
+    has_history: true,
+    keeps_keywords: true,
+    tells_flags: true,
+    gives_all: true,
+};
+
+const SYSTEM: [&str; 5] = ["\\Answered", "\\Deleted", "\\Draft", "\\Flagged", "\\Seen"];
 
 /// A store that can die.
 struct Mortal {
@@ -130,6 +139,14 @@ impl Mortal {
     /// How many of so many are done in a step that ends like this.
     fn part(&self, end: Burnt, count: usize) -> usize {
         if end == Burnt::Now && self.death == Death::Halfway { count / 2 } else { count }
+    }
+
+    /// As IMAP tells it.
+    fn keeps(&self) -> Keeps {
+        match self.kind.keeps_keywords {
+            true => Keeps::All,
+            false => Keeps::These { flags: SYSTEM.iter().collect(), may_make: false },
+        }
     }
 
     fn without_history(&self, mut status: Status) -> Status {
@@ -247,6 +264,10 @@ impl Store for Mortal {
         let Some(end) = self.step() else { return dead() };
         let mut changes = self.inner.changes(since).await?;
         changes.status = self.without_history(changes.status);
+        changes.keeps = match self.kind.tells_flags {
+            true => self.keeps(),
+            false => Keeps::Untold,
+        };
         ended(end, changes)
     }
 

@@ -324,10 +324,11 @@ fn play(seed: u64, dir: &Dir) -> usize {
         Kind { tells_places: false, ..PLAIN },
         Kind { has_history: false, tells_places: false, ..PLAIN },
         Kind { keeps_keywords: false, ..PLAIN },
+        Kind { keeps_keywords: false, tells_flags: false, ..PLAIN },
     ];
     let mut random = Random::new(seed ^ 0x5eed);
     let far = kinds[random.below(4)];
-    let near = kinds[random.below(5)];
+    let near = kinds[random.below(6)];
     let mut history = History::new(seed, Both { far, near });
     let state = dir.path().join(format!("{seed}.db"));
     let job = Job { max_delete: Some(MaxDelete::Messages(1000)), ..job(Mode::TwoWay) };
