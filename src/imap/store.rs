@@ -10,6 +10,7 @@ use crate::imap::client::append::Appended;
 use crate::imap::client::changes::Message;
 use crate::imap::client::fetch::Wanted;
 use crate::imap::client::folders::{Listing, Names};
+use crate::imap::client::gather::Part;
 use crate::imap::client::messages::FlagUpdate;
 use crate::imap::client::survey::{Point, Surveyed};
 use crate::imap::client::{self, Client, Selected};
@@ -245,6 +246,21 @@ impl Store for Account {
         Ok(self.client.create(&mailboxes).await?)
     }
 
+    async fn create_for(&mut self, folders: &[(String, Option<String>)]) -> Result<()> {
+        let mut mailboxes = Vec::with_capacity(folders.len());
+        for (folder, special_use) in folders {
+            mailboxes.push((self.names.to_mailbox(folder)?, special_use.as_deref()));
+        }
+        match self.client.create(&mailboxes).await {
+            // A use that the server has no place for: the folders count more.
+            Err(client::Error::Refused { .. }) if folders.iter().any(|(_, it)| it.is_some()) => {
+                let names: Vec<String> = folders.iter().map(|(name, _)| name.clone()).collect();
+                self.create(&names).await
+            }
+            made => Ok(made?),
+        }
+    }
+
     async fn rename(&mut self, from: &str, to: &str) -> Result<()> {
         let (old, new) = (self.names.to_mailbox(from)?, self.names.to_mailbox(to)?);
         self.client.rename(&old, &new).await.map_err(|error| Self::no_folder(from, error))
@@ -344,6 +360,19 @@ impl Store for Account {
             });
         }
         Ok(found)
+    }
+
+    async fn gather(
+        &mut self,
+        folders: &[(String, u32, Vec<Id>)],
+        sinks: &mut [&mut dyn Sink],
+    ) -> Result<Vec<bool>> {
+        let mut parts = Vec::with_capacity(folders.len());
+        for (folder, uid_validity, ids) in folders {
+            let (mailbox, uids) = (self.names.to_mailbox(folder)?, uids(ids));
+            parts.push(Part { mailbox, uid_validity: UidValidity(*uid_validity), uids });
+        }
+        Ok(self.client.gather(&parts, sinks).await?)
     }
 
     fn append_limit(&self) -> Option<u64> {

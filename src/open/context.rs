@@ -1,6 +1,7 @@
 //! What a run of the program shares: configuration, network options, how much to say.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 
 use super::args::Common;
 use crate::config::Config;
+use crate::config::credentials::Found;
 use crate::net;
 use crate::net::transcript::{Redactor, Transcript};
 use crate::ui::progress::Show;
@@ -25,6 +27,22 @@ pub struct Context {
     pub quiet: bool,
     /// How often `-v` was given.
     pub verbose: u8,
+    /// Secrets that can be had only once, by server and user: from a descriptor, or asked for.
+    pub had: Rc<Had>,
+}
+
+/// Secrets by server and user.
+#[derive(Debug, Default)]
+pub struct Had(RefCell<HashMap<(String, String), Found>>);
+
+impl Had {
+    pub(super) fn of(&self, key: &(String, String)) -> Option<Found> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    pub(super) fn keep(&self, key: (String, String), found: &Found) {
+        self.0.borrow_mut().insert(key, found.clone());
+    }
 }
 
 impl Context {
@@ -75,6 +93,7 @@ impl Context {
             progress: if common.quiet { Show::None } else { common.progress },
             quiet: common.quiet,
             verbose: common.verbose,
+            had: Rc::default(),
         })
     }
 
@@ -86,6 +105,7 @@ impl Context {
             progress: Show::None,
             quiet: false,
             verbose: 0,
+            had: Rc::default(),
         }
     }
 

@@ -199,6 +199,15 @@ pub enum Create {
     Yes,
 }
 
+/// What is asked of a server along with the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing.
+    Nothing,
+    /// Its folders, which is what will be asked for first.
+    Folders,
+}
+
 /// Opens a location that holds mail, logged in where it is on a server.
 ///
 /// # Errors
@@ -209,15 +218,29 @@ pub async fn open_mail(
     create: Create,
     context: &Context,
 ) -> Result<Opened> {
+    open_mail_and(location, options, create, Ahead::Nothing, context).await
+}
+
+/// As [`open_mail`], with what is to be asked along with the login.
+///
+/// # Errors
+/// As [`open_mail`].
+pub async fn open_mail_and(
+    location: &Location,
+    options: &EndpointOptions,
+    create: Create,
+    ahead: Ahead,
+    context: &Context,
+) -> Result<Opened> {
     let account = context.config.account_of(location)?;
     match location {
         Location::Account { folder, .. } => {
             let Some(account) = account else {
                 return Err(Failure::usage(format!("{location}: no such account")).into());
             };
-            of_account(account, folder.as_deref(), options, context).await
+            of_account(account, folder.as_deref(), options, ahead, context).await
         }
-        Location::Imap(url) => imap(url, account, options, context).await,
+        Location::Imap(url) => imap(url, account, options, ahead, context).await,
         Location::Pop(url) => pop(url, account, options, context).await,
         Location::Maildir(path) => maildir(path, create),
         Location::Mbox(path) => mbox(path, create),
@@ -236,11 +259,12 @@ async fn of_account(
     account: &Account,
     folder: Option<&str>,
     options: &EndpointOptions,
+    ahead: Ahead,
     context: &Context,
 ) -> Result<Opened> {
     match (&account.imap, &account.pop, folder) {
         (Some(url), _, folder) => {
-            let mut opened = self::imap(url, Some(account), options, context).await?;
+            let mut opened = self::imap(url, Some(account), options, ahead, context).await?;
             if let Some(folder) = folder {
                 opened.folder = Some(match folder.starts_with('\\') {
                     true => special(&mut opened, account, folder).await?,
@@ -288,6 +312,7 @@ async fn imap(
     url: &ImapUrl,
     account: Option<&Account>,
     options: &EndpointOptions,
+    ahead: Ahead,
     context: &Context,
 ) -> Result<Opened> {
     use crate::imap::client::{Client, Login, Options, StartTls};
@@ -312,6 +337,7 @@ async fn imap(
                     port: peer.port,
                 }),
                 timeout: context.net.timeout,
+                list: ahead == Ahead::Folders,
                 ..Options::default()
             };
             match Client::open(peer.connect(context).await?, &options).await {

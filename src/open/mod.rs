@@ -19,7 +19,7 @@ pub use again::{busy, patience};
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Receiving, Sending, Side, To};
 pub use context::{Context, now};
 pub use direct::{Direct, Reached};
-pub use mail::{Create, Mail, Opened, local_path, open_mail};
+pub use mail::{Ahead, Create, Mail, Opened, local_path, open_mail, open_mail_and};
 pub use news::{NewsPlace, open_news};
 pub use outgoing::{Dialogue, Outgoing, author, own_name, smtp_error};
 pub use peer::{Peer, ProxyHeader, tls_settings};

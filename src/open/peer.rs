@@ -300,13 +300,19 @@ impl Peer {
     }
 
     fn secret(&self, context: &Context) -> Result<CredentialSecret> {
-        let found = match self.secrets.secret() {
+        let key = (self.endpoint.to_string(), self.user.clone().unwrap_or_default());
+        let had = context.had.of(&key);
+        let found = match had.map_or_else(|| self.secrets.secret(), Ok) {
             // Nobody gave a password: a Kerberos ticket does without one.
             Err(error) if error.is_missing() && self.mechanism.is_none() && sasl::has_ticket() => {
                 return Ok(CredentialSecret::None);
             }
             found => found?,
         };
+        if matches!(found.origin, Origin::Descriptor(_) | Origin::Prompt) {
+            // Further connections cannot ask for it again.
+            context.had.keep(key, &found);
+        }
         if found.origin == Origin::Url {
             report::warning(
                 "a password inside a URL can be seen by others: use --password-command",

@@ -86,6 +86,13 @@ pub trait Store: Spool {
     /// Creates these folders with their parents; one that exists is no error.
     async fn create(&mut self, folders: &[String]) -> Result<()>;
 
+    /// As [`Store::create`], of folders with their special use (`\Sent`, RFC 6154), which a
+    /// store that keeps none leaves out.
+    async fn create_for(&mut self, folders: &[(String, Option<String>)]) -> Result<()> {
+        let names: Vec<String> = folders.iter().map(|(name, _)| name.clone()).collect();
+        self.create(&names).await
+    }
+
     /// Renames one folder.
     async fn rename(&mut self, from: &str, to: &str) -> Result<()>;
 
@@ -116,6 +123,20 @@ pub trait Store: Spool {
             found.push(self.changes(since.as_ref()).await?);
         }
         Ok(found)
+    }
+
+    /// Pushes whole messages of each of these folders, whose ids are of the generation that
+    /// stands with them, to the sink in its place, in as few round trips as the store can;
+    /// whether that was done. What is selected afterwards is not said. Where it was not done,
+    /// the sink may have been given some of them, and it has to be done by
+    /// [`Store::select`] and [`Spool::read`]: so it is by stores to which no way is long.
+    async fn gather(
+        &mut self,
+        folders: &[(String, u32, Vec<Id>)],
+        sinks: &mut [&mut dyn Sink],
+    ) -> Result<Vec<bool>> {
+        let _ = sinks;
+        Ok(vec![false; folders.len()])
     }
 
     /// Octets of the largest message that [`Store::append`] takes; `None` where no limit is

@@ -55,7 +55,7 @@ impl Wanted {
         Self { section, ..Self::whole() }
     }
 
-    fn items(&self) -> Vec<Item<'static>> {
+    pub(super) fn items(&self) -> Vec<Item<'static>> {
         let mut items = vec![Item::Uid];
         if self.with_meta {
             items.extend([Item::Flags, Item::InternalDate]);
@@ -194,6 +194,24 @@ impl Client {
                     false
                 }
             });
+        }
+    }
+
+    /// Takes the bodies that come until a command has ended, of these messages each once;
+    /// whether it ended well.
+    pub(super) async fn take_bodies(
+        &mut self,
+        tag: u32,
+        uids: &[u32],
+        sink: &mut dyn Sink,
+    ) -> Result<bool, Error> {
+        let mut once = Once { sink, left: uids.iter().copied().collect(), is_wanted: false };
+        let wanted = Wanted::whole();
+        loop {
+            if let Some((_, reply)) = self.state.take_done(tag) {
+                return Ok(reply.condition == response::Condition::Ok);
+            }
+            self.receive_body(&wanted, &mut once).await?;
         }
     }
 

@@ -38,6 +38,75 @@ impl Listing {
     }
 }
 
+/// What is told in answer to [`Client::listing`].
+#[derive(Default)]
+pub(super) struct Listed {
+    extended: bool,
+    listings: Vec<Listing>,
+    subscribed: Vec<Mailbox<'static>>,
+    statuses: Vec<(Mailbox<'static>, (store::Status, Option<String>))>,
+}
+
+impl Listed {
+    pub(super) fn new(extended: bool) -> Self {
+        Self { extended, ..Self::default() }
+    }
+
+    pub(super) fn take(&mut self, data: &Data<'_>) {
+        match data {
+            Data::List(list) => self.listings.push(Listing {
+                mailbox: list.mailbox.clone().into_owned(),
+                delimiter: list.delimiter,
+                attributes: list
+                    .attributes
+                    .iter()
+                    .map(|each| String::from_utf8_lossy(each).into_owned())
+                    .collect(),
+                subscribed: self.extended.then(|| list.has("\\Subscribed")),
+                status: None,
+                mailbox_id: None,
+            }),
+            Data::Lsub(list) => self.subscribed.push(list.mailbox.clone().into_owned()),
+            Data::MailboxStatus(status) => {
+                let id = status.mailbox_id.as_deref();
+                let id = id.map(|id| String::from_utf8_lossy(id).into_owned());
+                self.statuses.push((status.mailbox.clone().into_owned(), (to_status(status), id)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The mailboxes; `results`: how the commands ended.
+    pub(super) fn finish(self, results: Vec<Result<Reply, Error>>) -> Result<Vec<Listing>, Error> {
+        let Self { extended, mut listings, subscribed, statuses } = self;
+        for (i, result) in results.into_iter().enumerate() {
+            // LSUB may be refused: subscriptions are then not known.
+            let knows_subscriptions = result.is_ok() && !extended && i == 1;
+            if i == 0 {
+                result?;
+            }
+            if knows_subscriptions {
+                for listing in &mut listings {
+                    listing.subscribed = Some(subscribed.contains(&listing.mailbox));
+                }
+            }
+        }
+        // Sorted, as a server may list many thousand mailboxes and tell their status apart.
+        let key = |mailbox: &Mailbox<'_>| match mailbox.is_inbox() {
+            true => b"INBOX".to_vec(),
+            false => mailbox.0.to_vec(),
+        };
+        let statuses: std::collections::HashMap<_, _> =
+            statuses.into_iter().map(|(mailbox, status)| (key(&mailbox), status)).collect();
+        for listing in &mut listings {
+            if let Some((status, id)) = statuses.get(&key(&listing.mailbox)) {
+                (listing.status, listing.mailbox_id) = (Some(*status), id.clone());
+            }
+        }
+        Ok(listings)
+    }
+}
+
 /// Maps the user's folder names (UTF-8, `/` between levels, no prefix) to the server's.
 ///
 /// A `/` within a level becomes `%2F`, and a `%` that would look like that becomes `%25`.
@@ -205,8 +274,10 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`], and the connection's errors.
     pub async fn list(&mut self) -> Result<Vec<Listing>, Error> {
-        let rev2 = self.capabilities().has("IMAP4rev2");
-        let extended = rev2 || self.capabilities().has("LIST-EXTENDED");
+        if let Some(listed) = self.listed.take() {
+            return Ok(listed);
+        }
+        let extended = self.is_extended();
         match self.list_as(extended).await {
             // Proton Mail Bridge offers what it then takes for a mistake.
             Err(Error::Refused { reply, .. }) if extended && reply.condition == Condition::Bad => {
@@ -217,6 +288,19 @@ impl Client {
     }
 
     async fn list_as(&mut self, extended: bool) -> Result<Vec<Listing>, Error> {
+        let mut listed = Listed::new(extended);
+        let commands = self.listing(extended);
+        let results = self.try_all(commands, &mut |data| listed.take(data)).await?;
+        listed.finish(results)
+    }
+
+    /// Whether LIST can be told what to return.
+    pub(super) fn is_extended(&self) -> bool {
+        self.capabilities().has("IMAP4rev2") || self.capabilities().has("LIST-EXTENDED")
+    }
+
+    /// The commands that list all mailboxes.
+    pub(super) fn listing(&self, extended: bool) -> Vec<Command<'static>> {
         let capabilities = self.capabilities();
         let rev2 = capabilities.has("IMAP4rev2");
         let special = rev2 || capabilities.has("SPECIAL-USE");
@@ -247,56 +331,7 @@ impl Client {
         if !extended {
             commands.push(Command::Lsub(Mailbox(Cow::Borrowed(b"")), Cow::Borrowed(b"*")));
         }
-        let mut listings: Vec<Listing> = Vec::new();
-        let (mut subscribed, mut statuses) = (Vec::new(), Vec::new());
-        let results = self
-            .try_all(commands, &mut |data| match data {
-                Data::List(list) => listings.push(Listing {
-                    mailbox: list.mailbox.clone().into_owned(),
-                    delimiter: list.delimiter,
-                    attributes: list
-                        .attributes
-                        .iter()
-                        .map(|each| String::from_utf8_lossy(each).into_owned())
-                        .collect(),
-                    subscribed: extended.then(|| list.has("\\Subscribed")),
-                    status: None,
-                    mailbox_id: None,
-                }),
-                Data::Lsub(list) => subscribed.push(list.mailbox.clone().into_owned()),
-                Data::MailboxStatus(status) => {
-                    let id = status.mailbox_id.as_deref();
-                    let id = id.map(|id| String::from_utf8_lossy(id).into_owned());
-                    statuses.push((status.mailbox.clone().into_owned(), (to_status(status), id)));
-                }
-                _ => {}
-            })
-            .await?;
-        for (i, result) in results.into_iter().enumerate() {
-            // LSUB may be refused: subscriptions are then not known.
-            let knows_subscriptions = result.is_ok() && !extended && i == 1;
-            if i == 0 {
-                result?;
-            }
-            if knows_subscriptions {
-                for listing in &mut listings {
-                    listing.subscribed = Some(subscribed.contains(&listing.mailbox));
-                }
-            }
-        }
-        // Sorted, as a server may list many thousand mailboxes and tell their status apart.
-        let key = |mailbox: &Mailbox<'_>| match mailbox.is_inbox() {
-            true => b"INBOX".to_vec(),
-            false => mailbox.0.to_vec(),
-        };
-        let statuses: std::collections::HashMap<_, _> =
-            statuses.into_iter().map(|(mailbox, status)| (key(&mailbox), status)).collect();
-        for listing in &mut listings {
-            if let Some((status, id)) = statuses.get(&key(&listing.mailbox)) {
-                (listing.status, listing.mailbox_id) = (Some(*status), id.clone());
-            }
-        }
-        Ok(listings)
+        commands
     }
 
     fn status_items(&self) -> Vec<StatusItem<'static>> {

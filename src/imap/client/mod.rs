@@ -12,6 +12,7 @@ mod error;
 pub mod facts;
 pub mod fetch;
 pub mod folders;
+pub mod gather;
 pub mod idle;
 pub mod messages;
 pub mod multisearch;
@@ -79,6 +80,9 @@ pub struct Options<'a> {
     pub login: Option<Login<'a>>,
     /// Enable nothing, even where it is offered.
     pub without_enable: bool,
+    /// Ask for all mailboxes along with what is asked for after the login, where the answer to
+    /// that decides nothing about how: [`Client::list`] has the answer then.
+    pub list: bool,
     /// Compress the connection after the login, where it is offered (RFC 4978).
     pub compress: bool,
     /// Cap on every deadline of the table.
@@ -101,6 +105,8 @@ pub struct Client {
     state: State,
     /// How somebody has logged in.
     method: Option<&'static str>,
+    /// What was listed ahead, until somebody wants it.
+    listed: Option<Vec<folders::Listing>>,
     timeout: Option<Duration>,
     /// The tag of an IDLE that was begun and not ended.
     idling: Option<u32>,
@@ -125,6 +131,7 @@ impl Client {
             skip: 0,
             state: State::default(),
             method: None,
+            listed: None,
             timeout,
             idling: None,
             is_broken: false,

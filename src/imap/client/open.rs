@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::folders::Listed;
 use super::state::reply;
 use super::{Client, Error, Login, Options, StartTls, protocol};
 use crate::base::decode::Malformed;
@@ -274,7 +275,7 @@ impl Client {
         Err(protocol("AUTHENTICATE", malformed, b""))
     }
 
-    /// ID, ENABLE and NAMESPACE, in one flight.
+    /// ID, ENABLE and NAMESPACE, in one flight, and LIST where that is wanted.
     async fn introduce(&mut self, options: &Options<'_>) -> Result<(), Error> {
         let capabilities = &self.state.capabilities;
         let mut commands = Vec::new();
@@ -304,7 +305,15 @@ impl Client {
         if capabilities.has("NAMESPACE") {
             commands.push(Command::Word(Word::Namespace));
         }
-        // A server that refuses an introduction still serves.
-        self.try_all(commands, &mut |_| {}).await.map(drop)
+        // How OBJECTID is used depends on what the server is.
+        if !options.list || capabilities.has("OBJECTID") {
+            // A server that refuses an introduction still serves.
+            return self.try_all(commands, &mut |_| {}).await.map(drop);
+        }
+        let (first, mut listed) = (commands.len(), Listed::new(self.is_extended()));
+        commands.extend(self.listing(self.is_extended()));
+        let mut results = self.try_all(commands, &mut |data| listed.take(data)).await?;
+        self.listed = listed.finish(results.split_off(first)).ok();
+        Ok(())
     }
 }

@@ -45,6 +45,7 @@ pub async fn serve(
         args,
         author,
         context: Context {
+            had: context.had.clone(),
             config: context.config.clone(),
             net: context.net.clone(),
             progress: context.progress,

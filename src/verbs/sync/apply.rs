@@ -17,6 +17,7 @@ use super::copy::{self, copy, find_places, keywords};
 use super::diff::{Action, Both, Edit, Side};
 use super::moves::Move;
 use super::pair::Pair;
+use super::places::More;
 use super::plan::{Plan, Refused};
 use super::record::Counts;
 use super::scan::{Fate, FolderPlan};
@@ -80,21 +81,32 @@ enum Phase {
     Take,
 }
 
-/// Carries out; what was done to each side. `pairs` are connections that share the work: the
-/// first one does what has an order. Afterwards the plan names the copies that were made but
-/// not found again, and the folders that could not be made.
+/// One more connection to both sides.
+enum Hand {
+    /// Nobody has needed it yet.
+    Idle,
+    /// It is there.
+    Open(Box<Pair>),
+    /// There is none to be had.
+    None,
+}
+
+/// Carries out; what was done to each side. `pair` does what has an order; `more` opens what
+/// shares the work on folders. Afterwards the plan names the copies that were made but not found
+/// again, and the folders that could not be made.
 ///
 /// # Errors
 /// The first error of a store or the state; what was done until then is recorded, and a new
 /// run goes on from there.
 pub async fn apply(
-    pairs: &mut [Pair],
+    pair: &mut Pair,
+    more: Option<&More<'_>>,
     state: &mut State,
     plan: &mut Plan,
     progress: &mut Progress,
 ) -> anyhow::Result<Both<Counts>> {
     let shop = Shop::new(state, progress);
-    let Some(pair) = pairs.first_mut() else { return Ok(Both::default()) };
+    let mut hands = [Hand::Idle, Hand::Idle, Hand::Idle];
     rename(&shop, pair, plan).await?;
     for side in Side::BOTH {
         let names = std::mem::take(plan.create.of_mut(side));
@@ -108,9 +120,12 @@ pub async fn apply(
         let created = create(pair, plan, side, names).await?;
         shop.count(|done| done.of_mut(side).created += created);
     }
-    run(&shop, pairs, plan, Phase::Bring).await?;
-    run(&shop, pairs, plan, Phase::Take).await?;
-    let Some(pair) = pairs.first_mut() else { return Ok(Both::default()) };
+    for to in Side::BOTH {
+        copy::gather(pair, &mut plan.folders, to).await?;
+    }
+    run(&shop, pair, &mut hands, more, plan, Phase::Bring).await?;
+    run(&shop, pair, &mut hands, more, plan, Phase::Take).await?;
+    finish(hands).await;
     remove(&shop, pair, plan).await?;
     subscribe(&shop, pair, plan).await?;
     if !plan.forgotten.is_empty() {
@@ -119,18 +134,58 @@ pub async fn apply(
     Ok(shop.done.into_inner())
 }
 
-/// Does a phase in all folders, by as many connections as there are.
+/// Ends the sessions that shared the work. What they did is confirmed, so that how they end
+/// does not matter.
+async fn finish(hands: [Hand; 3]) {
+    let end = async |hand: Hand| {
+        if let Hand::Open(mut pair) = hand {
+            let _ = pair.finish().await;
+        }
+    };
+    let [first, second, third] = hands;
+    tokio::join!(end(first), end(second), end(third));
+}
+
+/// How much is to be done in a folder, very roughly in commands to a server.
+fn effort(folder: &FolderPlan, phase: Phase) -> usize {
+    let is_of = |action: &&Action| match action {
+        Action::Copy { .. } | Action::Flag { .. } => phase == Phase::Bring,
+        Action::Delete { .. } => phase == Phase::Take,
+        Action::Forget { .. } => false,
+    };
+    let actions = folder.outcome.actions.iter().filter(is_of).count();
+    if actions == 0 { 0 } else { 1 + actions / 8 }
+}
+
+/// Effort from which on one more connection is worth opening, which takes some eight round
+/// trips.
+const WORTH: usize = 16;
+
+/// Does a phase in all folders, by as many connections as are worth it.
 async fn run(
     shop: &Shop<'_>,
-    pairs: &mut [Pair],
+    pair: &mut Pair,
+    hands: &mut [Hand; 3],
+    more: Option<&More<'_>>,
     plan: &mut Plan,
     phase: Phase,
 ) -> anyhow::Result<()> {
+    let efforts = plan.folders.iter().map(|folder| effort(folder, phase));
+    let (mut busy, mut all) = (0, 0);
+    for effort in efforts {
+        busy += usize::from(effort > 0);
+        all += effort;
+    }
+    // The first one is there already.
+    let most = more.map_or(1, More::connections).min(busy).min(1 + all / WORTH);
     shop.waiting.borrow_mut().extend(plan.folders.drain(..).enumerate());
-    let mut pairs = pairs.iter_mut();
-    let mut next = || worker(shop, pairs.next(), phase);
-    let (first, second, third, fourth) = (next(), next(), next(), next());
-    let (first, second, third, fourth) = tokio::join!(first, second, third, fourth);
+    let [second, third, fourth] = hands;
+    let (first, second, third, fourth) = tokio::join!(
+        worker(shop, pair, phase),
+        helper(shop, second, more.filter(|_| most > 1), phase),
+        helper(shop, third, more.filter(|_| most > 2), phase),
+        helper(shop, fourth, more.filter(|_| most > 3), phase)
+    );
     let mut finished = shop.finished.take();
     finished.extend(shop.waiting.take());
     finished.sort_by_key(|(at, _)| *at);
@@ -138,8 +193,27 @@ async fn run(
     first.and(second).and(third).and(fourth)
 }
 
-async fn worker(shop: &Shop<'_>, pair: Option<&mut Pair>, phase: Phase) -> anyhow::Result<()> {
-    let Some(pair) = pair else { return Ok(()) };
+/// Shares the work by a connection of its own; `more` opens it where there is none yet.
+async fn helper(
+    shop: &Shop<'_>,
+    hand: &mut Hand,
+    more: Option<&More<'_>>,
+    phase: Phase,
+) -> anyhow::Result<()> {
+    if let (Hand::Idle, Some(more)) = (&hand, more) {
+        // One that cannot be had is no mistake: the others do its work.
+        *hand = match more.open().await {
+            Ok(pair) => Hand::Open(Box::new(pair)),
+            Err(_) => Hand::None,
+        };
+    }
+    match hand {
+        Hand::Open(pair) => worker(shop, pair, phase).await,
+        Hand::Idle | Hand::None => Ok(()),
+    }
+}
+
+async fn worker(shop: &Shop<'_>, pair: &mut Pair, phase: Phase) -> anyhow::Result<()> {
     while let Some((at, mut folder)) = shop.next() {
         let ended = match phase {
             Phase::Bring => bring(shop, pair, &mut folder).await,
@@ -197,7 +271,9 @@ async fn create(
         return Ok(0);
     }
     let mut created: HashSet<String> = HashSet::new();
-    let made = pair.store(side).create(&names).await;
+    let with_use = |name: &String| (name.clone(), plan.uses.of(side).get(name).cloned());
+    let wanted: Vec<_> = names.iter().map(with_use).collect();
+    let made = pair.store(side).create_for(&wanted).await;
     match made {
         Ok(()) => created.extend(names),
         Err(Error::Name { .. }) => {

@@ -149,6 +149,14 @@ impl Store for Wrapped {
         self.inner.create(&names).await
     }
 
+    async fn create_for(&mut self, folders: &[(String, Option<String>)]) -> Result<()> {
+        let named: Vec<_> = folders
+            .iter()
+            .map(|(name, special_use)| (self.name(name), special_use.clone()))
+            .collect();
+        self.inner.create_for(&named).await
+    }
+
     async fn rename(&mut self, from: &str, to: &str) -> Result<()> {
         let renamed = self.inner.rename(&self.name(from), &self.name(to)).await;
         self.told(from, renamed)
@@ -185,6 +193,23 @@ impl Store for Wrapped {
         let named: Vec<_> =
             folders.iter().map(|(name, since)| (self.name(name), since.clone())).collect();
         self.inner.survey(&named, read_only).await
+    }
+
+    async fn gather(
+        &mut self,
+        folders: &[(String, u32, Vec<Id>)],
+        sinks: &mut [&mut dyn Sink],
+    ) -> Result<Vec<bool>> {
+        if self.around.pace.is_some() {
+            // One behind the other, each at its pace.
+            return Ok(vec![false; folders.len()]);
+        }
+        self.selected = None;
+        let named: Vec<_> = folders
+            .iter()
+            .map(|(name, uid_validity, ids)| (self.name(name), *uid_validity, ids.clone()))
+            .collect();
+        self.inner.gather(&named, sinks).await
     }
 
     fn append_limit(&self) -> Option<u64> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::apply::{Shop, select};
 use super::bind::ids_of;
-use super::diff::{Action, Side};
+use super::diff::{Action, Both, Side};
 use super::find;
 use super::pair::{Pair, Seat};
 use super::scan::FolderPlan;
@@ -26,6 +26,10 @@ const BATCH_OCTETS: u64 = 8 * 1024 * 1024;
 
 /// Batches that are read and wait to be written.
 const WAITING: usize = 1;
+
+/// Messages of one folder that are gathered with those of other folders, and of all of them.
+const GATHERED_OF_ONE: usize = 64;
+const GATHERED: usize = 512;
 
 /// What becomes of a message that is read.
 struct Wanted {
@@ -77,6 +81,49 @@ impl Sink for Cutter<'_> {
     }
 }
 
+/// Reads what goes to one side from folders in which that is little, of all of them at once:
+/// some here and some there would cost a round trip or two each.
+///
+/// # Errors
+/// The store's that is read.
+pub async fn gather(pair: &mut Pair, folders: &mut [FolderPlan], to: Side) -> anyhow::Result<()> {
+    let from = to.other();
+    let mut places = Vec::new();
+    let mut asked: Vec<(String, u32, Vec<Id>)> = Vec::new();
+    let mut count = 0;
+    for (at, folder) in folders.iter().enumerate() {
+        let copied = |action: &Action| match action {
+            Action::Copy { to: side, id, .. } if *side == to => Some(id.clone()),
+            _ => None,
+        };
+        let ids: Vec<Id> = folder.outcome.actions.iter().filter_map(copied).collect();
+        let (Some(source), Some(_)) = (folder.status.of(from), folder.status.of(to)) else {
+            continue;
+        };
+        if ids.is_empty() || ids.len() > GATHERED_OF_ONE || count + ids.len() > GATHERED {
+            continue;
+        }
+        count += ids.len();
+        places.push(at);
+        asked.push((folder.names.of(from).clone(), source.uid_validity, ids));
+    }
+    if asked.len() < 2 {
+        return Ok(());
+    }
+    let mut batches: Vec<Batch> = asked.iter().map(|_| Batch::default()).collect();
+    let mut sinks: Vec<&mut dyn Sink> =
+        batches.iter_mut().map(|batch| batch as &mut dyn Sink).collect();
+    pair.seat(from).forget();
+    let read = pair.store(from).gather(&asked, &mut sinks).await?;
+    drop(sinks);
+    for ((at, batch), is_read) in places.into_iter().zip(batches).zip(read) {
+        if is_read {
+            *folders[at].gathered.of_mut(to) = Some(batch);
+        }
+    }
+    Ok(())
+}
+
 /// Copies what goes to one side; how many messages.
 ///
 /// # Errors
@@ -101,6 +148,14 @@ pub async fn copy(
     }
     if ids.is_empty() {
         return Ok(0);
+    }
+    if let Some(mut batch) = folder.gathered.of_mut(to).take() {
+        batch.set_flags(|meta| wanted.get(&meta.id).map(|message| message.flags.clone()));
+        if batch.messages().len() < wanted.len() {
+            // Gone meanwhile.
+            folder.outcome.pending = Both { far: true, near: true };
+        }
+        return write(shop, pair.seat(to), folder, key, to, &wanted, batch).await;
     }
     select(pair, folder, from, false).await?;
     let (full, mut waiting) = mpsc::channel(WAITING);

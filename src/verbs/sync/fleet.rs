@@ -124,7 +124,8 @@ async fn one<'a>(account: &'a Account, format: Format, context: &Context) -> Fin
         ready.job.progress = crate::ui::progress::Show::None;
         ready.job.quiet = true;
         let mut pair = Pair::new(ready.stores);
-        let done = pass::over(&mut pair, &mut ready.state, &ready.job, &mut out).await?;
+        let more = Some(&ready.more);
+        let done = pass::over(&mut pair, &mut ready.state, &ready.job, more, &mut out).await?;
         pair.finish().await?;
         out.flush()?;
         anyhow::Ok(done)

@@ -56,6 +56,15 @@ pub struct Selection {
     #[arg(long, value_name = "SIDE")]
     pub prefer: Option<Preferred>,
 
+    /// Use up to N connections to each server where several folders have to be worked on
+    /// (1 to 4; default: 2)
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=4)
+    )]
+    pub connections: Option<usize>,
+
     /// Carry no more than SIZE octets of messages a second (k, M, G)
     #[arg(long, value_name = "SIZE", value_parser = positive_size)]
     pub rate: Option<u64>,
@@ -114,6 +123,7 @@ impl Selection {
         self.keep_last = given.keep_last.or(self.keep_last);
         self.trash = given.trash.clone().or(self.trash);
         self.prefer = given.prefer.or(self.prefer);
+        self.connections = given.connections.or(self.connections);
         self.rate = given.rate.or(self.rate);
         self.max_bytes = given.max_bytes.or(self.max_bytes);
         self

@@ -116,10 +116,10 @@ impl Pair {
     /// Ends both sessions.
     ///
     /// # Errors
-    /// The stores'; the near side is ended even where the far one failed.
+    /// The stores'; each side is ended even where the other one failed.
     pub async fn finish(&mut self) -> Result<()> {
-        let far = self.store(Side::Far).finish().await;
-        let near = self.store(Side::Near).finish().await;
+        let Both { far, near } = &mut self.seats;
+        let (far, near) = tokio::join!(far.store().finish(), near.store().finish());
         far.and(near)
     }
 }

@@ -7,6 +7,7 @@ use super::brake::MaxDelete;
 use super::diff::{Both, Side};
 use super::expire;
 use super::pair::Pair;
+use super::places::More;
 use super::plan::{self, Plan, Scope};
 use super::planfile::Origin;
 use super::record::{self, Counts};
@@ -83,7 +84,8 @@ impl Done {
     }
 }
 
-/// Makes two stores equal as far as the job wants it, and ends their sessions.
+/// Makes two stores equal as far as the job wants it, and ends their sessions. `more` opens
+/// them once more, where that helps.
 ///
 /// # Errors
 /// The stores', the state's and the output's; a [`Failure`] where the brake or a
@@ -92,10 +94,11 @@ pub async fn pass(
     stores: Both<Box<dyn Store>>,
     state: &mut State,
     job: &Job,
+    more: Option<&More<'_>>,
     out: &mut Output,
 ) -> anyhow::Result<Exit> {
     let mut pair = Pair::new(stores);
-    let done = over(&mut pair, state, job, out).await?;
+    let done = over(&mut pair, state, job, more, out).await?;
     if !job.dry_run {
         done.print(out)?;
     }
@@ -111,6 +114,7 @@ pub async fn over(
     pair: &mut Pair,
     state: &mut State,
     job: &Job,
+    more: Option<&More<'_>>,
     out: &mut Output,
 ) -> anyhow::Result<Done> {
     let plan = look(pair, state, job).await?;
@@ -121,7 +125,7 @@ pub async fn over(
         }
         return Ok(Done::default());
     }
-    carry_out(pair, state, plan, job, out).await
+    carry_out(pair, state, plan, job, more, out).await
 }
 
 /// Looks at both sides, and plans.
@@ -145,13 +149,14 @@ pub async fn carry_out(
     state: &mut State,
     mut plan: Plan,
     job: &Job,
+    more: Option<&More<'_>>,
     out: &mut Output,
 ) -> anyhow::Result<Done> {
     plan.brake(job.max_delete)?;
     tell(&plan, job, out);
     let total: usize = Side::BOTH.iter().map(|side| plan.counts(*side).copied).sum();
     let mut progress = Progress::new(job.progress, "sync", Some(total as u64));
-    let done = apply::apply(std::slice::from_mut(pair), state, &mut plan, &mut progress).await;
+    let done = apply::apply(pair, more, state, &mut plan, &mut progress).await;
     progress.finish();
     let Both { far, mut near } = done?;
     near.expired = expire::expire(pair, state, &plan).await?;

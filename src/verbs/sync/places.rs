@@ -10,25 +10,65 @@ use super::args::What;
 use super::around::{Around, Pace};
 use super::diff::{Both, Mode, Side};
 use super::names::Names;
+use super::pair::Pair;
 use super::pass::Job;
 use super::plan::Scope;
 use super::planfile::Origin;
 use super::state::State;
 use crate::base::location::Location;
-use crate::open::{self, Context, Create, EndpointOptions, Mail};
+use crate::open::{self, Ahead, Context, Create, EndpointOptions, Mail};
 use crate::state;
 use crate::store::memory::{Account, Memory};
 use crate::store::{Store, system_clock};
 use crate::ui::Failure;
 
+/// Connections to each server where nothing else was asked for.
+const CONNECTIONS: usize = 2;
+
 /// A pair that is ready to be synchronised.
-pub struct Ready {
+pub struct Ready<'c> {
     /// Both sides, connected.
     pub stores: Both<Box<dyn Store>>,
     /// What is remembered of them, locked.
     pub state: State,
     /// What is to be done.
     pub job: Job,
+    /// What it takes to open both sides once more.
+    pub more: More<'c>,
+}
+
+/// What it takes to open both sides of a pair once more, so that several folders can be worked
+/// on at a time.
+pub struct More<'c> {
+    locations: Both<Location>,
+    options: Both<EndpointOptions>,
+    around: Both<Around>,
+    connections: usize,
+    context: &'c Context,
+}
+
+impl More<'_> {
+    /// How often each side may be open, with the first time.
+    pub fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Opens both sides.
+    ///
+    /// # Errors
+    /// The stores', such as that of a server that allows no more connections.
+    pub async fn open(&self) -> Result<Pair> {
+        let open = async |side: Side| -> Result<Box<dyn Store>> {
+            let (location, options) = (self.locations.of(side), self.options.of(side));
+            let opening = Opening::Existing;
+            let ahead = Ahead::Nothing;
+            let (store, _) =
+                open_side(location, options, (opening, ahead), false, self.context).await?;
+            Ok(self.around.of(side).wrap(store))
+        };
+        let (far, near) = tokio::try_join!(open(Side::Far), open(Side::Near))?;
+        Ok(Pair::new(Both { far, near }))
+    }
 }
 
 /// Both locations as they are meant: a path with nothing there is a Maildir to be.
@@ -52,7 +92,11 @@ pub fn identities(locations: &Both<Location>) -> Result<Both<String>, Failure> {
 ///
 /// # Errors
 /// A [`Failure`] for options that do not fit; the state's and the stores'.
-pub async fn ready(places: Both<Location>, what: &What, context: &Context) -> Result<Ready> {
+pub async fn ready<'c>(
+    places: Both<Location>,
+    what: &What,
+    context: &'c Context,
+) -> Result<Ready<'c>> {
     let locations = located(places);
     let options = options(what, &locations)?;
     let names = identities(&locations)?;
@@ -64,7 +108,7 @@ pub async fn ready(places: Both<Location>, what: &What, context: &Context) -> Re
         (true, false) => Opening::Made,
         (true, true) => Opening::Imagined,
     };
-    let (stores, only) = sides(&locations, &options, what, opening, context).await?;
+    let (stores, only, around) = sides(&locations, &options, what, opening, context).await?;
     let job = Job {
         scope: scope(what, only)?,
         dry_run: what.dry_run,
@@ -73,7 +117,9 @@ pub async fn ready(places: Both<Location>, what: &What, context: &Context) -> Re
         quiet: context.quiet,
         origin: Origin { from: names.far, to: names.near, options: what.words() },
     };
-    Ok(Ready { stores, state, job })
+    let connections = what.selection.connections.unwrap_or(CONNECTIONS);
+    let more = More { locations, options, around, connections, context };
+    Ok(Ready { stores, state, job, more })
 }
 
 /// Opens two places that are there, without any state.
@@ -86,25 +132,31 @@ pub async fn existing(
     context: &Context,
 ) -> Result<(Both<Box<dyn Store>>, Scope)> {
     let options = options(what, &places)?;
-    let (stores, only) = sides(&places, &options, what, Opening::Existing, context).await?;
+    let (stores, only, _) = sides(&places, &options, what, Opening::Existing, context).await?;
     Ok((stores, scope(what, only)?))
 }
 
-/// Both sides, and the folder that each one's location names.
+/// Both sides, the folder that each one's location names, and what was put around them.
+type Sides = (Both<Box<dyn Store>>, Both<Option<String>>, Both<Around>);
+
+/// Opens both sides.
 async fn sides(
     locations: &Both<Location>,
     options: &Both<EndpointOptions>,
     what: &What,
     opening: Opening,
     context: &Context,
-) -> Result<(Both<Box<dyn Store>>, Both<Option<String>>)> {
+) -> Result<Sides> {
     let weighs = what.selection.weighs();
+    let opening = (opening, Ahead::Folders);
     let (far, far_folder) =
         open_side(&locations.far, &options.far, opening, weighs, context).await?;
     let (near, near_folder) =
         open_side(&locations.near, &options.near, opening, weighs, context).await?;
-    let stores = dressed(Both { far, near }, what).await?;
-    Ok((stores, Both { far: far_folder, near: near_folder }))
+    let mut stores = Both { far, near };
+    let around = around(&mut stores, what).await?;
+    let stores = Both { far: around.far.wrap(stores.far), near: around.near.wrap(stores.near) };
+    Ok((stores, Both { far: far_folder, near: near_folder }, around))
 }
 
 /// Which folders and messages, and which way.
@@ -124,8 +176,8 @@ fn scope(what: &What, only: Both<Option<String>>) -> Result<Scope> {
     Ok(Scope { mode, only, patterns: what.folder.clone(), exclude, choice })
 }
 
-/// Both sides with what the options put around them.
-async fn dressed(mut stores: Both<Box<dyn Store>>, what: &What) -> Result<Both<Box<dyn Store>>> {
+/// What the options put around both sides.
+async fn around(stores: &mut Both<Box<dyn Store>>, what: &What) -> Result<Both<Around>> {
     let selection = &what.selection;
     let names = if selection.renames() {
         let (far, near) = (stores.far.folders(&[]).await?, stores.near.folders(&[]).await?);
@@ -138,7 +190,7 @@ async fn dressed(mut stores: Both<Box<dyn Store>>, what: &What) -> Result<Both<B
     let trash = selection.trash.clone();
     let far = Around { names: None, trash: trash.clone(), pace };
     let near = Around { names, trash, pace: None };
-    Ok(Both { far: far.wrap(stores.far), near: near.wrap(stores.near) })
+    Ok(Both { far, near })
 }
 
 /// What becomes of a local place that does not exist.
@@ -156,7 +208,7 @@ enum Opening {
 async fn open_side(
     location: &Location,
     options: &EndpointOptions,
-    opening: Opening,
+    (opening, ahead): (Opening, Ahead),
     weighs: bool,
     context: &Context,
 ) -> Result<(Box<dyn Store>, Option<String>)> {
@@ -167,7 +219,7 @@ async fn open_side(
         return Ok((Box::new(Memory::new(Account::shared(1, system_clock()))?), None));
     }
     let create = if opening == Opening::Made { Create::Yes } else { Create::No };
-    let mut opened = open::open_mail(location, options, create, context).await?;
+    let mut opened = open::open_mail_and(location, options, create, ahead, context).await?;
     if let Mail::Imap(account, _) = &mut opened.mail {
         account.set_with_sizes(weighs);
     }

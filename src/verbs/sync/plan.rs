@@ -78,6 +78,9 @@ pub struct Plan {
     pub create: Both<Vec<String>>,
     /// Folders to create again, with all that is in them on the other side.
     pub restore: Both<Vec<String>>,
+    /// The special use that a folder gets which is created, by its name: that which it has on
+    /// the other side, where no folder of this side has it.
+    pub uses: Both<BTreeMap<String, String>>,
     /// Folders to remove once they are empty.
     pub remove: Both<Vec<String>>,
     /// Folders to subscribe to, or to unsubscribe from.
@@ -139,6 +142,7 @@ pub async fn plan(
     let (mut wanted, gone, forgotten) = tree::decide(pair, scope, wanted).await?;
     (plan.gone, plan.forgotten) = (gone, forgotten);
     subscriptions(&mut plan, &wanted, scope);
+    plan.uses = uses(&listed, &wanted);
     if scope.choice.folders_only {
         for one in wanted {
             if let Fate::Created(side) = one.fate {
@@ -226,6 +230,30 @@ fn under_new_names(
     wanted
 }
 
+/// The special uses of folders that a side does not have yet.
+fn uses(
+    listed: &Both<BTreeMap<String, Folder>>,
+    wanted: &[Wanted],
+) -> Both<BTreeMap<String, String>> {
+    let mut uses: Both<BTreeMap<String, String>> = Both::default();
+    for side in Side::BOTH {
+        let has = |special: &str| {
+            let all = listed.of(side).values().flat_map(|folder| &folder.special_use);
+            all.into_iter().any(|own| own.eq_ignore_ascii_case(special))
+        };
+        let mut given: Vec<&str> = Vec::new();
+        for one in wanted.iter().filter(|one| one.listed.of(side).is_none()) {
+            let Some(there) = one.listed.of(side.other()) else { continue };
+            let free = |special: &&String| !has(special) && !given.contains(&special.as_str());
+            // A folder has one use to be made for; more are rare, and not all servers take them.
+            let Some(special) = there.special_use.iter().find(free) else { continue };
+            given.push(special);
+            uses.of_mut(side).insert(one.names.of(side).clone(), special.clone());
+        }
+    }
+    uses
+}
+
 /// Plans the subscriptions of folders that both sides will have.
 fn subscriptions(plan: &mut Plan, wanted: &[Wanted], scope: &Scope) {
     for one in wanted.iter().filter(|one| !matches!(one.fate, Fate::Removed(_))) {
@@ -262,14 +290,15 @@ pub async fn list(
     pair: &mut Pair,
     scope: &Scope,
 ) -> anyhow::Result<Both<BTreeMap<String, Folder>>> {
+    let patterns = |side: Side| -> Vec<String> { scope.only.of(side).iter().cloned().collect() };
+    let (far_patterns, near_patterns) = (patterns(Side::Far), patterns(Side::Near));
+    let (far, near) = pair.split(Side::Far);
+    let (far, near) =
+        tokio::join!(far.store().folders(&far_patterns), near.store().folders(&near_patterns));
     let mut listed: Both<BTreeMap<String, Folder>> = Both::default();
-    for side in Side::BOTH {
-        let patterns: Vec<String> = scope.only.of(side).iter().cloned().collect();
-        let folders = pair
-            .store(side)
-            .folders(&patterns)
-            .await
-            .with_context(|| format!("cannot list the folders of the {side} side"))?;
+    for (side, folders) in [(Side::Far, far), (Side::Near, near)] {
+        let folders =
+            folders.with_context(|| format!("cannot list the folders of the {side} side"))?;
         *listed.of_mut(side) =
             folders.into_iter().map(|folder| (canonical(&folder.name), folder)).collect();
         // Levels above other folders are no folders; one that has nothing below it is told, as
@@ -394,6 +423,7 @@ impl Plan {
             rename: Vec::new(),
             create: Both::default(),
             restore: Both::default(),
+            uses: Both::default(),
             remove: Both::default(),
             subscribe: Both::default(),
             subscribed: Vec::new(),

@@ -87,7 +87,8 @@ pub async fn apply(path: &Path, given: &What, context: &Context, out: &mut Outpu
     };
     // A place that the plan makes is not made before the plan is known to hold.
     what.dry_run = true;
-    let Ready { stores, mut state, job } = places::ready(places.clone(), &what, context).await?;
+    let Ready { stores, mut state, job, .. } =
+        places::ready(places.clone(), &what, context).await?;
     let mut pair = Pair::new(stores);
     let plan = pass::look(&mut pair, &mut state, &job).await?;
     compare(&written.lines, &plan)?;
@@ -95,11 +96,11 @@ pub async fn apply(path: &Path, given: &What, context: &Context, out: &mut Outpu
     drop(state);
 
     what.dry_run = false;
-    let Ready { stores, mut state, job } = places::ready(places, &what, context).await?;
+    let Ready { stores, mut state, job, more } = places::ready(places, &what, context).await?;
     let mut pair = Pair::new(stores);
     let plan = pass::look(&mut pair, &mut state, &job).await?;
     compare(&written.lines, &plan)?;
-    let done = pass::carry_out(&mut pair, &mut state, plan, &job, out).await?;
+    let done = pass::carry_out(&mut pair, &mut state, plan, &job, Some(&more), out).await?;
     done.print(out)?;
     pair.finish().await?;
     Ok(done.exit()?)

@@ -154,7 +154,7 @@ async fn sync(
         return watch::watch(&places, what, context, out).await;
     }
     let mut ready = places::ready(places, what, context).await?;
-    pass(ready.stores, &mut ready.state, &ready.job, out).await
+    pass(ready.stores, &mut ready.state, &ready.job, Some(&ready.more), out).await
 }
 
 /// Whether the two words are names of pairs. A word that also names an account is the account.

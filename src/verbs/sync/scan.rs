@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::bind;
 use super::diff::{Action, Both, Mode, Outcome, Picture, Row, Side, diff};
 use super::pair::{Pair, Seat};
+use super::spool::Batch;
 use super::state::{Intent, KnownFolder, Opening, State};
 use crate::store::{Changes, Flag, Flags, Folder, Id, Keeps, Since, Status};
 
@@ -83,6 +84,8 @@ pub struct FolderPlan {
     pub taken: Both<Vec<Id>>,
     /// Places of rows whose messages leave the near side, and stay far.
     pub expired: Vec<usize>,
+    /// Messages that go to each side and were read already.
+    pub gathered: Both<Option<Batch>>,
 }
 
 /// What was seen of one side.
@@ -446,6 +449,7 @@ impl Looked {
             taken: Both::default(),
             oversized: Vec::new(),
             expired: Vec::new(),
+            gathered: Both::default(),
             rows: self.rows,
             lost: self.lost,
         }

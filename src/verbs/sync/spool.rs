@@ -56,6 +56,12 @@ pub struct Batch {
     file_octets: u64,
 }
 
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("messages", &self.messages.len()).finish_non_exhaustive()
+    }
+}
+
 impl Batch {
     /// The messages, in the order in which they came.
     pub fn messages(&self) -> &[Spooled] {

@@ -427,7 +427,7 @@ impl World {
         let stores = Both { far: store(Side::Far), near: store(Side::Near) };
         let text = Rc::new(std::cell::RefCell::new(Vec::new()));
         let mut out = Output::to(Box::new(Written(text.clone())), Format::Json, false);
-        let exit = run(pass(stores, &mut state, job, &mut out))?;
+        let exit = run(pass(stores, &mut state, job, None, &mut out))?;
         out.flush()?;
         let text = String::from_utf8(text.borrow().clone()).expect("JSON is UTF-8");
         Ok((exit, text))

@@ -98,7 +98,7 @@ async fn session(
     pause: &mut Duration,
     out: &mut Output,
 ) -> Result<()> {
-    let Ready { stores, mut state, job } = places::ready(
+    let Ready { stores, mut state, job, more } = places::ready(
         Both { far: locations.far.clone(), near: locations.near.clone() },
         what,
         context,
@@ -125,7 +125,7 @@ async fn session(
             ear.forget().await?;
         }
         pair.begin();
-        let done = pass::over(&mut pair, &mut state, &job, out).await?;
+        let done = pass::over(&mut pair, &mut state, &job, Some(&more), out).await?;
         if std::mem::take(&mut is_first) || !done.is_nothing() || done.conflicts > 0 {
             done.print(out)?;
             out.flush()?;

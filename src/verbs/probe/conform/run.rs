@@ -92,6 +92,7 @@ struct Trial<'a> {
 /// A server that cannot be reached at all, arguments that cannot be followed.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let context = &Context {
+        had: context.had.clone(),
         config: context.config.clone(),
         net: net::Options {
             timeout: Some(context.net.timeout.unwrap_or(PATIENCE)),
