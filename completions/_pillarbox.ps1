@@ -289,6 +289,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--keep-last', '--keep-last', [CompletionResultType]::ParameterName, 'Keep only the last N messages of each folder near; those before leave near, and stay far')
             [CompletionResult]::new('--trash', '--trash', [CompletionResultType]::ParameterName, 'Move messages to FOLDER instead of deleting them')
             [CompletionResult]::new('--prefer', '--prefer', [CompletionResultType]::ParameterName, 'Where a message was deleted on one side and changed on the other, do as this side did, and count it as no conflict')
+            [CompletionResult]::new('--connections', '--connections', [CompletionResultType]::ParameterName, 'Use up to N connections to each server where several folders have to be worked on (1 to 4; default: 2)')
             [CompletionResult]::new('--rate', '--rate', [CompletionResultType]::ParameterName, 'Carry no more than SIZE octets of messages a second (k, M, G)')
             [CompletionResult]::new('--max-bytes', '--max-bytes', [CompletionResultType]::ParameterName, 'Carry no more than SIZE octets of messages in this run (k, M, G); where some are left, nothing is deleted, and the exit code is 83')
             [CompletionResult]::new('--max-delete', '--max-delete', [CompletionResultType]::ParameterName, 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)')

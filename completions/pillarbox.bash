@@ -3986,7 +3986,7 @@ _pillarbox() {
             return 0
             ;;
         pillarbox__subcmd__sync)
-            opts="-n -0 -q -v -h --all --apply --watch --fleet --shard --jobs --results --adopt --adopt-state --dedupe --force --from-mbsyncrc --two-way --pull --push --mirror --copy --folder --exclude --folders-only --rename --special-use --max-size --since --query --keep-last --trash --prefer --rate --max-bytes --dry-run --max-delete --state --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --far-user --far-auth --far-authorize-as --far-admin --far-token-command --far-password-command --far-password-fd --far-tls --far-tls-min --far-tls-backend --far-ca-file --far-client-cert --far-client-key --far-pin --far-insecure --far-allow-cleartext-password --near-user --near-auth --near-authorize-as --near-admin --near-token-command --near-password-command --near-password-fd --near-tls --near-tls-min --near-tls-backend --near-ca-file --near-client-cert --near-client-key --near-pin --near-insecure --near-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
+            opts="-n -0 -q -v -h --all --apply --watch --fleet --shard --jobs --results --adopt --adopt-state --dedupe --force --from-mbsyncrc --two-way --pull --push --mirror --copy --folder --exclude --folders-only --rename --special-use --max-size --since --query --keep-last --trash --prefer --connections --rate --max-bytes --dry-run --max-delete --state --user --auth --authorize-as --admin --token-command --password-command --password-fd --tls --tls-min --tls-backend --ca-file --client-cert --client-key --pin --insecure --allow-cleartext-password --far-user --far-auth --far-authorize-as --far-admin --far-token-command --far-password-command --far-password-fd --far-tls --far-tls-min --far-tls-backend --far-ca-file --far-client-cert --far-client-key --far-pin --far-insecure --far-allow-cleartext-password --near-user --near-auth --near-authorize-as --near-admin --near-token-command --near-password-command --near-password-fd --near-tls --near-tls-min --near-tls-backend --near-ca-file --near-client-cert --near-client-key --near-pin --near-insecure --near-allow-cleartext-password --config --json --null --quiet --verbose --trace --progress --timeout --deadline --connect-to --resolver --trust-anchor --bind --proxy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4058,6 +4058,10 @@ _pillarbox() {
                     ;;
                 --prefer)
                     COMPREPLY=($(compgen -W "far near" -- "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --rate)

@@ -282,6 +282,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --keep-last 'Keep only the last N messages of each folder near; those before leave near, and stay far'
             cand --trash 'Move messages to FOLDER instead of deleting them'
             cand --prefer 'Where a message was deleted on one side and changed on the other, do as this side did, and count it as no conflict'
+            cand --connections 'Use up to N connections to each server where several folders have to be worked on (1 to 4; default: 2)'
             cand --rate 'Carry no more than SIZE octets of messages a second (k, M, G)'
             cand --max-bytes 'Carry no more than SIZE octets of messages in this run (k, M, G); where some are left, nothing is deleted, and the exit code is 83'
             cand --max-delete 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)'

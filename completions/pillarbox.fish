@@ -321,6 +321,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l keep-last -
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trash -d 'Move messages to FOLDER instead of deleting them' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l prefer -d 'Where a message was deleted on one side and changed on the other, do as this side did, and count it as no conflict' -r -f -a "far\t'The far one'
 near\t'The near one'"
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l connections -d 'Use up to N connections to each server where several folders have to be worked on (1 to 4; default: 2)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l rate -d 'Carry no more than SIZE octets of messages a second (k, M, G)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-bytes -d 'Carry no more than SIZE octets of messages in this run (k, M, G); where some are left, nothing is deleted, and the exit code is 83' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l max-delete -d 'Stop, with exit code 82, before more than N messages (or N% of them) are deleted on a side (default: the greater of 10 and 5%)' -r

@@ -571,7 +571,7 @@ fn sync_killed_while_both_sides_change() {
     }
     // How long a run takes that nobody kills, into another place.
     let mut usual = storm.sync_into("maildir:measured").run().success().elapsed;
-    let wanted = if full() { 200 } else { 15 };
+    let wanted = if full() { 500 } else { 15 };
     let (mut kills, mut ended, mut rounds) = (0, 0, 0);
     while kills < wanted {
         rounds += 1;

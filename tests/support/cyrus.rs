@@ -138,6 +138,23 @@ EVENTS {{
         is_up.then_some(Cyrus { imap, imaps, pop3s, authority, process, scratch })
     }
 
+    /// How many messages lie in its mailboxes, whoever's they are.
+    pub fn stored(&self) -> usize {
+        fn count(folder: &Path) -> usize {
+            let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+            let one = |entry: std::fs::DirEntry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                // A message is a file that is named by its UID and a dot.
+                let is_message = name.strip_suffix('.').is_some_and(|uid| {
+                    !uid.is_empty() && uid.bytes().all(|it| it.is_ascii_digit())
+                });
+                if entry.path().is_dir() { count(&entry.path()) } else { usize::from(is_message) }
+            };
+            entries.flatten().map(one).sum()
+        }
+        count(&self.scratch.path().join("spool"))
+    }
+
     /// The certificate that clients have to trust.
     pub fn ca(&self) -> PathBuf {
         self.authority.certificate()

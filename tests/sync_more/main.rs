@@ -4,12 +4,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broken;
 mod choice;
 mod doctor;
 mod fleet;
 mod migrate;
 mod plan;
+mod servers;
+mod steps;
+mod trips;
 mod watch;
+mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::support::{Cyrus, Dovecot, Home, OtherClient, Stored, dovecot::Options};
+use super::support::{
+    Cyrus, Dovecot, Home, OtherClient, PATIENCE, Stored, dovecot::Options, wait_for,
+};
 use super::{DAY, MARCH, messages, put};
 
 /// What a server says of a mailbox: subjects or sizes would not be enough, so for each message
@@ -133,14 +135,12 @@ fn from_dovecot_to_cyrus() {
     let native = ["--near-tls-backend", "native"];
     let servers = [&["--far-ca-file", old_ca, "--near-ca-file", new_ca], &native[..]].concat();
     let words = [&["sync", &from, &to, "--copy", "--json"], &servers[..]].concat();
-    // The first run is killed as soon as it has made the folders.
+    // The first run is killed once some of the mail has come.
     let running = home.pillarbox(&words).password("secret").spawn();
-    let running = {
-        std::thread::sleep(Duration::from_millis(400));
-        running.kill();
-        running.wait(Duration::from_secs(30))
-    };
-    assert!(running.code.is_none() || running.code == Some(0), "{running}");
+    wait_for("mail at Cyrus", PATIENCE, || (new.stored() > 0).then_some(()));
+    running.kill();
+    let killed = running.wait(PATIENCE);
+    assert!(killed.code.is_none() || killed.code == Some(0), "{killed}");
     let run = home.pillarbox(&words).password("secret").run().success();
     let run_again = home.pillarbox(&words).password("secret").run().success();
     super::nothing(&run_again);
@@ -150,6 +150,17 @@ fn from_dovecot_to_cyrus() {
     let messages: usize = counts.values().sum();
     assert_eq!(last["differences"], 0, "{run}{verified}");
     assert_eq!(last["messages"], messages, "{run}{verified}");
+    // What the folder for sent mail is for came along with it.
+    let listed = home
+        .pillarbox(&["folder", "list", &to, "--json", "--ca-file", new_ca])
+        .args(["--tls-backend", "native"])
+        .password("secret")
+        .run()
+        .success();
+    let lines = listed.json_lines();
+    let sent = lines.iter().find(|line| line["name"] == "Sent");
+    let special = sent.map(|line| line["special_use"].to_string()).unwrap_or_default();
+    assert!(special.contains("Sent"), "{special}\n{listed}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! no round trip each.
 //!
 //! RFC 9051 section 5.5 (commands in progress): as in [`super::survey`], what comes before the
-//! end of an EXAMINE is of no mailbox that was asked for. Nothing is changed.
+//! end of a SELECT is of no mailbox that was asked for. Nothing is changed.
 
 use async_trait::async_trait;
 
@@ -69,7 +69,8 @@ impl Client {
             for part in flight {
                 let select = Command::Select {
                     mailbox: part.mailbox.clone(),
-                    read_only: true,
+                    // One that is examined would take no APPEND afterwards (Courier).
+                    read_only: false,
                     parameters: Vec::new(),
                 };
                 let select = self.send(select).await?;
@@ -105,7 +106,7 @@ impl Client {
         sink: &mut dyn Sink,
     ) -> Result<bool, Error> {
         let mailbox = part.mailbox.0.to_vec();
-        self.state.selected = Some(Selected { mailbox, read_only: true, ..Selected::default() });
+        self.state.selected = Some(Selected { mailbox, ..Selected::default() });
         let is_selected = match self.wait(select, &mut |_| {}).await {
             Ok(_) => true,
             Err(Error::Refused { .. }) => false,

@@ -157,7 +157,8 @@ pub async fn copy(
         }
         return write(shop, pair.seat(to), folder, key, to, &wanted, batch).await;
     }
-    select(pair, folder, from, false).await?;
+    // One that is examined takes no APPEND (Courier), and has to be selected again for others.
+    select(pair, folder, from, changes(folder, from)).await?;
     let (full, mut waiting) = mpsc::channel(WAITING);
     let (source, target) = pair.split(from);
     let wanted_here = &wanted;
@@ -185,6 +186,16 @@ pub async fn copy(
         folder.outcome.pending.near = true;
     }
     Ok(copied)
+}
+
+/// Whether a side of a folder is changed, too.
+fn changes(folder: &FolderPlan, side: Side) -> bool {
+    folder.outcome.actions.iter().any(|action| match action {
+        Action::Copy { to, .. } => *to == side,
+        Action::Flag { edits, .. } => !edits.of(side).is_empty(),
+        Action::Delete { side: at, .. } => *at == side,
+        Action::Forget { .. } => false,
+    })
 }
 
 /// Writes one batch, and records it; how many messages.
