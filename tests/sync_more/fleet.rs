@@ -180,3 +180,54 @@ fn a_fleet_is_taken_up_where_it_was() {
     let path = home.write("wrong.csv", "far,near\nimaps://x/");
     fleet(&home, &dovecot, &path, &[]).run().expect(65).says(&["wrong.csv: line 2"]);
 }
+
+/// The job file for Kubernetes: what its container runs, as each pod of the job would run it.
+#[test]
+fn the_job_file_for_kubernetes_does_all_parts() {
+    let Some(dovecot) = server("the_job_file_for_kubernetes_does_all_parts") else { return };
+    let home = Home::new();
+    let mut list = String::from("name,far,near,far-user,far-ca-file,far-password-command\n");
+    for number in 0..6 {
+        put(&dovecot, &format!("user{number}"), "INBOX", &letters(&format!("u{number}"), 1));
+        let url = dovecot.url("imaps", "").replace("//@", "//");
+        let place = home.path().join(format!("mail/user{number}"));
+        let (place, ca) = (place.display(), dovecot.ca().display().to_string());
+        let _ = writeln!(list, "user{number},{url},maildir:{place},user{number},{ca},echo secret");
+    }
+    home.write("fleet/accounts.csv", list);
+    home.write("state/empty", "");
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/fleet");
+    let text = std::fs::read_to_string(file.join("kubernetes.yaml")).expect("the job file");
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(&format!("{key}: ")));
+        line.unwrap_or_else(|| panic!("no {key}")).to_owned()
+    };
+    // Each index is one shard, and sets the variable that --shard reads.
+    assert_eq!((value("kind"), value("apiVersion")), ("Job".to_owned(), "batch/v1".to_owned()));
+    assert_eq!(value("completionMode"), "Indexed");
+    assert_eq!(value("command"), r#"["sh", "-c"]"#);
+    let pods: u32 = value("completions").parse().expect("a number");
+    let block = text.split_once("- >-\n").and_then(|(_, rest)| rest.split_once("env:"));
+    let (script, _) = block.expect("the container's argument");
+    assert!(script.contains(&format!("--shard /{pods} ")), "{script}");
+    // The volumes lie elsewhere here; a folded block is one line.
+    let root = home.path().display().to_string();
+    let script: Vec<&str> = script.split_whitespace().collect();
+    let script = script
+        .join(" ")
+        .replace("/fleet/", &format!("{root}/fleet/"))
+        .replace("/state/", &format!("{root}/state/"));
+    let mut names = Vec::new();
+    for index in 0..pods {
+        let run = home
+            .command("sh", &["-c", &script])
+            .env("PATH", super::support::binary::path_with_binary().to_string_lossy().as_ref())
+            .env("XDG_STATE_HOME", format!("{root}/state"))
+            .env("JOB_COMPLETION_INDEX", index.to_string())
+            .run()
+            .success();
+        names.extend(results(&run).into_keys());
+    }
+    names.sort();
+    assert_eq!(names, ["user0", "user1", "user2", "user3", "user4", "user5"]);
+}

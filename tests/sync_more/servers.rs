@@ -168,14 +168,14 @@ fn two_meet_at_cyrus() {
     let Some(cyrus) = Cyrus::start("two_meet_at_cyrus") else { return };
     let url = format!("imaps://alice@localhost:{}/", cyrus.imaps);
     let options = args!["--ca-file", cyrus.ca(), "--tls-backend", "native"];
-    Meeting::at(&url, &options).hold();
+    Meeting::at(&url, options).hold();
 }
 
 #[test]
 fn two_meet_at_courier() {
     let Some(courier) = Courier::start("two_meet_at_courier") else { return };
     let url = format!("imap://alice@localhost:{}/", courier.imap);
-    Meeting::at(&url, &args!["--tls", "none", "--allow-cleartext-password"]).hold();
+    Meeting::at(&url, args!["--tls", "none", "--allow-cleartext-password"]).hold();
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn two_meet_at_a_dovecot_that_offers_nothing() {
         Options { extra: "imap_capability = IMAP4rev1\n".to_owned(), ..Options::default() };
     let Some(dovecot) = Dovecot::with(test, &options) else { return };
     let url = dovecot.url("imaps", "alice");
-    Meeting::at(&url, &args!["--ca-file", dovecot.ca()]).hold();
+    Meeting::at(&url, args!["--ca-file", dovecot.ca()]).hold();
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn two_meet_at_a_server_that_tells_no_places() {
         "UIDPLUS,CONDSTORE,QRESYNC,MOVE,LITERAL+,MULTIAPPEND,LIST-STATUS,OBJECTID,IMAP4rev2";
     let server = ServeTest::with(&["--hide", hidden]);
     let ca = server.ca();
-    Meeting::at(&server.url("imaps", Some("alice")), &args!["--ca-file", ca]).hold();
+    Meeting::at(&server.url("imaps", Some("alice")), args!["--ca-file", ca]).hold();
 }
 
 #[test]

@@ -375,6 +375,7 @@ mod tests {
             unknown: Both::default(),
             taken: Both::default(),
             expired: Vec::new(),
+            gathered: Both::default(),
         }
     }
 

@@ -744,7 +744,7 @@ fn a_generation_that_begins_behind_the_plan_loses_nothing() {
         world.accounts.far.borrow_mut().delete("Alpha").expect("there");
         world.add(Side::Far, "Alpha", &mail("new"), &[]);
         let mut progress = Progress::new(Show::None, "sync", None);
-        apply::apply(std::slice::from_mut(&mut pair), &mut state, &mut plan, &mut progress).await
+        apply::apply(&mut pair, None, &mut state, &mut plan, &mut progress).await
     })
     .expect_err("it stops");
     let failure = error.downcast::<Failure>().expect("it says how it ends");
