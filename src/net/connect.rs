@@ -362,15 +362,51 @@ async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAd
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
             .collect(),
-        (None, None) => tokio::net::lookup_host((name.as_str(), port))
-            .await
-            .map_err(|error| system_lookup(&name, &error))?
-            .collect(),
+        (None, None) => match own_addresses(&name) {
+            own if !own.is_empty() => {
+                own.into_iter().map(|address| SocketAddr::new(address, port)).collect()
+            }
+            _ => tokio::net::lookup_host((name.as_str(), port))
+                .await
+                .map_err(|error| system_lookup(&name, &error))?
+                .collect(),
+        },
     };
     if found.is_empty() {
         return Err(Error::NotFound { host: host.to_owned() });
     }
     Ok(in_turn(found))
+}
+
+/// The addresses of `localhost` as the system's own list has them, IPv6 first; none for any other
+/// name, and where the list has none. No server is ever asked for that name (RFC 6761 section
+/// 6.3), so that nothing here can hang: a thread for getaddrinfo would take as long as all the rest
+/// of handing over a message.
+fn own_addresses(name: &str) -> Vec<IpAddr> {
+    if !name.eq_ignore_ascii_case("localhost") {
+        return Vec::new();
+    }
+    std::fs::read("/etc/hosts").map(|list| loopback_of(&list)).unwrap_or_default()
+}
+
+/// What hosts(5) gives for `localhost`; an entry that is no loopback address is left to the
+/// system's own resolver to judge.
+fn loopback_of(list: &[u8]) -> Vec<IpAddr> {
+    let mut found: Vec<IpAddr> = list
+        .split(|octet| *octet == b'\n')
+        .filter_map(|line| {
+            let line = line.split(|octet| *octet == b'#').next().unwrap_or_default();
+            let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+            let address = words.next()?.parse::<IpAddr>().ok()?;
+            words.any(|name| name.eq_ignore_ascii_case("localhost")).then_some(address)
+        })
+        .collect();
+    if !found.iter().all(IpAddr::is_loopback) {
+        return Vec::new();
+    }
+    found.sort_by_key(IpAddr::is_ipv4);
+    found.dedup();
+    found
 }
 
 /// The families in turn, the first address' family first (RFC 8305 section 4).
@@ -522,6 +558,24 @@ mod tests {
         assert_eq!(options.target("any.example", 25), ("127.0.0.1".into(), 25));
         assert!("a:b".parse::<ConnectTo>().is_err());
         assert!("a:x:b:1".parse::<ConnectTo>().is_err());
+    }
+
+    #[test]
+    fn localhost_is_what_the_list_says_as_long_as_it_is_this_machine() {
+        let of = |list: &str| {
+            let all = loopback_of(list.as_bytes());
+            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            of("127.0.0.1 localhost\n::1\tip6-localhost LocalHost # mine\n"),
+            "::1 127.0.0.1"
+        );
+        assert_eq!(of("127.0.0.1 vm localhost\n127.0.0.1 localhost"), "127.0.0.1");
+        assert_eq!(of("# 127.0.0.1 localhost\nnonsense localhost\n127.0.1.1 vm"), "");
+        assert_eq!(of("192.0.2.1 localhost\n127.0.0.1 localhost"), "", "left to the system");
+        assert_eq!(loopback_of(b"\xff\xfe localhost\n127.0.0.1 localhost").len(), 1);
+        assert!(own_addresses("localhost.example").is_empty());
+        assert!(own_addresses("LOCALHOST").iter().all(IpAddr::is_loopback));
     }
 
     #[tokio::test(flavor = "current_thread")]
