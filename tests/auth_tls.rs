@@ -729,3 +729,16 @@ fn client_certificates_in_every_form() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// The second library comes when it is asked for: a run that does without starts sooner.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
+#[test]
+fn openssl_is_not_loaded_with_the_program() {
+    // ld.so(8) lists what it would load, and runs nothing.
+    let home = support::Home::new();
+    let run = home.pillarbox(support::args!["--version"]).env("LD_TRACE_LOADED_OBJECTS", "1").run();
+    let listed = run.success();
+    assert!(listed.text().contains("libc.so"), "{listed}");
+    assert!(!listed.text().contains("libssl"), "{listed}");
+    assert!(!listed.text().contains("libcrypto"), "{listed}");
+}

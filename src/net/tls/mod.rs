@@ -18,6 +18,8 @@ pub mod enumerate;
 mod error;
 #[cfg(feature = "native")]
 mod native;
+#[cfg(all(feature = "native", openssl_on_demand))]
+mod on_demand;
 #[cfg(feature = "native")]
 mod openssl;
 mod overheard;
@@ -294,6 +296,17 @@ pub(super) fn late_alert(error: &std::io::Error) -> Option<Error> {
     #[cfg(feature = "native")]
     let late = late.or_else(|| openssl::late_alert(error));
     late.map(|fault| Error { host: "the server".to_owned(), fault })
+}
+
+/// Has OpenSSL's library loaded, for what calls it beside a [`Connector`] or an [`Acceptor`].
+///
+/// # Errors
+/// Why it cannot be, in the loader's words.
+#[cfg(feature = "native")]
+pub fn load_openssl() -> Result<(), String> {
+    #[cfg(openssl_on_demand)]
+    on_demand::load()?;
+    Ok(())
 }
 
 /// The settings without given authorities whose time is over, or has not come: backends differ

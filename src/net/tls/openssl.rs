@@ -14,7 +14,7 @@ use super::super::wire::Stream;
 use super::certificate::{self, names_of};
 use super::native::{WITHOUT_DANE, check_pin, failed};
 use super::rustls::end_point;
-use super::{Error, Fault, Identity, Session, Settings, Verify, Version};
+use super::{Error, Fault, Identity, Session, Settings, Verify, Version, load_openssl};
 
 /// Security level 2 is what rustls has too: no RSA below 2048 bits, no SHA-1.
 const SECURITY_LEVEL: u32 = 2;
@@ -207,6 +207,7 @@ impl Server {
         oldest: Version,
         newest: Version,
     ) -> Result<Self, String> {
+        load_openssl()?;
         let words = |error: openssl::error::ErrorStack| error.to_string();
         let mut builder =
             SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).map_err(words)?;
@@ -270,6 +271,7 @@ fn version_name(name: &str) -> String {
 }
 
 fn connector(settings: &Settings) -> Result<SslConnector, String> {
+    load_openssl()?;
     let words = |error: openssl::error::ErrorStack| error.to_string();
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(words)?;
     if settings.min < Version::Tls12 {
@@ -379,6 +381,7 @@ fn parse_pkcs12(container: &[u8], password: &str) -> Result<(Vec<X509>, PKey<Pri
 /// # Errors
 /// In words that do not hold the password.
 pub(super) fn open_identity(identity: &Identity) -> Result<(Vec<Vec<u8>>, Vec<u8>), String> {
+    load_openssl()?;
     let words = |error: openssl::error::ErrorStack| error.to_string();
     let (chain, key) = identity_parts(identity)?;
     let chain = chain.iter().map(|it| it.to_der().map_err(words)).collect::<Result<_, _>>()?;

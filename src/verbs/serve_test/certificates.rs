@@ -95,6 +95,7 @@ impl Key {
         }
         #[cfg(feature = "native")]
         {
+            crate::net::tls::load_openssl().map_err(anyhow::Error::msg)?;
             let key = openssl::rsa::Rsa::generate(1024).context("a weak key")?;
             let public = key.public_key_to_der_pkcs1()?;
             let private = openssl::pkey::PKey::from_rsa(key)?.private_key_to_pkcs8()?;
