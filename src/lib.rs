@@ -20,6 +20,9 @@
 //! 0  base
 //! ```
 
+// The futures of a verb nest deeper than the compiler looks by itself when it asks for their size.
+#![recursion_limit = "256"]
+
 pub mod base;
 pub mod cli;
 pub mod config;

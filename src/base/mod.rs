@@ -1,5 +1,6 @@
 //! The ground floor: what every room may use. Pure values and grammars, no I/O.
 
+pub mod apart;
 pub mod backoff;
 pub mod date;
 pub mod decode;

@@ -43,7 +43,7 @@ pub struct Cli {
 struct Root {}
 
 /// The command line for arguments that begin with this word: with that one verb alone where it
-/// is one that does mail's work.
+/// is one that does mail's work, and without any for the version.
 fn command(first: Option<&std::ffi::OsStr>) -> clap::Command {
     let name = first.and_then(std::ffi::OsStr::to_str).unwrap_or_default();
     let augment = match name {
@@ -56,6 +56,7 @@ fn command(first: Option<&std::ffi::OsStr>) -> clap::Command {
         "folder" => nouns::folder::Args::augment_args,
         "message" => nouns::message::Args::augment_args,
         "account" => nouns::account::Args::augment_args,
+        "--version" | "-V" => return Root::command(),
         _ => return Cli::command(),
     };
     Root::command().subcommand(augment(clap::Command::new(name.to_owned())))
@@ -296,5 +297,6 @@ mod tests {
         assert!(wrong(&["sned"]).contains("send"), "a tip");
         assert!(wrong(&["send", "--no-such"]).contains("--no-such"));
         assert!(wrong(&[]).contains("serve-test"), "all verbs are listed");
+        assert!(wrong(&["--version", "send"]).starts_with("pillarbox "), "nothing but the version");
     }
 }

@@ -279,8 +279,10 @@ async fn read_block<'a>(
     left: u64,
     block: &'a mut Vec<u8>,
 ) -> Result<&'a [u8], Error> {
-    block.resize(BLOCK_OCTETS, 0);
     let room = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_OCTETS);
+    if block.len() < room {
+        block.resize(room, 0);
+    }
     match body.read(&mut block[..room]).await.map_err(Error::Body)? {
         0 => {
             let short = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);

@@ -15,6 +15,7 @@ use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
 use super::spool::{self, Courier, Item};
 use super::{compose, direct, news, outcome, persona, pipe, sent, stages, stdio};
+use crate::base::apart::apart;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
@@ -30,7 +31,7 @@ use crate::ui::{Exit, Failure, Format, Output, report};
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     if let Some(location) = news::server(args.via.as_deref())? {
-        return news::post(&args, &location, context, out).await;
+        return apart(|| news::post(&args, &location, context, out)).await;
     }
     let exit = prepare(&args, context, out).await?;
     Ok(if args.persona.is_some() { persona::exit(exit) } else { exit })
@@ -41,9 +42,12 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         Some(Mode::Print) => {
             return spool::list(&args.spooling.folder()?, out);
         }
-        Some(Mode::Flush) => return flush(args, context, out).await,
-        None if args.spooling.flush => return flush(args, context, out).await,
+        Some(Mode::Flush) => return apart(|| flush(args, context, out)).await,
+        None if args.spooling.flush => return apart(|| flush(args, context, out)).await,
         Some(Mode::Smtp | Mode::Message) | None => {}
+    }
+    if let Some(name) = &args.diagnosis.ehlo {
+        check_ehlo(name)?;
     }
     let wishes = Wishes::new(&args.envelope, &args.extensions)?;
     let wishes = wishes.signed_by(args.signing.signers()?);
@@ -54,10 +58,10 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         let Way::Server(route) = way else {
             return Err(Failure::usage("-bs needs a server to send by").into());
         };
-        return stdio::serve(*route, args.clone(), author, context).await;
+        return apart(|| stdio::serve(*route, args.clone(), author, context)).await;
     }
     if let (Some(last), Way::Server(route)) = (args.diagnosis.quit_after, &way) {
-        return stages::run(args, last, route, &author, &wishes, context, out).await;
+        return apart(|| stages::run(args, last, route, &author, &wishes, context, out)).await;
     }
     let mut sender = Sender { args, way, wishes, sent, context };
     if let (Some(table), Some(template)) = (&args.composing.merge, &args.composing.template) {
@@ -69,9 +73,10 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         };
         let plans = Merge::new(table, template, given.clone(), &author)?;
         if args.bulk.is_wanted() && !args.conversion.dry_run {
-            return sender.bulk(Source::Plans(Box::new(plans)), &given, &author, out).await;
+            let source = Source::Plans(Box::new(plans));
+            return apart(|| sender.bulk(source, &given, &author, out)).await;
         }
-        return sender.all(plans, out).await;
+        return apart(|| sender.all(plans, out)).await;
     }
     if args.bulk.is_wanted() {
         if args.bulk.input.is_empty() {
@@ -89,11 +94,11 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         };
         let nul = args.common.nul;
         let source = Source::inputs(&args.bulk.input, &mut std::io::stdin().lock(), nul)?;
-        return sender.bulk(source, &given, &author, out).await;
+        return apart(|| sender.bulk(source, &given, &author, out)).await;
     }
     let named = args.composing.reply.as_deref().or(args.composing.forward.as_deref());
     let original = match named {
-        Some(named) => Some(original(named, context).await?),
+        Some(named) => Some(apart(|| original(named, context)).await?),
         None => None,
     };
     let mut input = std::io::stdin().lock();
@@ -145,7 +150,7 @@ impl Way {
             return Ok(Self::Spool(folder.clone()));
         }
         if args.direct {
-            let direct = open::Direct::new(&args.server.options, context).await?;
+            let direct = apart(|| open::Direct::new(&args.server.options, context)).await?;
             return Ok(Self::Direct(Box::new(direct)));
         }
         match &args.pipe {
@@ -155,6 +160,21 @@ impl Way {
                 Ok(Self::Server(Box::new(open::Outgoing::new(args.via.as_deref(), from, context)?)))
             }
         }
+    }
+}
+
+/// Whether a name can stand behind EHLO: one word of printable ASCII that a line holds (RFC 5321
+/// sections 4.1.1.1 and 4.5.3.1.2). That it is a name by DNS's rules, or ours, is not asked: a
+/// server's answer to a wrong one may be what is looked for.
+fn check_ehlo(name: &str) -> Result<(), Failure> {
+    let wrong = |what: &str| Err(Failure::usage(format!("--ehlo {name:?}: {what}")));
+    if name.is_empty() || name.len() > 255 {
+        return wrong("want 1 to 255 octets");
+    }
+    match name.chars().find(|it| !it.is_ascii_graphic()) {
+        None => Ok(()),
+        Some(other) if !other.is_ascii() => wrong("a name in EHLO is ASCII: write it as xn--…"),
+        Some(_) => wrong("a name has no blank and no control character in it"),
     }
 }
 
@@ -353,7 +373,7 @@ impl Sender<'_> {
                     wishes: &self.wishes,
                     context: self.context,
                 };
-                direct::hand_over(&way, plan, pool, inspect).await
+                apart(|| direct::hand_over(&way, plan, pool, inspect)).await
             }
             Way::Server(_) => sessions.hand_over(plan, &self.wishes, is_last, inspect).await,
             Way::Spool(_) => Err(Failure::new(Exit::Software, "a spool has no fates").into()),
@@ -405,7 +425,7 @@ impl Sender<'_> {
         if !told.iter().any(|it| it.delivery.state == Fate::Delivered) {
             return;
         }
-        if let Err(error) = sent::keep(location, plan, self.context).await {
+        if let Err(error) = apart(|| sent::keep(location, plan, self.context)).await {
             let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
             report::warning(&format!(
                 "the message was sent, and no copy is in {location}: {}",
