@@ -19,11 +19,13 @@ use super::super::spooled::{Keeper, Spooled};
 use super::{Bulk, Rate, Shown, Source};
 use crate::open::{self, Context, Create, EndpointOptions, Opened};
 use crate::state::sent::{self, Sent};
-use crate::store::{self, Delivery, Fate, Id, Meta, Sink, What};
+use crate::store::{self, Body as _, Delivery, Fate, Id, Meta, Sink, What};
 use crate::ui::{Exit, report};
 
-/// Messages that wait to be sent, taken in ahead.
+/// Messages that wait to be sent, taken in ahead, and how many octets they may have together; one
+/// may always wait.
 const AHEAD: usize = 64;
+const AHEAD_OCTETS: u64 = 4 * 1024 * 1024;
 /// How long the journal may be ahead of the disk.
 const UNSYNCED: Duration = Duration::from_secs(1);
 
@@ -215,7 +217,7 @@ impl Engine<'_> {
                 // Nobody takes messages any more.
                 return Ok(());
             }
-            if self.waiting.borrow().len() < AHEAD {
+            if self.has_room_for(&plan) {
                 break;
             }
             changed.await;
@@ -224,6 +226,13 @@ impl Engine<'_> {
         self.waiting.borrow_mut().push_back(item);
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Whether one more message may wait.
+    fn has_room_for(&self, plan: &Plan) -> bool {
+        let waiting = self.waiting.borrow();
+        let octets: u64 = waiting.iter().map(|item| item.plan.borrow().message.len()).sum();
+        waiting.is_empty() || waiting.len() < AHEAD && octets + plan.message.len() <= AHEAD_OCTETS
     }
 
     // ---- what goes out
