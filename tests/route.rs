@@ -514,14 +514,17 @@ fn mta_sts_is_fetched_obeyed_and_kept() {
     }
     // What could not be had is not asked for again at once.
     to("html", 0).says(&["could not be had just now"]);
-    // REQUIRETLS wants a verified exchanger before it wants a server that knows it.
+    // REQUIRETLS wants a verified exchanger that knows it, as these do not. The message is
+    // given back then, with the codes of RFC 8689 section 4.2.1.
     let strict = |domain: &str| {
         let to = [format!("u@{domain}.test"), "--require-tls".to_owned()];
         direct.command(true).args(&to).stdin(MESSAGE).run()
     };
-    let run = strict("html").expect(75);
+    let run = strict("html").expect(69);
+    assert_eq!(verdict(&run), expected("permanent", "5.7.10", "", "", false), "{run}");
     assert!(run.text().contains("is not verified"), "{run}");
-    let run = strict("enforce").expect(75).says(&["good.hosts.test", "verified"]);
+    let run = strict("enforce").expect(69).says(&["good.hosts.test", "verified"]);
+    assert_eq!(verdict(&run), expected("permanent", "5.7.30", "", "", false), "{run}");
     assert!(!run.text().contains("not verified"), "{run}");
     // No exchanger is the domain's own: it waits.
     let run = to("mismatch", 75);

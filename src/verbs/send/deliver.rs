@@ -42,11 +42,35 @@ pub struct Times {
     pub phases: Phases,
 }
 
+/// What keeps a message that every hop has to protect from this one (RFC 8689 section 4.2.1).
+#[derive(Debug, thiserror::Error)]
+#[error("--require-tls")]
+pub struct Unprotected {
+    /// The enhanced status code of the report.
+    pub enhanced: &'static str,
+    /// Why, and how the program ends.
+    #[source]
+    why: Failure,
+}
+
+impl Unprotected {
+    /// There is no TLS, or none with the server that was meant.
+    pub fn no_tls(why: impl Into<String>) -> Self {
+        Self { enhanced: "5.7.10", why: Failure::new(Exit::Tls, why) }
+    }
+
+    /// The server cannot promise anything for the hops behind it.
+    pub fn unsupported() -> Self {
+        let why = "the server does not offer REQUIRETLS";
+        Self { enhanced: "5.7.30", why: Failure::new(Exit::Unavailable, why) }
+    }
+}
+
 /// Makes the message fit the server, signs it, and says what is asked for these recipients.
 ///
 /// # Errors
 /// [`Failure`]: 65 for a message that cannot be made fit, 69 for what the server's numbers rule
-/// out, 84 for `--require-tls` without TLS.
+/// out. [`Unprotected`] for what `--require-tls` rules out.
 pub fn submission(
     plan: &mut Plan,
     wishes: &Wishes,
@@ -55,8 +79,10 @@ pub fn submission(
 ) -> Result<Submission> {
     let server: &Capabilities = client.capabilities();
     if wishes.needs_tls() && !client.wire().is_encrypted() {
-        let message = "--require-tls: this connection has no TLS";
-        return Err(Failure::new(Exit::Tls, message).into());
+        return Err(Unprotected::no_tls("this connection has no TLS").into());
+    }
+    if wishes.needs_tls() && !server.require_tls {
+        return Err(Unprotected::unsupported().into());
     }
     let needs_utf8 = esmtp::needs_smtputf8(&plan.envelope.sender, recipients);
     let route = Route::of(server);
@@ -301,13 +327,14 @@ pub fn failed(recipient: &str, error: &anyhow::Error) -> Told {
         Exit::TempFail | Exit::Protocol => Fate::Temporary,
         _ => Fate::Permanent,
     };
+    let enhanced = error.downcast_ref::<Unprotected>().map(|it| it.enhanced.to_owned());
     let text: Vec<String> = error.chain().map(ToString::to_string).collect();
     let delivery = Delivery {
         recipient: recipient.to_owned(),
         state,
         stage: "connect",
         code: None,
-        enhanced: None,
+        enhanced,
         text: crate::ui::report::joined(&text),
     };
     Told { delivery, queue_id: None, times: None, reached: None }

@@ -3,7 +3,8 @@
 //!
 //! RFC 5321 section 5.1: exchangers are tried by preference; what fails for now at one is tried
 //! at the next, what was delivered, refused for good or lost behind the final dot is not.
-//! RFC 8689 section 4.2.1: REQUIRETLS wants an exchanger that is verified.
+//! RFC 8689 section 4.2.1: REQUIRETLS wants an exchanger that is verified and offers it, and a
+//! message for which there is none is given back and does not wait.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::deliver::{Session, Sessions, Told, failed};
+use super::deliver::{Session, Sessions, Told, Unprotected, failed};
 use super::esmtp::{self, Wishes};
 use super::plan::Plan;
 use crate::open::{self, Context, Direct, Reached};
@@ -236,10 +237,12 @@ impl Run<'_> {
     /// it says more than that another one is down. Only when no exchanger will ever do is there
     /// no use in trying later.
     fn fail(&mut self, places: &[usize], error: &anyhow::Error) {
-        let (state, enhanced) = fate(error);
+        let (state, enhanced) = fate(error, self.way.wishes.needs_tls());
         for place in places {
             if let Some(before) = &self.told[*place]
-                && (before.reached.is_some() || before.delivery.state == Fate::Temporary)
+                && (before.reached.is_some()
+                    || before.delivery.state == Fate::Temporary
+                    || before.delivery.enhanced.as_deref() == Some("5.7.30"))
             {
                 continue;
             }
@@ -257,12 +260,12 @@ fn was_cut_off(told: &Told) -> bool {
 }
 
 /// REQUIRETLS at an exchanger that may be anybody.
-fn not_verified(reached: &Reached) -> Failure {
+fn not_verified(reached: &Reached) -> Unprotected {
     let why = match &reached.tls {
         Some(_) => "its domain has neither DANE nor MTA-STS to verify it by",
         None => "it speaks no TLS",
     };
-    Failure::new(Exit::Tls, format!("--require-tls: {} is not verified: {why}", reached.host))
+    Unprotected::no_tls(format!("{} is not verified: {why}", reached.host))
 }
 
 /// Whether an error would meet the message at every server.
@@ -272,13 +275,18 @@ fn is_about_message(error: &anyhow::Error) -> bool {
     })
 }
 
-/// What an error on the way to an exchanger means for the recipient.
-fn fate(error: &anyhow::Error) -> (Fate, Option<&'static str>) {
+/// What an error on the way to an exchanger means for the recipient; `needs_tls`: of a message
+/// with REQUIRETLS.
+fn fate(error: &anyhow::Error, needs_tls: bool) -> (Fate, Option<&'static str>) {
+    if let Some(unprotected) = error.downcast_ref::<Unprotected>() {
+        return (Fate::Permanent, Some(unprotected.enhanced));
+    }
     if let Some(error) = error.chain().find_map(|cause| cause.downcast_ref::<route::Error>()) {
         let state = if error.is_transient() { Fate::Temporary } else { Fate::Permanent };
         return (state, Some(error.enhanced()));
     }
     match open::verdict(error).exit {
+        Exit::Tls if needs_tls => (Fate::Permanent, Some("5.7.10")),
         // TLS that is missing or wrong may be mended: RFC 7672 section 2.2, RFC 8461 section 5.
         Exit::Tls => (Fate::Temporary, Some("4.7.5")),
         Exit::TempFail | Exit::Protocol | Exit::NoHost | Exit::Io => (Fate::Temporary, None),
@@ -301,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_way_s_own_errors_decide() {
-        let of = |error: route::Error| fate(&error.into());
+        let of = |error: route::Error| fate(&error.into(), false);
         let domain = || "a.test".to_owned();
         assert_eq!(
             of(route::Error::NullMx { domain: domain() }),
@@ -309,5 +317,18 @@ mod tests {
         );
         let lookup = route::Error::Lookup { name: domain(), detail: "SERVFAIL".into() };
         assert_eq!(of(lookup), (Fate::Temporary, Some("4.4.3")));
+    }
+
+    /// RFC 8689 section 4.2.1 names the codes.
+    #[test]
+    fn what_has_to_be_protected_does_not_wait() {
+        let of = |error: anyhow::Error| fate(&error, true);
+        assert_eq!(of(Unprotected::unsupported().into()), (Fate::Permanent, Some("5.7.30")));
+        assert_eq!(of(Unprotected::no_tls("x").into()), (Fate::Permanent, Some("5.7.10")));
+        let tls = || Failure::new(Exit::Tls, "x").into();
+        assert_eq!(of(tls()), (Fate::Permanent, Some("5.7.10")));
+        assert_eq!(fate(&tls(), false), (Fate::Temporary, Some("4.7.5")));
+        let down = Failure::new(Exit::TempFail, "x").into();
+        assert_eq!(of(down), (Fate::Temporary, None), "it may have it");
     }
 }
