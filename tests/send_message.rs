@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use support::mail::{SMUGGLED, message, smuggling};
 use support::{
     Dovecot, Exim, Home, Invocation, PATIENCE, Postfix, Scripted, ServeTest, SmtpSink, Step, args,
-    mail, needs, wait_for,
+    closed_port, mail, needs, wait_for,
 };
 
 fn send(home: &Home, postfix: &Postfix) -> Invocation {
@@ -110,6 +110,20 @@ fn utf8_and_a_domain_of_labels_at_postfix() {
     let errors = run.errors();
     assert!(errors.contains("RCPT TO:<ann@xn--bcher-kva.test>"), "{run}");
     assert!(!errors.lines().any(|line| line.contains("MAIL FROM") && line.contains("SMTPUTF8")));
+    // Nor has it REQUIRETLS, for which RFC 8689 section 4.2.1 has a code of its own.
+    let run = send(&home, &postfix)
+        .args(["--json", "-v", "--require-tls", "alice@example.test"])
+        .stdin(message(3, "x\r\n"))
+        .run()
+        .expect(69)
+        .says(&["does not offer REQUIRETLS"]);
+    let told = run.json_lines().remove(0);
+    assert_eq!(
+        (&told["state"], &told["enhanced"]),
+        (&"permanent".into(), &"5.7.30".into()),
+        "{run}"
+    );
+    assert!(!run.errors().contains("MAIL FROM"), "{run}");
 }
 
 #[test]
@@ -187,6 +201,16 @@ fn what_the_server_lacks_is_refused_first() {
         .says(&["SMTPUTF8"]);
     assert!(!bare.heard(b"MAIL"), "{:?}", bare.lines());
     assert!(!bare.heard(b"XCLIENT"), "{:?}", bare.lines());
+    // A name that EHLO cannot have is refused before anybody is connected to.
+    let nobody = format!("smtp://localhost:{}", closed_port());
+    for name in ["", "two words", "a\r\nRSET", "m\u{fc}ller.test", &"x".repeat(256)] {
+        send_plain(&home, &nobody)
+            .args(["--ehlo", name, "bob@example.test"])
+            .stdin(message(1, "x\r\n"))
+            .run()
+            .expect(64)
+            .says(&["--ehlo"]);
+    }
 }
 
 /// Transcripts after the examples of RFC 4865, 6710 and 2852: no packaged server
@@ -790,6 +814,30 @@ fn s_nail_calls_sendmail() {
     .run()
     .success();
     assert!(came(1, "text of s-nail").contains("Subject: by s-nail\n"));
+}
+
+/// The client that a PROXY header names is the one that Postfix speaks to.
+#[test]
+fn a_proxy_header_is_believed_by_postfix() {
+    let Some(postfix) = Postfix::start("a_proxy_header_is_believed_by_postfix") else { return };
+    let home = Home::new();
+    for (number, (version, client)) in
+        [("v1", "192.0.2.7"), ("v2", "192.0.2.8")].into_iter().enumerate()
+    {
+        let body = format!("by {version}\r\n");
+        send_plain(&home, &format!("smtp://127.0.0.1:{}", postfix.proxied))
+            .args(["--proxy-protocol", version, "--proxy-client", &format!("{client}:4711")])
+            .arg("bob@example.test")
+            .stdin(message(number, &body))
+            .run()
+            .success();
+        let line = format!("client=unknown[{client}]");
+        wait_for("a line of Postfix's log", PATIENCE, || {
+            postfix.log().contains(&line).then_some(())
+        });
+        let stored = postfix.messages("bob", number + 1);
+        assert!(stored.contains(&mail::to_lf(&message(number, &body))), "{}", postfix.log());
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Postfix {
     pub submission: u16,
     /// Port 465's place: TLS from the start, authentication required.
     pub submissions: u16,
+    /// Port 25's place behind a proxy: each connection begins with a PROXY header.
+    pub proxied: u16,
     pub authority: Authority,
     process: Guarded,
     scratch: Scratch,
@@ -92,7 +94,7 @@ impl Postfix {
             set_mode(&folder, mode);
         }
 
-        let [smtp, submission, submissions] = free_ports::<3>();
+        let [proxied, smtp, submission, submissions] = free_ports::<4>();
         let transport = match dovecot {
             Some(dovecot) => format!("lmtp:inet:127.0.0.1:{}", dovecot.lmtp),
             None => "virtual:".to_owned(),
@@ -114,6 +116,7 @@ impl Postfix {
         let master = fill_template(
             "postfix-master.cf.in",
             &[
+                ("PROXIED", &proxied.to_string()),
                 ("SMTP", &smtp.to_string()),
                 ("SUBMISSION", &submission.to_string()),
                 ("SUBMISSIONS", &submissions.to_string()),
@@ -148,7 +151,8 @@ impl Postfix {
             Stdio::null(),
         );
         let is_up = [smtp, submission, submissions].into_iter().all(|port| process.listens(port));
-        let postfix = Postfix { smtp, submission, submissions, authority, process, scratch };
+        let postfix =
+            Postfix { proxied, smtp, submission, submissions, authority, process, scratch };
         if is_up { Ok(postfix) } else { Err(postfix.log()) }
     }
 
