@@ -350,6 +350,7 @@ class SingleSend(Job):
     runs = 31
     peers = dict.fromkeys(("pillarbox", "msmtp", "curl"))
     needs = ("smtp-sink",)
+    latency = 0
 
     def prepare(self):
         writer = ours.Writer(3)
@@ -360,8 +361,10 @@ class SingleSend(Job):
         with open(self.bench.path("single-crlf.eml"), "w", newline="\r\n") as file:
             file.write(text)
         self.body = text.split("\n\n", 1)[1].rstrip("\n").encode()
-        self.dump = self.bench.path("dump-single")
+        self.dump = self.bench.path("dump-single-%d" % (self.latency * 1000))
         self.port = self.bench.sink(self.dump)
+        if self.latency:
+            self.port = delayed(self.port, self.latency)
 
     def command(self, peer, run):
         for old in glob.glob(self.dump + "/*"):
@@ -385,6 +388,12 @@ class SingleSend(Job):
             if time.monotonic() > end:
                 return "%d messages at the sink, or another body" % len(dumps)
             time.sleep(0.005)
+
+
+class SingleSendFar(SingleSend):
+    """the same with a round trip of 40 ms"""
+    runs = 7
+    latency = 0.02
 
 
 class Fetch(Job):
@@ -701,7 +710,9 @@ class SendMany(Job):
         for number in range(self.count):
             text = ("From: sender@example.test\nTo: rcpt@example.test\nSubject: number %d\nDate: Wed, 4 Mar 2026 10:00:00 +0000\n"
                     "Message-ID: <%d.%s@example.test>\n\n" % (number, number, "bench"))
-            text += ("x" * 70 + "\n") * ((self.octets - len(text)) // 71)
+            # A body like smtp-source's, of lines that have 80 octets on the wire: smtp-sink reads line by line, and
+            # has to read as much from both.
+            text += ("x" * 78 + "\n") * (self.octets // 80)
             with open(os.path.join(self.folder, "new", "%d.%d.bench" % (1700000000, number)), "w") as file:
                 file.write(text)
 
@@ -783,7 +794,7 @@ def delayed(port, seconds):
     return listener.getsockname()[1]
 
 
-JOBS = {"start": Start, "single-send": SingleSend, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
+JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
         "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
