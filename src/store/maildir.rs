@@ -9,6 +9,7 @@
 //! <https://cr.yp.to/proto/maildir.html>; the tree is Courier's and Dovecot's Maildir++. It
 //! keeps no UIDs, no quota files and no index of its own.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -430,6 +431,36 @@ impl Store for Maildir {
         };
         let changed = folder.ids().into_iter().filter_map(listed).collect();
         Ok(Changes { status: status(folder), changed, vanished, complete: true, keeps: Keeps::All })
+    }
+
+    /// Reads each folder once, and keeps nothing of it: a folder may have very many messages.
+    async fn survey(
+        &mut self,
+        folders: &[(String, Option<Since>)],
+        read_only: bool,
+    ) -> Result<Vec<Changes>> {
+        self.selected = None;
+        let mut found = Vec::with_capacity(folders.len());
+        for (name, since) in folders {
+            let since = since.as_ref().filter(|since| since.uid_validity == UID_VALIDITY);
+            let changes = self.folder(name)?.listed_once()?;
+            let is_missing = since.is_some_and(|since| {
+                let there: HashSet<&Id> = changes.changed.iter().map(|listed| &listed.id).collect();
+                since.known.iter().any(|id| !there.contains(id))
+            });
+            found.push(match is_missing {
+                false => changes,
+                // That is believed after a second look.
+                true => {
+                    drop(changes);
+                    self.select(name, read_only).await?;
+                    let changes = self.changes(since).await?;
+                    self.selected = None;
+                    changes
+                }
+            });
+        }
+        Ok(found)
     }
 
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>> {

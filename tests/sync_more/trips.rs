@@ -202,16 +202,16 @@ fn a_full_pull_waits_for_no_round_trips() {
 fn folders_are_worked_on_by_several_connections() {
     let test = "folders_are_worked_on_by_several_connections";
     let Some(behind) = Behind::start(test) else { return };
-    for number in 0..6 {
+    for number in 0..4 {
         put(
             &behind.dovecot,
             "alice",
             &format!("folder{number}"),
-            &letters(&format!("f{number}"), 40),
+            &letters(&format!("f{number}"), 70),
         );
     }
     let run = behind.sync(&["--connections", "3"]);
-    assert_eq!(copied(&run), (240, 0), "{run}");
+    assert_eq!(copied(&run), (280, 0), "{run}");
     assert_eq!(behind.slow.connections(), 3, "{run}");
     let run = behind.sync(&["--connections", "3"]);
     nothing(&run);
@@ -222,8 +222,8 @@ fn folders_are_worked_on_by_several_connections() {
         ..super::support::dovecot::Options::default()
     };
     let Some(narrow) = Dovecot::with(test, &options) else { return };
-    for number in 0..3 {
-        put(&narrow, "alice", &format!("folder{number}"), &letters(&format!("f{number}"), 40));
+    for number in 0..2 {
+        put(&narrow, "alice", &format!("folder{number}"), &letters(&format!("f{number}"), 70));
     }
     let home = Home::new();
     let run = home
@@ -234,6 +234,6 @@ fn folders_are_worked_on_by_several_connections() {
         .password("secret")
         .run()
         .success();
-    assert_eq!(copied(&run), (120, 0), "{run}");
+    assert_eq!(copied(&run), (140, 0), "{run}");
     assert!(narrow.log().contains("Maximum number of connections"), "{}", narrow.log());
 }

@@ -21,7 +21,7 @@ use super::keywords::{Extra, Keywords};
 use super::layout::{is_maildir, text};
 use super::name::{Info, Names, by_delivery, size, split, system_letter};
 use crate::store::durable::{self, Durability, create_folder, create_new, rename_new};
-use crate::store::{Error, Flag, FlagChange, Flags, Id, Result};
+use crate::store::{Changes, Error, Flag, FlagChange, Flags, Id, Keeps, Listed, Result, Status};
 
 /// Age after which a file in `tmp` is a leftover (the Maildir convention).
 const LEFTOVER: Duration = Duration::from_secs(36 * 3600);
@@ -196,6 +196,36 @@ impl Folder {
             files.insert(id_of(&located.file), located);
         })?;
         Ok(files)
+    }
+
+    /// All messages with their flags, in the order of their delivery, by one reading that is
+    /// not kept.
+    pub(super) fn listed_once(&mut self) -> Result<Changes> {
+        self.keywords = Keywords::load(&self.path)?;
+        let mut changed: Vec<Listed> = Vec::new();
+        self.each_file(&mut |located| {
+            let (id, flags) = (id_of(&located.file), self.flags(&located));
+            changed.push(Listed { size: size(&id.0), id, flags: Some(flags) });
+        })?;
+        // Where one was seen twice, the later is right: the sort keeps them in order.
+        changed.sort_by(|a, b| by_delivery(&a.id.0, &b.id.0));
+        changed.dedup_by(|later, earlier| {
+            let is_same = later.id == earlier.id;
+            if is_same {
+                std::mem::swap(later, earlier);
+            }
+            is_same
+        });
+        let is_seen = |listed: &Listed| listed.flags.as_ref().is_some_and(|it| it.has("\\Seen"));
+        let seen = changed.iter().filter(|listed| is_seen(listed)).count();
+        let status = Status {
+            messages: changed.len() as u64,
+            unseen: Some((changed.len() - seen) as u64),
+            uid_validity: super::UID_VALIDITY,
+            ..Status::default()
+        };
+        let vanished = Vec::new();
+        Ok(Changes { status, changed, vanished, complete: true, keeps: Keeps::All })
     }
 
     /// Gives each message's file as the directories have it; one that is renamed meanwhile may

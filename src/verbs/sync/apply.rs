@@ -36,6 +36,16 @@ pub struct Shop<'a> {
     finished: RefCell<Vec<(usize, FolderPlan)>>,
     done: RefCell<Both<Counts>>,
     has_failed: Cell<bool>,
+    results: RefCell<Results>,
+}
+
+/// Results that are written down together: what was done and is not written down is found to be
+/// so by the next run.
+#[derive(Default)]
+struct Results {
+    made: Vec<(i64, Vec<Made>)>,
+    flags: Vec<(i64, Flags)>,
+    settled: Vec<(i64, Both<Known>)>,
 }
 
 impl<'a> Shop<'a> {
@@ -47,7 +57,19 @@ impl<'a> Shop<'a> {
             finished: RefCell::default(),
             done: RefCell::default(),
             has_failed: Cell::new(false),
+            results: RefCell::default(),
         }
+    }
+
+    /// Keeps copies of a folder that were made to be written down with others.
+    pub fn keep(&self, folder: i64, made: Vec<Made>) {
+        self.results.borrow_mut().made.push((folder, made));
+    }
+
+    /// Writes down what was kept.
+    fn write_down(&self) -> anyhow::Result<()> {
+        let Results { made, flags, settled } = self.results.take();
+        Ok(self.state().write_down(&made, &flags, &settled)?)
     }
 
     /// The state; never held while anything is waited for.
@@ -123,8 +145,11 @@ pub async fn apply(
     for to in Side::BOTH {
         copy::gather(pair, &mut plan.folders, to).await?;
     }
-    run(&shop, pair, &mut hands, more, plan, Phase::Bring).await?;
-    run(&shop, pair, &mut hands, more, plan, Phase::Take).await?;
+    for phase in [Phase::Bring, Phase::Take] {
+        let ended = run(&shop, pair, &mut hands, more, plan, phase).await;
+        // What was done is written down, even where something else failed.
+        ended.and(shop.write_down())?;
+    }
     finish(hands).await;
     remove(&shop, pair, plan).await?;
     subscribe(&shop, pair, plan).await?;
@@ -146,14 +171,22 @@ async fn finish(hands: [Hand; 3]) {
     tokio::join!(end(first), end(second), end(third));
 }
 
-/// How much is to be done in a folder, very roughly in commands to a server.
-fn effort(folder: &FolderPlan, phase: Phase) -> usize {
-    let is_of = |action: &&Action| match action {
-        Action::Copy { .. } | Action::Flag { .. } => phase == Phase::Bring,
-        Action::Delete { .. } => phase == Phase::Take,
+/// How much is to be said to servers in a folder, very roughly in commands. `remote`: which
+/// sides are servers.
+fn effort(folder: &FolderPlan, phase: Phase, remote: Both<bool>) -> usize {
+    let is_said = |action: &&Action| match action {
+        // What was read already only has to be written.
+        Action::Copy { to, .. } => {
+            phase == Phase::Bring && (*remote.of(*to) || folder.gathered.of(*to).is_none())
+        }
+        Action::Flag { edits, .. } => {
+            let is_changed = |side: &Side| *remote.of(*side) && !edits.of(*side).is_empty();
+            phase == Phase::Bring && Side::BOTH.iter().any(is_changed)
+        }
+        Action::Delete { side, .. } => phase == Phase::Take && *remote.of(*side),
         Action::Forget { .. } => false,
     };
-    let actions = folder.outcome.actions.iter().filter(is_of).count();
+    let actions = folder.outcome.actions.iter().filter(is_said).count();
     if actions == 0 { 0 } else { 1 + actions / 8 }
 }
 
@@ -170,7 +203,8 @@ async fn run(
     plan: &mut Plan,
     phase: Phase,
 ) -> anyhow::Result<()> {
-    let efforts = plan.folders.iter().map(|folder| effort(folder, phase));
+    let remote = more.map(More::remote).unwrap_or_default();
+    let efforts = plan.folders.iter().map(|folder| effort(folder, phase, remote));
     let (mut busy, mut all) = (0, 0);
     for effort in efforts {
         busy += usize::from(effort > 0);
@@ -503,11 +537,11 @@ async fn flag(
     key: i64,
 ) -> anyhow::Result<()> {
     let mut edits: Vec<(usize, &Both<Edit>)> = Vec::new();
-    let mut after: Vec<(i64, &Flags)> = Vec::new();
+    let mut after: Vec<(i64, Flags)> = Vec::new();
     for action in &folder.outcome.actions {
         if let Action::Flag { row, edits: both, flags } = action {
             edits.push((*row, both));
-            after.extend(folder.rows[*row].key.map(|key| (key, flags)));
+            after.extend(folder.rows[*row].key.map(|key| (key, flags.clone())));
         }
     }
     for side in Side::BOTH {
@@ -527,9 +561,7 @@ async fn flag(
         pair.store(side).flag(&changes).await?;
         shop.count(|done| done.of_mut(side).flagged += count);
     }
-    if !after.is_empty() {
-        shop.state().set_flags(&after)?;
-    }
+    shop.results.borrow_mut().flags.extend(after);
     Ok(())
 }
 
@@ -562,7 +594,7 @@ async fn take(shop: &Shop<'_>, pair: &mut Pair, folder: &mut FolderPlan) -> anyh
         shop.count(|done| done.of_mut(side).deleted += deleted);
     }
     if let Some(key) = open(shop, folder)? {
-        settle(&mut shop.state(), folder, key)?;
+        settle(shop, folder, key);
     }
     Ok(())
 }
@@ -689,15 +721,12 @@ async fn subscribe(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow:
     Ok(())
 }
 
-/// Writes down up to where all was carried over, if that is news.
-fn settle(state: &mut State, folder: &FolderPlan, key: i64) -> anyhow::Result<()> {
-    let (Some(far), Some(near)) = (&folder.status.far, &folder.status.near) else {
-        return Ok(());
-    };
+/// Keeps up to where all was carried over, if that is news.
+fn settle(shop: &Shop<'_>, folder: &FolderPlan, key: i64) {
+    let (Some(far), Some(near)) = (&folder.status.far, &folder.status.near) else { return };
     let pending = folder.outcome.pending;
     let known = Both { far: Known::new(far, !pending.far), near: Known::new(near, !pending.near) };
     if folder.known.as_ref().is_none_or(|before| before.sides != known) {
-        state.settle(key, &known)?;
+        shop.results.borrow_mut().settled.push((key, known));
     }
-    Ok(())
 }

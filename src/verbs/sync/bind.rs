@@ -87,6 +87,8 @@ pub async fn take_up(
                 None if intent.stored => {
                     looked.lost.push((side.other(), intent.source.clone()));
                 }
+                // One that was made, and that somebody has deleted before this run, looks like
+                // one that was never made: made again, it loses nothing.
                 None => looked.opening.dropped_intents.extend(intent.key),
             }
         }

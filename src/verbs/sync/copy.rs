@@ -155,7 +155,10 @@ pub async fn copy(
             // Gone meanwhile.
             folder.outcome.pending = Both { far: true, near: true };
         }
-        return write(shop, pair.seat(to), folder, key, to, &wanted, batch).await;
+        let (copied, made) = write(shop, pair.seat(to), folder, key, to, &wanted, batch).await?;
+        // A few here and a few there: one commit for all.
+        shop.keep(key, made);
+        return Ok(copied);
     }
     // One that is examined takes no APPEND (Courier), and has to be selected again for others.
     select(pair, folder, from, changes(folder, from)).await?;
@@ -172,7 +175,9 @@ pub async fn copy(
     let writer = async {
         let mut copied = 0;
         while let Some(batch) = waiting.recv().await {
-            copied += write(shop, target, folder, key, to, &wanted, batch).await?;
+            let (count, made) = write(shop, target, folder, key, to, &wanted, batch).await?;
+            shop.state().record(key, &made)?;
+            copied += count;
         }
         drop(waiting);
         anyhow::Ok(copied)
@@ -198,7 +203,7 @@ fn changes(folder: &FolderPlan, side: Side) -> bool {
     })
 }
 
-/// Writes one batch, and records it; how many messages.
+/// Writes one batch; how many messages, and what has to be recorded of them.
 async fn write(
     shop: &Shop<'_>,
     target: &mut Seat,
@@ -207,10 +212,10 @@ async fn write(
     to: Side,
     wanted: &HashMap<Id, Wanted>,
     mut batch: Batch,
-) -> anyhow::Result<usize> {
+) -> anyhow::Result<(usize, Vec<Made>)> {
     leave_oversized(target, folder, to, &mut batch);
     if batch.messages().is_empty() {
-        return Ok(0);
+        return Ok((0, Vec::new()));
     }
     let uid_next = folder.status.of(to).map_or(0, |status| status.uid_next);
     let row_of = |id: &Id| wanted.get(id).and_then(|message| message.row);
@@ -268,9 +273,8 @@ async fn write(
         let (flags, marks) = (intent.flags.clone(), intent.marks());
         made.push(Made { intent: intent_key, row, ids, flags, marks, moved: None });
     }
-    shop.state().record(key, &made)?;
     shop.progress().advance(made.len() as u64, octets);
-    Ok(made.len())
+    Ok((made.len(), made))
 }
 
 /// Takes out what is larger than the target takes: one such message would have all refused

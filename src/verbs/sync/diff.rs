@@ -6,7 +6,8 @@
 //! a changed flag keeps the message. Nothing is deleted that was not known on both sides,
 //! but for `--mirror`, which makes near equal to far.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 
 use serde::Serialize;
 
@@ -115,11 +116,59 @@ pub struct Row {
     pub flags: Flags,
 }
 
+/// Places in a list of messages by their ids, in four octets or so for each: ids beside the ids
+/// would double what a folder of very many messages takes.
+#[derive(Debug, Clone, Default)]
+struct Index {
+    /// Places from 1; 0 is free. One that is taken sends to the next.
+    slots: Vec<u32>,
+    state: RandomState,
+}
+
+impl Index {
+    fn find(&self, id: &Id, messages: &[(Id, Flags)]) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let mut slot = self.slot(id, mask);
+        loop {
+            let place = usize::try_from(self.slots[slot]).ok()?.checked_sub(1)?;
+            if messages[place].0 == *id {
+                return Some(place);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// Takes the last of the messages in.
+    fn add_last(&mut self, messages: &[(Id, Flags)]) {
+        // At most three of four are taken, so that none is sent far.
+        if messages.len() * 4 > self.slots.len() * 3 {
+            self.slots = vec![0; (messages.len() * 2).next_power_of_two().max(16)];
+            (0..messages.len()).for_each(|place| self.put(place, messages));
+        } else {
+            self.put(messages.len() - 1, messages);
+        }
+    }
+
+    fn put(&mut self, place: usize, messages: &[(Id, Flags)]) {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.slot(&messages[place].0, mask);
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) & mask;
+        }
+        self.slots[slot] = u32::try_from(place + 1).expect("ids of so many fill no memory");
+    }
+
+    fn slot(&self, id: &Id, mask: usize) -> usize {
+        // The lower bits are as good as any.
+        self.state.hash_one(id) as usize & mask
+    }
+}
+
 /// What a side of a folder holds now.
 #[derive(Debug, Clone, Default)]
 pub struct Picture {
     messages: Vec<(Id, Flags)>,
-    index: HashMap<Id, usize>,
+    index: Index,
     /// Keywords that this side cannot keep; what it shows of them means nothing.
     pub refused: Flags,
     /// Messages that are not copied: their copy is known to be on the other side, but not
@@ -139,22 +188,22 @@ impl Picture {
 
     /// Adds a message, or changes its flags.
     pub fn insert(&mut self, id: Id, flags: Flags) {
-        if let Some(at) = self.index.get(&id) {
-            self.messages[*at].1 = flags;
+        if let Some(at) = self.index.find(&id, &self.messages) {
+            self.messages[at].1 = flags;
             return;
         }
-        self.index.insert(id.clone(), self.messages.len());
         self.messages.push((id, flags));
+        self.index.add_last(&self.messages);
     }
 
     /// The flags of a message that is there.
     pub fn flags(&self, id: &Id) -> Option<&Flags> {
-        self.index.get(id).map(|at| &self.messages[*at].1)
+        self.index.find(id, &self.messages).map(|at| &self.messages[at].1)
     }
 
     /// Whether a message is there.
     pub fn has(&self, id: &Id) -> bool {
-        self.index.contains_key(id)
+        self.index.find(id, &self.messages).is_some()
     }
 
     /// All messages.

@@ -53,6 +53,11 @@ impl More<'_> {
         self.connections
     }
 
+    /// Which sides are servers.
+    pub fn remote(&self) -> Both<bool> {
+        Both { far: !self.locations.far.is_local(), near: !self.locations.near.is_local() }
+    }
+
     /// Opens both sides.
     ///
     /// # Errors

@@ -64,7 +64,7 @@ pub struct FolderPlan {
     pub opening: Opening,
     /// What to do.
     pub outcome: Outcome,
-    /// Sizes as announced, where they were.
+    /// Sizes as announced, where they were, of messages of which nothing was known.
     pub sizes: Both<HashMap<Id, u64>>,
     /// Messages on each side.
     pub messages: Both<usize>,
@@ -294,6 +294,7 @@ fn seen(looked: &Looked, side: Side, changes: Changes, was_known: bool) -> Seen 
     let known = looked.wanted.known.as_ref().map(|known| *known.sides.of(side));
     let is_same =
         was_known && known.is_some_and(|known| known.uid_validity == changes.status.uid_validity);
+    let rows: HashSet<&Id> = looked.rows.iter().map(|row| row.ids.of(side)).collect();
     let mut sizes = HashMap::new();
     let mut picture = Picture::default();
     let mut told = None;
@@ -304,7 +305,8 @@ fn seen(looked: &Looked, side: Side, changes: Changes, was_known: bool) -> Seen 
         told = Some(changes.changed.iter().map(|message| message.id.clone()).collect());
     }
     for message in changes.changed {
-        if let Some(size) = message.size {
+        // How large a message is that both sides have does not matter any more.
+        if let Some(size) = message.size.filter(|_| !rows.contains(&message.id)) {
             sizes.insert(message.id.clone(), size);
         }
         picture.insert(message.id, message.flags.unwrap_or_default());

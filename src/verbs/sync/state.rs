@@ -678,14 +678,32 @@ impl State {
     /// # Errors
     /// SQLite's; then nothing was written.
     pub fn record(&mut self, folder: i64, copies: &[Made]) -> state::Result<()> {
+        self.write(|db| record(db, folder, copies))
+    }
+
+    /// Makes intents of several folders into rows, knows messages by other flags from now on,
+    /// and folders up to another point.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn write_down(
+        &mut self,
+        copies: &[(i64, Vec<Made>)],
+        flags: &[(i64, Flags)],
+        settled: &[(i64, Both<Known>)],
+    ) -> state::Result<()> {
+        if copies.is_empty() && flags.is_empty() && settled.is_empty() {
+            return Ok(());
+        }
         self.write(|db| {
-            for made in copies {
-                write_row(db, folder, made.row, &made.ids, &made.flags, made.marks)?;
+            for (folder, copies) in copies {
+                record(db, *folder, copies)?;
             }
-            let moved: Vec<i64> = copies.iter().filter_map(|made| made.moved).collect();
-            delete(db, "messages", &moved)?;
-            let intents: Vec<i64> = copies.iter().map(|made| made.intent).collect();
-            delete(db, "intents", &intents)
+            let mut update = db.prepare("UPDATE messages SET flags = ?2 WHERE id = ?1")?;
+            for (key, flags) in flags {
+                update.execute(params![key, text_of(flags)])?;
+            }
+            settled.iter().try_for_each(|(folder, known)| settle(db, *folder, known))
         })
     }
 
@@ -702,53 +720,12 @@ impl State {
         })
     }
 
-    /// Knows messages by other flags from now on.
-    ///
-    /// # Errors
-    /// SQLite's; then nothing was written.
-    pub fn set_flags(&mut self, rows: &[(i64, &Flags)]) -> state::Result<()> {
-        self.write(|db| {
-            let mut update = db.prepare("UPDATE messages SET flags = ?2 WHERE id = ?1")?;
-            for (key, flags) in rows {
-                update.execute(params![key, text_of(flags)])?;
-            }
-            Ok(())
-        })
-    }
-
     /// Knows no longer of these messages.
     ///
     /// # Errors
     /// SQLite's; then nothing was written.
     pub fn forget(&mut self, rows: &[i64]) -> state::Result<()> {
         self.write(|db| delete(db, "messages", rows))
-    }
-
-    /// Writes down up to which point all in a folder was carried over.
-    ///
-    /// # Errors
-    /// SQLite's; then nothing was written.
-    pub fn settle(&mut self, folder: i64, known: &Both<Known>) -> state::Result<()> {
-        self.write(|db| {
-            db.execute(
-                "UPDATE folders SET
-                 far_uid_validity = ?2, far_uid_next = ?3, far_messages = ?4, far_modseq = ?5,
-                 near_uid_validity = ?6, near_uid_next = ?7, near_messages = ?8, near_modseq = ?9
-                 WHERE id = ?1",
-                params![
-                    folder,
-                    known.far.uid_validity,
-                    known.far.uid_next,
-                    to_i64(known.far.messages),
-                    known.far.modseq.map(to_i64),
-                    known.near.uid_validity,
-                    known.near.uid_next,
-                    to_i64(known.near.messages),
-                    known.near.modseq.map(to_i64),
-                ],
-            )
-            .map(drop)
-        })
     }
 
     fn write<T>(
@@ -771,6 +748,39 @@ fn delete(db: &Transaction<'_>, table: &str, keys: &[i64]) -> rusqlite::Result<(
         delete.execute(params![key])?;
     }
     Ok(())
+}
+
+/// Makes intents into rows.
+fn record(db: &Transaction<'_>, folder: i64, copies: &[Made]) -> rusqlite::Result<()> {
+    for made in copies {
+        write_row(db, folder, made.row, &made.ids, &made.flags, made.marks)?;
+    }
+    let moved: Vec<i64> = copies.iter().filter_map(|made| made.moved).collect();
+    delete(db, "messages", &moved)?;
+    let intents: Vec<i64> = copies.iter().map(|made| made.intent).collect();
+    delete(db, "intents", &intents)
+}
+
+/// Writes down up to which point all in a folder was carried over.
+fn settle(db: &Transaction<'_>, folder: i64, known: &Both<Known>) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE folders SET
+         far_uid_validity = ?2, far_uid_next = ?3, far_messages = ?4, far_modseq = ?5,
+         near_uid_validity = ?6, near_uid_next = ?7, near_messages = ?8, near_modseq = ?9
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        folder,
+        known.far.uid_validity,
+        known.far.uid_next,
+        to_i64(known.far.messages),
+        known.far.modseq.map(to_i64),
+        known.near.uid_validity,
+        known.near.uid_next,
+        to_i64(known.near.messages),
+        known.near.modseq.map(to_i64),
+    ])
+    .map(drop)
 }
 
 fn write_row(

@@ -293,3 +293,20 @@ proptest! {
         prop_assert_eq!(again, Outcome::default());
     }
 }
+
+#[test]
+fn a_picture_finds_each_of_many_messages() {
+    let id = |number: usize| Id(format!("message {number}"));
+    let mut picture = Picture::default();
+    assert!(!picture.has(&id(0)));
+    for number in 0..5_000 {
+        picture.insert(id(number), Flags::new());
+        assert!(picture.has(&id(number)) && !picture.has(&id(number + 1)));
+    }
+    picture.insert(id(77), ["\\Seen"].iter().collect());
+    assert_eq!(picture.len(), 5_000);
+    let seen = |number| picture.flags(&id(number)).is_some_and(|flags| flags.has("\\Seen"));
+    assert!(seen(77) && !seen(78) && !seen(5_000));
+    let order: Vec<&Id> = picture.iter().map(|(id, _)| id).collect();
+    assert!(order.iter().enumerate().all(|(at, found)| **found == id(at)));
+}

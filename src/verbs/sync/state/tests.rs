@@ -62,11 +62,11 @@ fn a_folder_remembers_all_that_it_was_told() {
         far: Known { uid_validity: 7, uid_next: 4, messages: 2, modseq: Some(1 << 62) },
         near: Known { uid_validity: 8, ..Known::default() },
     };
-    state.settle(folder, &known).expect("written");
+    state.write_down(&[], &[], &[(folder, known)]).expect("written");
     assert_eq!(state.folders().expect("readable")["INBOX"].sides, known);
     let key = rows[0].key.expect("written");
     let flags: Flags = ["\\Flagged"].iter().collect();
-    state.set_flags(&[(key, &flags)]).expect("written");
+    state.write_down(&[], &[(key, flags.clone())], &[]).expect("written");
     assert_eq!(state.rows(folder).expect("readable")[0].flags, flags);
     state.forget(&[key]).expect("written");
     assert_eq!(state.rows(folder).expect("readable").len(), 1);
