@@ -313,6 +313,8 @@ class Job:
     unit = "ms"
     exact = False
     runs = None
+    # Peers that take too long for more than one run.
+    once = ()
     # Exit codes that are no failure; a search that finds nothing says 1, and the check is told what it printed.
     fine = (0,)
 
@@ -322,6 +324,10 @@ class Job:
     def value(self, measured):
         """What is compared."""
         return measured.rss if self.unit == "MiB" else measured.wall * 1000
+
+    def found(self, peer, measured):
+        """How much of what is there it found, for the table."""
+        return ""
 
     def prepare(self):
         pass
@@ -579,6 +585,9 @@ class LocalSearch(Job):
             return dict(command=["rg", "-liF", self.word, self.folder])
         return dict(command=[PILLARBOX, "search", "%s:%s" % (self.field(), self.word), self.folder])
 
+    def found(self, peer, measured):
+        return "%d of %d" % (len(measured.output.splitlines()), LocalSearch.truth[self.what])
+
     def check(self, peer, run, measured):
         found, truth = len(measured.output.splitlines()), LocalSearch.truth[self.what]
         if peer != "pillarbox":
@@ -612,6 +621,9 @@ class Parse(LocalSearch):
         # An expression without a word in it: nothing can be passed over unread.
         return dict(command=[PILLARBOX, "search", "--count", "text:/[0-9]{30}[a-f]/", self.folder])
 
+    def found(self, peer, measured):
+        return ""
+
     def check(self, peer, run, measured):
         return "" if peer == "mshow" or measured.output == "0\n" else "another answer"
 
@@ -619,45 +631,74 @@ class Parse(LocalSearch):
 class Index(LocalSearch):
     """an index of the Maildir made, from nothing"""
     runs = 3
-    peers = dict.fromkeys(("pillarbox", "mairix"))
+    peers = dict.fromkeys(("pillarbox", "mairix", "notmuch", "mu"))
+    once = ("notmuch", "mu")
+    what = "body"
 
-    def command(self, peer, run):
-        index = os.path.join(self.folder, "pillarbox-index.sqlite3")
-        if peer == "pillarbox":
-            if os.path.exists(index):
-                os.unlink(index)
-            return dict(command=[PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder])
-        place = self.bench.path("mairix")
+    def ours(self):
+        return [PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder]
+
+    def place(self, peer):
+        return self.bench.path("index-" + peer)
+
+    def fresh(self, peer):
+        """What makes the index of a peer, from nothing."""
+        place = self.place(peer)
         shutil.rmtree(place, ignore_errors=True)
         os.makedirs(place)
-        rc = self.bench.write("mairixrc", "base=%s\nmaildir=search\nmfolder=%s/found\ndatabase=%s/db\nmformat=maildir\n" % (self.bench.root, place, place))
-        return dict(command=["mairix", "-f", rc])
+        if peer == "mairix":
+            self.bench.write("mairixrc", "base=%s\nmaildir=search\nmfolder=%s/found\ndatabase=%s/db\nmformat=maildir\n" % (
+                self.bench.root, place, place))
+            return ["mairix", "-f", self.bench.path("mairixrc")]
+        if peer == "notmuch":
+            self.bench.write("notmuchrc", "[database]\npath=%s\nmail_root=%s\n[user]\nname=x\nprimary_email=x@example.test\n" % (
+                place, self.folder))
+            return ["notmuch", "--config=" + self.bench.path("notmuchrc"), "new", "--quiet", "--no-hooks"]
+        return ["sh", "-c", "mu init --quiet --muhome=%s --maildir=%s && exec mu index --quiet --muhome=%s" % (place, self.folder, place)]
+
+    def command(self, peer, run):
+        if peer != "pillarbox":
+            return dict(command=self.fresh(peer))
+        index = os.path.join(self.folder, "pillarbox-index.sqlite3")
+        if os.path.exists(index):
+            os.unlink(index)
+        return dict(command=self.ours())
+
+    def found(self, peer, measured):
+        return super().found(peer, measured) if peer == "pillarbox" else ""
 
     def check(self, peer, run, measured):
-        truth = LocalSearch.truth["body"]
-        return "" if peer == "mairix" or len(measured.output.splitlines()) == truth else "another answer"
+        return "" if peer != "pillarbox" or len(measured.output.splitlines()) == LocalSearch.truth["body"] else "another answer"
 
 
 class IndexAsk(Index):
-    """a word asked of an index that is there"""
+    """a word asked of an index that is there; who finds how many of it depends on what he decodes"""
     exact = True
     runs = 15
+    once = ()
+    # What notmuch and mu say when they find nothing.
+    fine = (0, 1, 2, 4)
 
     def prepare(self):
         super().prepare()
-        for peer in ("pillarbox", "mairix"):
-            if peer == "pillarbox" or program("mairix"):
-                command = super().command(peer, 0)["command"]
-                subprocess.run(command, env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
+        for peer in ("pillarbox", "mairix", "notmuch", "mu"):
+            if peer == "pillarbox" or program(peer) and (not self.bench.options.only or peer in self.bench.options.only):
+                subprocess.run(super().command(peer, 0)["command"], env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
         # A folder that has just changed is not believed to be still.
         time.sleep(3)
-        subprocess.run(command if not program("mairix") else [PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder],
-                       env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(self.ours(), env=self.bench.environment(), stdout=subprocess.DEVNULL, check=False)
 
     def command(self, peer, run):
-        if peer == "pillarbox":
-            return dict(command=[PILLARBOX, "search", "--index", "body:" + needles.BODY, self.folder])
-        return dict(command=["mairix", "-f", self.bench.path("mairixrc"), "-r", "b:" + needles.BODY])
+        return dict(command={
+            "pillarbox": self.ours(),
+            "mairix": ["mairix", "-f", self.bench.path("mairixrc"), "-r", "b:" + needles.BODY],
+            "notmuch": ["notmuch", "--config=" + self.bench.path("notmuchrc"), "search", "--output=files", "body:" + needles.BODY],
+            "mu": ["mu", "find", "--muhome=" + self.place("mu"), "--fields=l", "body:" + needles.BODY],
+        }[peer])
+
+    def found(self, peer, measured):
+        lines = [line for line in measured.output.splitlines() if "/cur/" in line]
+        return "%d of %d" % (len(lines), LocalSearch.truth["body"])
 
 
 class ServerSearch(Job):
@@ -848,7 +889,7 @@ def run_job(bench, name, rows):
     wrong = {}
     for run in range(-1 if runs > 1 else 0, runs):
         for peer in peers:
-            if peer in wrong:
+            if peer in wrong or peer in job.once and run != 0:
                 continue
             made = job.command(peer, run)
             measured = measure(bench, made["command"], made.get("stdin"), job.exact)
@@ -869,22 +910,23 @@ def run_job(bench, name, rows):
             row.update(median=statistics.median(values), low=min(values), high=max(values),
                        wall=statistics.median(m.wall for m in done), cpu=statistics.median(m.cpu for m in done),
                        rss=None if job.exact else statistics.median(m.rss for m in done))
+            row["found"] = job.found(peer, done[-1])
             row["ratio"] = mine / row["median"] if mine is not None and peer != "pillarbox" else None
         rows.append(row)
     return not wrong
 
 
 def table(rows):
-    print("\n| job | peer | version | runs | median | low - high | pillarbox / peer | wall s | CPU s | peak MiB | checked |")
-    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|")
+    print("\n| job | peer | version | runs | median | low - high | pillarbox / peer | wall s | CPU s | peak MiB | found | checked |")
+    print("|---|---|---|--:|--:|--:|--:|--:|--:|--:|---|---|")
     for row in rows:
         if not row["runs"]:
-            print("| %s | %s | %s | 0 | - | - | - | - | - | - | no |" % (row["job"], row["peer"], version(row["peer"])))
+            print("| %s | %s | %s | 0 | - | - | - | - | - | - | - | no |" % (row["job"], row["peer"], version(row["peer"])))
             continue
-        print("| %s | %s | %s | %d | %.1f %s | %.1f - %.1f | %s | %.3f | %.3f | %s | %s |" % (
+        print("| %s | %s | %s | %d | %.1f %s | %.1f - %.1f | %s | %.3f | %.3f | %s | %s | %s |" % (
             row["job"], row["peer"], version(row["peer"]), row["runs"], row["median"], row["unit"], row["low"], row["high"],
             "%.2f" % row["ratio"] if row["ratio"] is not None else "", row["wall"], row["cpu"],
-            "%.1f" % row["rss"] if row["rss"] is not None else "", "yes" if row["checked"] else "NO"))
+            "%.1f" % row["rss"] if row["rss"] is not None else "", row["found"], "yes" if row["checked"] else "NO"))
 
 
 def main():

@@ -194,6 +194,14 @@ impl<'m> Facts<'m> {
         self.message
     }
 
+    /// The size in octets, every line with CRLF, whatever line ends the message has here (RFC 9051
+    /// section 2.3.4).
+    pub fn size(&self) -> u64 {
+        let is_bare = |at: &usize| *at == 0 || self.message[*at - 1] != b'\r';
+        let bare = memchr::memchr_iter(b'\n', self.message).filter(is_bare).count();
+        u64::try_from(self.message.len().saturating_add(bare)).unwrap_or(u64::MAX)
+    }
+
     /// The decoded header.
     pub fn header(&self) -> &Header {
         self.header.get_or_init(|| Header::new(self.message))

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::Result;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::args::Common;
 use crate::config::Config;
@@ -125,9 +127,20 @@ impl Context {
     }
 }
 
+/// The time zone of this machine.
+pub fn zone() -> TimeZone {
+    // Its name is of no use here, and to find that, all zones that there are would be listed.
+    let of_machine = match std::env::var_os("TZ") {
+        Some(_) => None,
+        None => std::fs::read("/etc/localtime").ok(),
+    };
+    let zone = of_machine.and_then(|octets| TimeZone::tzif("local", &octets).ok());
+    zone.unwrap_or_else(TimeZone::system)
+}
+
 /// The time on this machine's clock, in its own zone.
 pub fn now() -> crate::base::date::Zoned {
-    let now = jiff::Zoned::now();
+    let now = Timestamp::now().to_zoned(zone());
     crate::base::date::Zoned {
         seconds: now.timestamp().as_second(),
         offset_seconds: now.offset().seconds(),

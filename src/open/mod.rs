@@ -17,7 +17,7 @@ mod verdict;
 
 pub use again::{busy, patience};
 pub use args::{Common, Endpoint, EndpointOptions, Far, Near, Own, Receiving, Sending, Side, To};
-pub use context::{Context, now};
+pub use context::{Context, now, zone};
 pub use direct::{Direct, Reached};
 pub use mail::{Ahead, Create, Mail, Opened, local_path, open_mail, open_mail_and};
 pub use news::{NewsPlace, open_news};

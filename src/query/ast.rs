@@ -406,6 +406,16 @@ impl SizeRange {
         self.least.is_none_or(|least| octets >= least)
             && self.most.is_none_or(|most| octets <= most)
     }
+
+    /// Whether all sizes between these two lie in it, or none; `None`: only some do.
+    pub fn contains_all(&self, (smallest, largest): (u64, u64)) -> Option<bool> {
+        let is_beyond = self.least.is_some_and(|least| largest < least)
+            || self.most.is_some_and(|most| smallest > most);
+        match (self.contains(smallest), self.contains(largest)) {
+            (true, true) => Some(true),
+            _ => is_beyond.then_some(false),
+        }
+    }
 }
 
 /// UIDs: ranges with both ends, the lower first; `*` is the largest number there is.

@@ -54,8 +54,14 @@ pub trait Facts {
     fn flag(&self, name: &str) -> Known<bool>;
     /// Whether any keyword or flag is set.
     fn any_flag(&self) -> Known<bool>;
-    /// The size in octets.
+    /// The size in octets, every line with CRLF (RFC 9051 section 2.3.4), whatever line ends
+    /// it is kept with.
     fn size(&self) -> Known<u64>;
+    /// Between which sizes [`Facts::size`] lies, where only the whole of the message tells it;
+    /// `None`: nothing is known of it.
+    fn size_bounds(&self) -> Option<(u64, u64)> {
+        None
+    }
     /// When it arrived.
     fn received(&self) -> Known<Timestamp>;
     /// When it was put into its folder; where no such date is kept, when it arrived (RFC 8514
@@ -172,7 +178,12 @@ fn term(term: &Term, facts: &dyn Facts) -> Verdict {
         Term::Flag(flag) if flag == "*" => attribute(facts.any_flag(), |any| any),
         Term::Flag(flag) => attribute(facts.flag(flag), |set| set),
         Term::Date(date) => date_matches(date, facts),
-        Term::Size(range) => attribute(facts.size(), |octets| range.contains(octets)),
+        Term::Size(range) => match (facts.size(), facts.size_bounds()) {
+            (Known::Unknown, Some(bounds)) => {
+                range.contains_all(bounds).map_or(Verdict::Needs(Need::Body), yes_if)
+            }
+            (known, _) => attribute(known, |octets| range.contains(octets)),
+        },
         Term::Uid(set) => attribute(facts.uid(), |uid| set.contains(uid)),
         Term::Thread(id) => in_thread(id, facts),
         Term::Gmail(query) => attribute(facts.gmail(query), |is| is),

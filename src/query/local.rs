@@ -13,8 +13,11 @@ use crate::message::facts::{self, Header, PartFacts};
 pub struct Attributes {
     /// Flags as IMAP spells them; `None` where the source keeps none.
     pub flags: Option<Vec<String>>,
-    /// The size in octets.
+    /// The size in octets, every line with CRLF.
     pub size: Option<u64>,
+    /// The octets that are stored, whose lines may end in LF alone; `None` where the size is
+    /// known, or nothing.
+    pub stored: Option<u64>,
     /// When it arrived.
     pub received: Option<Timestamp>,
     /// When it was put into its folder (RFC 8514); `None` where that is not kept.
@@ -45,6 +48,24 @@ impl Attributes {
     fn gmail(&self, query: &str) -> Known<bool> {
         Known::Is(self.gmail.iter().any(|matched| matched == query))
     }
+
+    /// Not known yet where only the stored octets are.
+    fn size(&self) -> Known<u64> {
+        match (self.size, self.stored) {
+            (Some(octets), _) => Known::Is(octets),
+            (None, Some(_)) => Known::Unknown,
+            (None, None) => Known::Absent,
+        }
+    }
+
+    fn size_bounds(&self) -> Option<(u64, u64)> {
+        self.stored.map(size_bounds)
+    }
+}
+
+/// The size of a message of which so many octets are stored: at the most, each is an LF alone.
+pub fn size_bounds(stored: u64) -> (u64, u64) {
+    (stored, stored.saturating_mul(2))
 }
 
 fn known<T>(value: Option<T>) -> Known<T> {
@@ -119,7 +140,15 @@ impl Facts for Local<'_> {
     }
 
     fn size(&self) -> Known<u64> {
-        known(self.attributes.size)
+        match self.attributes.size {
+            Some(octets) => Known::Is(octets),
+            None if self.allowed.get() >= Need::Body => Known::Is(self.content.size()),
+            None => Known::Unknown,
+        }
+    }
+
+    fn size_bounds(&self) -> Option<(u64, u64)> {
+        Some(self.attributes.size_bounds().unwrap_or((0, u64::MAX)))
     }
 
     fn received(&self) -> Known<Timestamp> {
@@ -198,7 +227,11 @@ impl Facts for Gathered {
     }
 
     fn size(&self) -> Known<u64> {
-        self.attribute(|attributes| known(attributes.size))
+        self.attribute(Attributes::size)
+    }
+
+    fn size_bounds(&self) -> Option<(u64, u64)> {
+        self.attributes.as_ref()?.size_bounds()
     }
 
     fn received(&self) -> Known<Timestamp> {

@@ -19,7 +19,7 @@ mod words;
 
 pub use ast::{DateKeyword, DateTerm, Expr, Field, Has, Is, SizeRange, Term, UidSet};
 pub use eval::{Facts, Known, Need, Verdict, eval};
-pub use local::{Attributes, Gathered, Local};
+pub use local::{Attributes, Gathered, Local, size_bounds};
 pub use parse::{Error, parse};
 pub use pattern::{Pattern, fold};
 pub use span::{Context, TimeRange};

@@ -38,7 +38,7 @@ use folder::{Folder, Located, create, sweep};
 pub use layout::Layout;
 use layout::is_maildir;
 pub use listing::MessageFile;
-pub use name::{is_token, token};
+pub use name::{is_token, size_with_crlf, token};
 pub use writer::Writer;
 
 /// The generation of the ids, which never ends.

@@ -124,7 +124,7 @@ class Message:
         self.size, self.flags, self.received = len(octets), flags, received
         self.crlf = len(octets) + octets.count(b"\n") - octets.count(b"\r\n")
         parsed = email.message_from_bytes(octets)
-        self.fields = [(name, header_value(value)) for name, value in parsed.items()]
+        self.fields = [(name, header_value(value)) for name, value in parsed.raw_items()]
         self.parts, self.texts = [], []
         self.walk(parsed, True)
 
@@ -135,10 +135,13 @@ class Message:
             name = header_value(email.utils.collapse_rfc2231_value(name))
         self.parts.append(dict(type=part.get_content_type(), name=name, attachment=disposition == "attachment",
                                charset=part.get_param("charset")))
-        if part.get_content_maintype() == "message" and part.is_multipart():
+        if part.get_content_type() in ("message/rfc822", "message/global") and part.is_multipart():
             inner = part.get_payload(0)
-            self.texts.append("\n".join("%s: %s" % (n, header_value(v)) for n, v in inner.items()))
+            self.texts.append("\n".join("%s: %s" % (n, header_value(v)) for n, v in inner.raw_items()))
             self.walk(inner, False)
+        elif part.get_content_maintype() == "message":
+            # A report, a fragment, a pointer: what Python reads as messages are none (RFC 2046 section 5.2).
+            pass
         elif part.is_multipart():
             for child in part.get_payload():
                 self.walk(child, False)

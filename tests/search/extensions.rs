@@ -1,6 +1,7 @@
 //! What servers can do beyond SEARCH, and the same without it: THREAD, CONTEXT=SEARCH, NOTIFY,
 //! MULTISEARCH, SAVEDATE, FUZZY; and Cyrus, whose ladder has other rungs than Dovecot's.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -532,6 +533,121 @@ fn cyrus_gives_the_same_with_few_round_trips() {
     let said = std::fs::read_to_string(&trace).expect("a trace");
     assert!(said.contains("FUZZY BODY budget"), "{fuzzy}");
     assert!(matches!(fuzzy.code, Some(0 | 1)) && fuzzy.errors().is_empty(), "{fuzzy}");
+}
+
+/// The query and the numbers of Google's own example of X-GM-RAW ("IMAP Extensions", Extension of
+/// the SEARCH command), whose answer has no order; the capabilities are Gmail's.
+#[test]
+fn gmail_is_asked_in_its_own_language() {
+    let selected = [
+        Step::Expect("EXAMINE"),
+        Step::line("* 9 EXISTS"),
+        Step::line("* OK [UIDVALIDITY 7] valid"),
+        Step::Tagged("OK [READ-ONLY] INBOX selected. (Success)"),
+    ];
+    let opening = |capabilities: &str| {
+        let mut steps = vec![
+            Step::line(&format!("* PREAUTH [CAPABILITY IMAP4rev1 {capabilities}] hello")),
+            Step::Expect("LIST"),
+            Step::line("* LIST (\\Noselect) \"/\" \"\""),
+            Step::Tagged("OK Success"),
+        ];
+        steps.extend(selected.clone());
+        steps
+    };
+    let closing =
+        [Step::Expect("LOGOUT"), Step::line("* BYE"), Step::Tagged("OK done"), Step::Close];
+    let home = Home::new();
+    for (capabilities, asked, answer) in [
+        (
+            "X-GM-EXT-1",
+            "UID SEARCH X-GM-RAW \"has:attachment in:unread\"",
+            "* SEARCH 123 12344 5992",
+        ),
+        (
+            "X-GM-EXT-1 ESEARCH UIDPLUS",
+            "UID SEARCH RETURN (ALL) X-GM-RAW \"has:attachment in:unread\"",
+            "* ESEARCH UID ALL 123,5992,12344",
+        ),
+    ] {
+        let mut steps = opening(capabilities);
+        steps.extend([
+            Step::Expect(asked),
+            Step::line(answer),
+            Step::Tagged("OK SEARCH (Success)"),
+        ]);
+        steps.extend(closing.clone());
+        let server = Scripted::serve(steps);
+        let query = "gm:\"has:attachment in:unread\"";
+        let run = on_server(&home, server.port(), query, &["--uids"]).run().success();
+        assert_eq!(run.text(), "123\n5992\n12344\n", "{capabilities}");
+        server.finish();
+    }
+    // Beside other terms, and negated: what is sent says all of it.
+    let mut steps = opening("X-GM-EXT-1 ESEARCH");
+    steps.extend([
+        Step::Expect("UID SEARCH RETURN (ALL) UNSEEN NOT X-GM-RAW label:travel"),
+        Step::line("* ESEARCH UID ALL 4"),
+        Step::Tagged("OK SEARCH (Success)"),
+    ]);
+    steps.extend(closing.clone());
+    let server = Scripted::serve(steps);
+    let query = "is:unread -gm:label:travel";
+    let run = on_server(&home, server.port(), query, &["--uids"]).run().success();
+    assert_eq!(run.text(), "4\n");
+    server.finish();
+    // Our own server as Gmail, and one that is not Gmail.
+    let folder = home.path().join("seed");
+    seed(&folder, &discussion());
+    let seed = format!("--seed-mail={}", folder.display());
+    let gmail = ServeTest::with(&[&seed, "--like=gmail", "--allow-cleartext"]);
+    let query = "gm:\"subject:lunch is:unread\" -from:p0";
+    let run = on_server(&home, gmail.port("imap"), query, &["--uids"]).run();
+    let without = ServeTest::with(&[&seed]);
+    let plain = "subject:lunch is:unread -from:p0";
+    let same = on_server(&home, without.port("imap"), plain, &["--uids"]).run().success();
+    assert_eq!(run.success().text(), same.text());
+    let run = on_server(&home, without.port("imap"), query, &["--uids"]).run();
+    run.expect(2).says(&["gm: is Gmail's own", "is not Gmail"]);
+}
+
+/// RFC 6203: what FUZZY means is the server's. Cyrus's index knows the stems of English words, so
+/// that a word finds its other forms, which a substring does not.
+#[test]
+fn a_word_finds_its_other_forms_by_fuzzy() {
+    let test = "a_word_finds_its_other_forms_by_fuzzy";
+    let Some(cyrus) = Cyrus::with_index(test) else { return };
+    let home = Home::new();
+    let text = |subject: &str, body: &str| {
+        format!(
+            "From: ann@x.example\r\nTo: bob@x.example\r\nSubject: {subject}\r\n\
+             Date: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <{subject}@x.example>\r\n\
+             MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
+        )
+        .into_bytes()
+    };
+    let folder = home.path().join("seed");
+    let messages = [
+        text("one", "We were running along the harbour."),
+        text("two", "She runs every morning."),
+        text("three", "A walk is no sport."),
+    ];
+    seed(&folder, &messages);
+    let to = format!("imaps://alice@localhost:{}/INBOX", cyrus.imaps);
+    let ca = format!("--to-ca-file={}", cyrus.ca().display());
+    let place = folder.to_str().expect("UTF-8");
+    let native = "--to-tls-backend=native";
+    home.pillarbox(&["fetch", place, "--to", &to, &ca, native]).password("secret").run().success();
+    cyrus.index();
+    let trace = home.path().join("trace");
+    let path = format!("--trace={}", trace.display());
+    let found = |query: &str, more: &[&str]| by_uid(on_cyrus(&home, &cyrus, query, more));
+    assert_eq!(found("body:running", &["--uids"]), BTreeSet::from([0]));
+    assert_eq!(found("body:running", &["--uids", "--fuzzy", &path]), BTreeSet::from([0, 1]));
+    let said = std::fs::read_to_string(&trace).expect("a trace");
+    assert!(said.contains("FUZZY BODY running"), "{said}");
+    assert_eq!(found("running subject:two", &["--uids", "--fuzzy"]), BTreeSet::from([1]));
+    assert_eq!(found("-body:running", &["--uids", "--fuzzy"]), BTreeSet::from([2]));
 }
 
 #[test]

@@ -32,6 +32,19 @@ impl Cyrus {
     /// # Panics
     /// When it is there and does not start.
     pub fn start(test: &str) -> Option<Cyrus> {
+        Self::start_with(test, false)
+    }
+
+    /// One whose mail [`Cyrus::index`] puts into an index of words (Xapian), so that it has an
+    /// answer to FUZZY (RFC 6203).
+    ///
+    /// # Panics
+    /// As [`Cyrus::start`].
+    pub fn with_index(test: &str) -> Option<Cyrus> {
+        Self::start_with(test, true)
+    }
+
+    fn start_with(test: &str, has_index: bool) -> Option<Cyrus> {
         if !needs(test, &["saslpasswd2", "openssl"]) || !needs_root(test) {
             return None;
         }
@@ -42,26 +55,33 @@ impl Cyrus {
             return None;
         }
         for _ in 0..3 {
-            if let Some(cyrus) = Cyrus::attempt(&servers, &master) {
+            if let Some(cyrus) = Cyrus::attempt(&servers, &master, has_index) {
                 return Some(cyrus);
             }
         }
         panic!("cyrus does not start");
     }
 
-    fn attempt(servers: &Path, master: &Path) -> Option<Cyrus> {
+    fn attempt(servers: &Path, master: &Path, has_index: bool) -> Option<Cyrus> {
         let scratch = Scratch::new();
         let authority = Authority::new(&scratch.path().join("tls"));
         let identity = authority.issue(Leaf::Good);
         let root = scratch.path().display().to_string();
         let [imap, imaps, pop3s] = free_ports::<3>();
-        for folder in ["db", "spool", "sock", "proc", "lock"] {
+        for folder in ["db", "spool", "sock", "proc", "lock", "search"] {
             scratch.folder(folder);
         }
+        let search = match has_index {
+            true => format!(
+                "conversations: yes\nsearch_engine: xapian\ndefaultsearchtier: t1\n\
+                 t1searchpartition-default: {root}/search\n"
+            ),
+            false => String::new(),
+        };
         let configuration = scratch.write(
             "imapd.conf",
             format!(
-                "configdirectory: {root}/db
+                "{search}configdirectory: {root}/db
 partition-default: {root}/spool
 defaultpartition: default
 admins: admin
@@ -90,7 +110,7 @@ imapidlepoll: 1
         let conf = configuration.display();
         // Cyrus's own user has to reach them.
         let programs = scratch.folder("bin");
-        for name in ["imapd", "pop3d"] {
+        for name in ["imapd", "pop3d", "squatter"] {
             std::fs::copy(servers.join(name), programs.join(name)).expect("a program");
         }
         let servers = programs.display();
@@ -158,6 +178,17 @@ EVENTS {{
     /// The certificate that clients have to trust.
     pub fn ca(&self) -> PathBuf {
         self.authority.certificate()
+    }
+
+    /// Puts the words of all mail into the index.
+    ///
+    /// # Panics
+    /// It does not want to.
+    pub fn index(&self) {
+        let squatter = self.scratch.path().join("bin/squatter");
+        let configuration = self.scratch.path().join("imapd.conf");
+        let run = Command::new(squatter).arg("-C").arg(configuration).output().expect("squatter");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     }
 }
 

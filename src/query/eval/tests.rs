@@ -34,6 +34,7 @@ fn attributes() -> Attributes {
     Attributes {
         flags: Some(vec!["\\Flagged".to_owned(), "$Forwarded".to_owned(), "work".to_owned()]),
         size: Some(MESSAGE.len() as u64),
+        stored: None,
         received: Some("2026-03-21T00:00:00Z".parse().unwrap()),
         saved: Some("2026-03-25T00:00:00Z".parse().unwrap()),
         uid: Some(7),
@@ -123,9 +124,7 @@ fn queries_that_match_and_that_do_not() {
 #[test]
 fn a_source_without_attributes() {
     let message = Local::new(MESSAGE, Attributes::default());
-    for query in
-        ["is:unread", "-is:read", "-flag:work", "-size:>0", "-uid:1:*", "-since:2000", "-folder:*"]
-    {
+    for query in ["is:unread", "-is:read", "-flag:work", "-uid:1:*", "-since:2000", "-folder:*"] {
         assert!(message.matches(&read(query)), "{query}");
     }
 }
@@ -234,4 +233,38 @@ proptest! {
         let expected = if local.matches(&expr) { Verdict::Yes } else { Verdict::No };
         prop_assert_eq!(eval(&expr, &whole), expected);
     }
+}
+
+/// RFC 9051 section 2.3.4: a size counts CRLF, and two messages that differ in their line ends
+/// alone are one message.
+#[test]
+fn sizes_are_those_of_the_wire() {
+    let lf: Vec<u8> = MESSAGE.iter().copied().filter(|octet| *octet != b'\r').collect();
+    let (octets, stored) = (MESSAGE.len() as u64, lf.len() as u64);
+    for message in [MESSAGE, &lf] {
+        let stored = Attributes { stored: Some(message.len() as u64), ..Attributes::default() };
+        for attributes in [Attributes::default(), stored] {
+            let local = Local::new(message, attributes);
+            assert!(local.matches(&read(&format!("size:{octets}"))));
+            assert!(!local.matches(&read(&format!("larger:{octets}"))));
+            assert!(!local.matches(&read(&format!("size:<{octets}"))));
+        }
+    }
+    // What the stored octets alone decide needs nothing else.
+    let gathered = Gathered {
+        attributes: Some(Attributes { stored: Some(stored), ..Attributes::default() }),
+        ..Gathered::default()
+    };
+    for (query, verdict) in [
+        (format!("size:>={stored}"), Verdict::Yes),
+        (format!("size:<{stored}"), Verdict::No),
+        (format!("size:>{}", 2 * stored), Verdict::No),
+        (format!("size:<={}", 2 * stored), Verdict::Yes),
+        (format!("size:{octets}"), Verdict::Needs(Need::Body)),
+        (format!("size:<{octets} is:read"), Verdict::No),
+    ] {
+        assert_eq!(eval(&read(&query), &gathered), verdict, "{query}");
+    }
+    let unknown = Gathered { attributes: Some(Attributes::default()), ..Gathered::default() };
+    assert_eq!(eval(&read("size:>0"), &unknown), Verdict::No);
 }

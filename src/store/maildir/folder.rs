@@ -36,7 +36,7 @@ pub(super) enum Sub {
 }
 
 impl Sub {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Sub::New => "new",
             Sub::Cur => "cur",

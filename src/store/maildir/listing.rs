@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Maildir;
-use super::folder::Located;
+use super::folder::{Located, Sub};
 use super::keywords::Keywords;
 use super::name::{by_delivery, size, split};
 use crate::store::Result;
@@ -15,12 +16,21 @@ use crate::store::Result;
 /// One message of a folder, its file not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageFile {
+    /// The directory of its file, shared by those that lie in it.
+    pub directory: Arc<Path>,
     /// Its file now; its flags may give it another name at any time.
-    pub path: PathBuf,
+    pub name: OsString,
     /// The names of its flags, by the file's name and the folder's keywords.
     pub flags: Arc<[String]>,
     /// Octets, where the file's name tells them.
     pub size: Option<u64>,
+}
+
+impl MessageFile {
+    /// Where its file is now.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(&self.name)
+    }
 }
 
 impl Maildir {
@@ -40,24 +50,29 @@ impl Maildir {
             (Some(a), Some(b)) if a != b => a.cmp(b),
             _ => in_order(one, other),
         });
-        listed.dedup_by(|(_, later), (_, earlier)| {
-            let is_same = in_order(later, earlier) == Ordering::Equal;
+        listed.dedup_by(|(a, later), (b, earlier)| {
+            let unique = |located: &Located| split(located.file.as_bytes()).0.len();
+            let is_same = a == b && {
+                let (one, other) = (unique(later), unique(earlier));
+                later.file.as_bytes()[..one] == earlier.file.as_bytes()[..other]
+            };
             if is_same {
                 std::mem::swap(later, earlier);
             }
             is_same
         });
         opened.keywords = Keywords::load(&opened.path)?;
+        let directory = |sub: Sub| -> Arc<Path> { opened.path.join(sub.name()).into() };
+        let (new, cur) = (directory(Sub::New), directory(Sub::Cur));
         // Few sets of flags are many messages' flags.
         let mut sets: HashMap<Vec<u8>, Arc<[String]>> = HashMap::new();
         let file = |(_, located): (Option<u64>, Located)| {
             let (unique, info) = split(located.file.as_bytes());
-            let unique = String::from_utf8_lossy(unique);
             let names = || -> Arc<[String]> {
                 opened.flags(&located).iter().map(|flag| flag.name().to_owned()).collect()
             };
             let flags = match info {
-                _ if opened.keywords.has_extra(&unique) => names(),
+                _ if opened.keywords.has_extra(&String::from_utf8_lossy(unique)) => names(),
                 info => {
                     let info = info.unwrap_or_default();
                     match sets.get(info) {
@@ -66,7 +81,9 @@ impl Maildir {
                     }
                 }
             };
-            MessageFile { path: opened.file_path(&located), flags, size: size(&unique) }
+            let size = std::str::from_utf8(unique).ok().and_then(size);
+            let directory = Arc::clone(if located.sub == Sub::New { &new } else { &cur });
+            MessageFile { directory, name: located.file, flags, size }
         };
         Ok(listed.into_iter().map(file).collect())
     }
@@ -86,10 +103,11 @@ fn leading_number(name: &[u8]) -> Option<u64> {
 }
 
 fn in_order(one: &Located, other: &Located) -> Ordering {
-    let text = |located: &Located| -> String {
-        String::from_utf8_lossy(split(located.file.as_bytes()).0).into_owned()
-    };
-    by_delivery(&text(one), &text(other))
+    let (a, b) = (split(one.file.as_bytes()).0, split(other.file.as_bytes()).0);
+    match (std::str::from_utf8(a), std::str::from_utf8(b)) {
+        (Ok(a), Ok(b)) => by_delivery(a, b),
+        _ => by_delivery(&String::from_utf8_lossy(a), &String::from_utf8_lossy(b)),
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +129,7 @@ mod tests {
         let told: Vec<_> = files.iter().map(|file| (file.flags.len(), file.size)).collect();
         assert_eq!(told, [(0, None), (2, Some(4))]);
         assert_eq!(*files[1].flags, ["\\Flagged", "\\Seen"]);
-        assert!(files[0].path.ends_with("new/9.M1.h"));
+        assert!(files[0].path().ends_with("new/9.M1.h"));
         assert!(maildir.files("None").is_err());
     }
     #[test]
@@ -138,7 +156,7 @@ mod tests {
             let name = path.file_name().expect("a name");
             String::from_utf8_lossy(split(name.as_bytes()).0).into_owned()
         };
-        let uniques: Vec<String> = files.iter().map(|file| unique(&file.path)).collect();
+        let uniques: Vec<String> = files.iter().map(|file| unique(&file.path())).collect();
         use crate::store::{Spool as _, Store as _};
         let stored = crate::store::testing::run(async {
             maildir.select("INBOX", true).await.expect("selected");
@@ -146,7 +164,7 @@ mod tests {
         });
         let stored: Vec<String> = stored.into_iter().map(|listed| listed.id.0).collect();
         assert_eq!(uniques, stored);
-        let seen = files.iter().find(|file| unique(&file.path) == "10.M2.h").expect("there");
-        assert!(seen.path.ends_with("cur/10.M2.h:2,S"), "the later one is right");
+        let seen = files.iter().find(|file| unique(&file.path()) == "10.M2.h").expect("there");
+        assert!(seen.path().ends_with("cur/10.M2.h:2,S"), "the later one is right");
     }
 }

@@ -85,6 +85,11 @@ pub(super) fn size(unique: &str) -> Option<u64> {
     extension(unique, "S=")?.parse().ok()
 }
 
+/// The size with CRLF line ends that the name of a file tells (`,W=OCTETS`, as Dovecot writes it).
+pub fn size_with_crlf(file: &[u8]) -> Option<u64> {
+    extension(std::str::from_utf8(split(file).0).ok()?, "W=")?.parse().ok()
+}
+
 fn extension<'a>(unique: &'a str, key: &str) -> Option<&'a str> {
     unique.split(',').skip(1).find_map(|field| field.strip_prefix(key))
 }
@@ -234,6 +239,15 @@ mod tests {
             assert!(!is_token(wrong), "{wrong:?}");
         }
         assert!(is_token("0a-Z_.9"));
+    }
+
+    #[test]
+    fn names_tell_sizes() {
+        assert_eq!(size_with_crlf(b"1.M2.h,S=12,W=13:2,S"), Some(13));
+        assert_eq!(size("1.M2.h,S=12,W=13"), Some(12));
+        for none in [&b"1.M2.h,S=12:2,S"[..], b"1.M2.h:2,W=13", b"1,W=x", b"1,W=9\xff"] {
+            assert_eq!(size_with_crlf(none), None);
+        }
     }
 
     #[test]

@@ -4,24 +4,28 @@
 //! tells of it, then its header, then all of it. A large file is mapped into memory for the
 //! last step, so that the system can drop its pages.
 
-use std::fs::{File, Metadata};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use rayon::prelude::*;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use super::found::{Details, Found, Results};
 use super::literal::{Extent, Look};
 use super::{plan, relevance};
 use crate::base::location::{MaildirFile, Reference};
 use crate::message::facts::{Header, PartFacts};
-use crate::query::{Attributes, Expr, Facts, Field, Known, Local, Need, Term, Verdict, eval};
+use crate::query::{
+    Attributes, Expr, Facts, Field, Known, Local, Need, Term, Verdict, eval, size_bounds,
+};
 use crate::store;
+use crate::store::maildir::size_with_crlf;
 use crate::store::part::find_header_end;
 
 /// Files that are evaluated before the results go out: enough for all cores, few enough that
@@ -35,9 +39,15 @@ const LARGEST_BATCH: usize = 16 * 1024;
 /// Directories that each thread keeps open.
 const DIRECTORIES: usize = 4;
 
-/// Octets that the first read of a file asks for where the header may decide: the header block
-/// of nearly every message.
+/// Octets that the first read of a file asks for where the header may decide, until it is known
+/// how long the headers here are.
 const HEADER_OCTETS: usize = 4 * 1024;
+
+/// The fewest octets of such a read, and the most.
+const HEADER_READS: (usize, usize) = (1024, 16 * 1024);
+
+/// Headers of which the longest says how long the next ones will be.
+const HEADERS: usize = 64;
 
 /// Octets that the first read asks for where the body has to be looked at: the whole of most.
 const WHOLE_OCTETS: usize = 128 * 1024;
@@ -63,19 +73,33 @@ pub enum Kind {
 /// One message and what is known of it without a call of the system.
 #[derive(Debug, Clone)]
 pub struct MailFile {
-    /// Its file, as it was called when the folder was read.
-    pub path: PathBuf,
+    /// The directory of its file, shared by those that lie in it.
+    pub directory: Arc<Path>,
+    /// Its file, as it was called when the directory was read.
+    pub name: OsString,
     /// What kind of file that is.
     pub kind: Kind,
     /// Its folder, `/` between levels; `None` where there are none.
     pub folder: Option<Arc<str>>,
     /// Its flags; `None` where none are kept.
     pub flags: Option<Arc<[String]>>,
-    /// Octets, where they are known already.
+    /// Octets of the file, where they are known already.
     pub size: Option<u64>,
 }
 
 impl MailFile {
+    /// A file of which no more is known than where it is.
+    pub fn at(path: &Path, kind: Kind) -> Self {
+        let directory = path.parent().unwrap_or(Path::new("")).into();
+        let name = path.file_name().unwrap_or_default().to_owned();
+        Self { directory, name, kind, folder: None, flags: None, size: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(&self.name)
+    }
+
     fn reference(path: &Path, kind: Kind) -> String {
         let file = match kind {
             Kind::Maildir => MaildirFile::new(path.to_owned()).map(Reference::MaildirFile),
@@ -102,14 +126,15 @@ pub async fn search(
     while !left.is_empty() && !results.is_full() {
         let (batch, later) = left.split_at(left.len().min(size));
         (left, size) = (later, LARGEST_BATCH.min(2 * size));
-        let found: Vec<store::Result<Option<Found>>> = batch
+        // In the order of the files; those that do not match take no room.
+        let found: Vec<store::Result<Found>> = batch
             .par_iter()
             .map_init(|| buffers.borrow(), |buffer, file| matcher.test(file, &mut buffer.buffer))
+            .filter_map(store::Result::transpose)
             .collect();
         for found in found {
             match found {
-                Ok(Some(found)) => results.add(found)?,
-                Ok(None) => {}
+                Ok(found) => results.add(found)?,
                 Err(error) => results.fail(&error.into()),
             }
         }
@@ -127,6 +152,8 @@ pub struct Manner {
     pub documents: bool,
     /// Maildirs have an index kept in them.
     pub index: bool,
+    /// Sizes that a source lists are those of a file, whose lines may end in LF alone.
+    pub stored: bool,
 }
 
 /// The query, made ready for many files.
@@ -175,45 +202,46 @@ impl<'q> Matcher<'q> {
 
     /// Whether the query asks for this message; a file that has gone is not asked for.
     fn test(&self, file: &MailFile, buffer: &mut Buffer) -> store::Result<Option<Found>> {
-        let path = &file.path;
-        let mut tested = self.test_at(file, path, buffer);
+        let mut tested = self.test_at(file, &file.directory, &file.name, buffer);
         if file.kind == Kind::Maildir && is_missing(&tested) {
             // Its flags have changed since the folder was read.
-            if let Some(renamed) = find_again(path) {
-                tested = self.test_at(file, &renamed, buffer);
+            if let Some(renamed) = find_again(&file.path()) {
+                let now = MailFile::at(&renamed, file.kind);
+                tested = self.test_at(file, &now.directory, &now.name, buffer);
             }
         }
         match tested {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            other => other.map_err(|error| store::Error::file(path, error)),
+            other => other.map_err(|error| store::Error::file(&file.path(), error)),
         }
     }
 
     fn test_at(
         &self,
         file: &MailFile,
-        path: &Path,
+        directory: &Arc<Path>,
+        name: &OsStr,
         buffer: &mut Buffer,
     ) -> io::Result<Option<Found>> {
+        let path = || directory.join(name);
         let mut seen = Seen { file, system: None, header: None };
         let mut verdict = eval(self.expr, &seen);
         if verdict == Verdict::Needs(Need::Attributes) {
-            seen.system = Some(System::of(&std::fs::metadata(path)?));
+            seen.system = Some(System::of(&buffer.stat(directory, name)?));
             verdict = eval(self.expr, &seen);
         }
         match verdict {
             Verdict::No => return Ok(None),
-            Verdict::Yes if self.details == Details::None => return Ok(Some(seen.found(path))),
+            Verdict::Yes if self.details == Details::None => return Ok(Some(seen.found(&path()))),
             Verdict::Yes | Verdict::Needs(_) => {}
         }
-        let mut opened = buffer.open(path)?;
+        let mut opened = buffer.open(directory, name)?;
         let mut system = seen.system;
         if system.is_none() && self.wants_system {
-            system = Some(System::of(&opened.metadata()?));
+            system = Some(System::of(&rustix::fs::fstat(&opened)?));
         }
-        let is_whole = buffer.read_header(&mut opened, self.by_header)?;
+        let (is_whole, header_end) = buffer.read_header(&mut opened, self.by_header)?;
         let octets = buffer.octets();
-        let header_end = find_header_end(octets).unwrap_or(octets.len());
         let block = &octets[..header_end];
         if verdict != Verdict::Yes
             && self.of_header.as_ref().is_some_and(|look| !look.may_match_header(block))
@@ -230,7 +258,9 @@ impl<'q> Matcher<'q> {
             _ => eval(self.expr, &seen),
         };
         match verdict {
-            Verdict::Yes if self.details != Details::Score => return Ok(Some(seen.found(path))),
+            Verdict::Yes if self.details != Details::Score => {
+                return Ok(Some(seen.found(&path())));
+            }
             Verdict::No => return Ok(None),
             Verdict::Yes | Verdict::Needs(_) => {}
         }
@@ -263,7 +293,7 @@ impl<'q> Matcher<'q> {
                 Details::Score => Some(relevance::score(self.expr, local.content())),
                 Details::None | Details::Shown | Details::Thread => None,
             };
-            Found { score, ..seen.found(path) }
+            Found { score, ..seen.found(&path()) }
         }))
     }
 }
@@ -294,11 +324,30 @@ impl Drop for Borrowed<'_> {
 }
 
 /// Room for the start of a file, used again for the next, and the directories of the last ones.
-#[derive(Default)]
 struct Buffer {
     room: Vec<u8>,
     len: usize,
-    directories: Vec<(PathBuf, File)>,
+    directories: Vec<(Arc<Path>, File)>,
+    ends: Ends,
+    /// Octets of the next read of a header.
+    first: usize,
+    /// The longest header of the last ones, and how many these are.
+    longest: usize,
+    headers: usize,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self {
+            room: Vec::new(),
+            len: 0,
+            directories: Vec::new(),
+            ends: Ends::default(),
+            first: HEADER_OCTETS,
+            longest: 0,
+            headers: 0,
+        }
+    }
 }
 
 impl Buffer {
@@ -306,56 +355,75 @@ impl Buffer {
         &self.room[..self.len]
     }
 
-    /// Opens a file by its directory, which is open already as a rule: so the system has one
-    /// name to look up in place of a path.
-    fn open(&mut self, path: &Path) -> io::Result<File> {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return File::open(path);
-        };
-        let known = self.directories.iter().position(|(known, _)| known == directory);
-        let at = match known {
+    /// Opens a file by its directory: so the system has one name to look up in place of a path.
+    fn open(&mut self, directory: &Arc<Path>, name: &OsStr) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let directory = self.directory(directory)?;
+        Ok(rustix::fs::openat(directory, name, flags, Mode::empty())?.into())
+    }
+
+    /// What the system tells of a file.
+    fn stat(&mut self, directory: &Arc<Path>, name: &OsStr) -> io::Result<Stat> {
+        Ok(rustix::fs::statat(self.directory(directory)?, name, AtFlags::empty())?)
+    }
+
+    /// A directory, which is open already as a rule.
+    fn directory(&mut self, wanted: &Arc<Path>) -> io::Result<&File> {
+        let is_known = |(known, _): &(Arc<Path>, File)| Arc::ptr_eq(known, wanted);
+        let at = match self.directories.iter().position(is_known) {
             Some(at) => at,
             None => {
-                let Ok(opened) = File::open(directory) else { return File::open(path) };
+                let here = wanted.as_os_str().is_empty();
+                let opened = File::open(if here { Path::new(".") } else { wanted })?;
                 if self.directories.len() == DIRECTORIES {
                     self.directories.remove(0);
                 }
-                self.directories.push((directory.to_owned(), opened));
+                self.directories.push((Arc::clone(wanted), opened));
                 self.directories.len() - 1
             }
         };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(rustix::fs::openat(&self.directories[at].1, name, flags, Mode::empty())?.into())
+        Ok(&self.directories[at].1)
     }
 
-    /// Reads from the start until the header block is there; whether that was the whole file.
-    /// `no_more`: no more than that is wanted, as far as is known.
-    fn read_header(&mut self, file: &mut File, no_more: bool) -> io::Result<bool> {
+    /// Reads from the start until the header block is there; whether that was the whole file,
+    /// and where the header ends. `no_more`: no more than that is wanted, as far as is known.
+    fn read_header(&mut self, file: &mut File, no_more: bool) -> io::Result<(bool, usize)> {
         self.len = 0;
-        let mut wanted = if no_more { HEADER_OCTETS } else { WHOLE_OCTETS };
+        let mut wanted = if no_more { self.first } else { WHOLE_OCTETS };
         loop {
             let before = self.len;
             let is_end = match no_more {
                 true => self.read_some(file, wanted)? == 0,
                 false => self.read_more(file, wanted)?,
             };
-            if is_end {
-                return Ok(true);
-            }
-            // The empty line may lie across the seam; its line before it begins anywhere.
             let octets = self.octets();
-            let seam = &octets[before.saturating_sub(3)..];
+            // The empty line may lie across the seam; its line before it begins anywhere.
             let ended = match before {
-                0 => find_header_end(octets).is_some(),
-                _ => {
-                    memchr::memmem::find(seam, b"\n\n").is_some()
-                        || memchr::memmem::find(seam, b"\n\r\n").is_some()
-                }
+                0 if !no_more => find_header_end(octets),
+                _ => self.ends.find(octets, before.saturating_sub(2)),
             };
-            if ended {
-                return Ok(false);
+            if let Some(end) = ended {
+                if no_more {
+                    self.expect(end);
+                }
+                return Ok((is_end, end));
             }
-            wanted = NEXT_OCTETS;
+            if is_end {
+                return Ok((true, self.len));
+            }
+            wanted = self.len.clamp(HEADER_OCTETS, NEXT_OCTETS);
+        }
+    }
+
+    /// The next headers will be about as long as the last ones: a second read costs more than
+    /// some octets too many, and these more than nothing.
+    fn expect(&mut self, octets: usize) {
+        self.longest = self.longest.max(octets);
+        self.headers += 1;
+        if self.headers == HEADERS || octets > self.first {
+            let (least, most) = HEADER_READS;
+            self.first = self.longest.next_multiple_of(least / 2).clamp(least, most);
+            (self.longest, self.headers) = (0, 0);
         }
     }
 
@@ -389,6 +457,33 @@ impl Buffer {
     }
 }
 
+/// Finds the empty line behind a header in a few octets faster than line by line.
+struct Ends {
+    lf: Finder<'static>,
+    crlf: Finder<'static>,
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self { lf: Finder::new(b"\n\n"), crlf: Finder::new(b"\n\r\n") }
+    }
+}
+
+impl Ends {
+    /// The offset behind it, where it stands behind a line end at `from` or later, or at the
+    /// start of all.
+    fn find(&self, octets: &[u8], from: usize) -> Option<usize> {
+        match octets {
+            [b'\n', ..] if from == 0 => return Some(1),
+            [b'\r', b'\n', ..] if from == 0 => return Some(2),
+            _ => {}
+        }
+        let lf = self.lf.find(&octets[from..]).map(|at| from + at + self.lf.needle().len());
+        let within = &octets[from..lf.unwrap_or(octets.len())];
+        self.crlf.find(within).map(|at| from + at + self.crlf.needle().len()).or(lf)
+    }
+}
+
 fn is_missing<T>(result: &io::Result<T>) -> bool {
     matches!(result, Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
@@ -412,8 +507,9 @@ struct System {
 }
 
 impl System {
-    fn of(metadata: &Metadata) -> Self {
-        Self { octets: metadata.len(), written: Timestamp::from_second(metadata.mtime()).ok() }
+    fn of(told: &Stat) -> Self {
+        let octets = u64::try_from(told.st_size).unwrap_or_default();
+        Self { octets, written: Timestamp::from_second(told.st_mtime).ok() }
     }
 }
 
@@ -436,11 +532,18 @@ impl Seen<'_> {
         }
     }
 
+    /// The size with CRLF line ends, where the name tells it.
+    fn size_in_name(&self) -> Option<u64> {
+        let is_told = self.file.kind == Kind::Maildir;
+        is_told.then(|| size_with_crlf(self.file.name.as_encoded_bytes())).flatten()
+    }
+
     /// Everything, once the header is there.
     fn attributes(&self) -> Attributes {
         Attributes {
             flags: self.file.flags.as_deref().map(<[String]>::to_vec),
-            size: self.octets(),
+            size: self.size_in_name(),
+            stored: self.octets(),
             received: self.arrived(),
             folder: self.file.folder.as_deref().map(str::to_owned),
             ..Attributes::default()
@@ -474,7 +577,11 @@ impl Facts for Seen<'_> {
     }
 
     fn size(&self) -> Known<u64> {
-        self.octets().map_or(Known::Unknown, Known::Is)
+        self.size_in_name().map_or(Known::Unknown, Known::Is)
+    }
+
+    fn size_bounds(&self) -> Option<(u64, u64)> {
+        self.octets().map(size_bounds)
     }
 
     fn received(&self) -> Known<Timestamp> {

@@ -113,7 +113,8 @@ pub fn list(maildir: &Maildir, folder: &Arc<str>) -> store::Result<Vec<MailFile>
     let files = maildir.files(folder)?.into_iter();
     Ok(files
         .map(|file| MailFile {
-            path: file.path,
+            directory: file.directory,
+            name: file.name,
             kind: Kind::Maildir,
             folder: Some(Arc::clone(folder)),
             flags: Some(file.flags),
@@ -216,9 +217,9 @@ fn refresh(
     let mut new = Vec::new();
     let mut kept = Vec::new();
     for (place, file) in (0_i64..).zip(&list) {
-        let Some(named) = MaildirFile::new(file.path.clone()) else { continue };
+        let Some(named) = MaildirFile::new(file.path()) else { continue };
         let name = std::os::unix::ffi::OsStrExt::as_bytes(named.unique()).to_vec();
-        let inode = file.path.file_name().and_then(|name| inodes.get(name)).copied().unwrap_or(0);
+        let inode = inodes.get(&file.name).copied().unwrap_or(0);
         match rows.remove(&name) {
             Some((id, known)) if known == inode => kept.push((id, place, file)),
             Some((id, _)) => {
@@ -250,7 +251,7 @@ fn refresh(
     })?;
     for batch in new.chunks(BATCH) {
         let texts: Vec<Option<String>> =
-            batch.par_iter().map(|(.., file)| words(&file.path, with_documents)).collect();
+            batch.par_iter().map(|(.., file)| words(&file.path(), with_documents)).collect();
         index.write(|transaction| {
             let insert = "INSERT INTO message(name, inode, place, path, flags, size) \
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -322,7 +323,8 @@ fn inodes(directory: &Path) -> io::Result<HashMap<std::ffi::OsString, i64>> {
 }
 
 fn below(directory: &Path, file: &MailFile) -> Vec<u8> {
-    let path = file.path.strip_prefix(directory).unwrap_or(&file.path);
+    let path = file.path();
+    let path = path.strip_prefix(directory).unwrap_or(&path);
     std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()).to_vec()
 }
 
@@ -422,13 +424,18 @@ fn candidates(
         "SELECT path, flags, size FROM message \
          WHERE id IN (SELECT rowid FROM pieces WHERE pieces MATCH ?1) ORDER BY place",
     )?;
+    let mut directories: HashMap<PathBuf, Arc<Path>> = HashMap::new();
     let rows = statement.query_map([question], |row| {
         let path: Vec<u8> = row.get(0)?;
         let flags: String = row.get(1)?;
         let size: Option<i64> = row.get(2)?;
+        let path = directory.join(std::ffi::OsStr::from_bytes(&path));
+        let file = MailFile::at(&path, Kind::Maildir);
+        let shared = directories.entry(file.directory.to_path_buf()).or_insert(file.directory);
         Ok(MailFile {
-            path: directory.join(std::ffi::OsStr::from_bytes(&path)),
-            kind: Kind::Maildir,
+            directory: Arc::clone(shared),
+            name: file.name,
+            kind: file.kind,
             folder: Some(Arc::clone(folder)),
             flags: Some(flags.split_whitespace().map(str::to_owned).collect()),
             size: size.and_then(|size| u64::try_from(size).ok()),

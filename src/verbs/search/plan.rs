@@ -55,7 +55,7 @@ impl Plan {
                 .hint("a query may begin with one -, for NOT, but not with two")
                 .into());
         }
-        let zone = args.timezone.clone().unwrap_or_else(TimeZone::system);
+        let zone = args.timezone.clone().unwrap_or_else(crate::open::zone);
         let now = Timestamp::now();
         let context = Context { now, zone: zone.clone() };
         let expr = query::parse(&args.query, &context).map_err(|error| {

@@ -203,7 +203,7 @@ pub fn how(args: &Args, now: Timestamp) -> How {
 }
 
 fn manner(args: &Args) -> Manner {
-    Manner { documents: args.attachments_text, index: args.index }
+    Manner { documents: args.attachments_text, index: args.index, stored: false }
 }
 
 /// A session with a server.
@@ -254,18 +254,23 @@ async fn in_place(
         Mail::Maildir(maildir) => return in_maildir(maildir, expr, manner, results).await,
         Mail::Eml(eml, path) => {
             let of_folder = path.is_dir();
-            let list = eml.list().await?.into_iter().map(|listed| MailFile {
-                path: if of_folder { path.join(&listed.id.0) } else { path.clone() },
-                kind: Kind::Eml,
-                folder: None,
-                flags: None,
-                size: listed.size,
+            let directory: Arc<Path> = path.as_path().into();
+            let list = eml.list().await?.into_iter().map(|listed| {
+                let file = MailFile { size: listed.size, ..MailFile::at(path, Kind::Eml) };
+                match of_folder {
+                    true => {
+                        let directory = Arc::clone(&directory);
+                        MailFile { directory, name: listed.id.0.into(), ..file }
+                    }
+                    false => file,
+                }
             });
             let list: Vec<MailFile> = list.collect();
             return files::search(&list, &plan::narrowed(expr, None, None), manner, results).await;
         }
         _ => {}
     }
+    let manner = Manner { stored: matches!(opened.mail, Mail::Mbox(..)), ..manner };
     let narrowed = plan::narrowed(expr, None, account);
     opened.select(None, true).await?;
     let listed = match (&opened.mail, only) {
@@ -324,8 +329,7 @@ fn named(paths: &[PathBuf]) -> Vec<MailFile> {
     let mut list = Vec::with_capacity(paths.len());
     for path in paths {
         let Some(file) = MaildirFile::new(path.clone()) else {
-            let kind = Kind::Eml;
-            list.push(MailFile { path: path.clone(), kind, folder: None, flags: None, size: None });
+            list.push(MailFile::at(path, Kind::Eml));
             continue;
         };
         let known = folders
@@ -348,7 +352,7 @@ fn messages_of(folder: &Path) -> HashMap<OsString, MessageFile> {
     files
         .into_iter()
         .filter_map(|file| {
-            let named = MaildirFile::new(file.path.clone())?;
+            let named = MaildirFile::new(file.path())?;
             Some((named.unique().to_owned(), file))
         })
         .collect()
@@ -356,7 +360,8 @@ fn messages_of(folder: &Path) -> HashMap<OsString, MessageFile> {
 
 fn maildir_file(file: MessageFile, folder: Option<Arc<str>>) -> MailFile {
     MailFile {
-        path: file.path,
+        directory: file.directory,
+        name: file.name,
         kind: Kind::Maildir,
         folder,
         flags: Some(file.flags),
@@ -371,11 +376,10 @@ fn one_message(
     manner: Manner,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let attributes = Attributes { size: Some(octets.len() as u64), ..Attributes::default() };
     let dated = Local::new(octets, Attributes::default());
     let received = dated.content().header().date();
-    let message =
-        Local::new(octets, Attributes { received, ..attributes }).with_documents(manner.documents);
+    let attributes = Attributes { received, ..Attributes::default() };
+    let message = Local::new(octets, attributes).with_documents(manner.documents);
     if message.matches(&plan::narrowed(expr, None, None)) {
         let size = Some(octets.len() as u64);
         let score = relevance::score(expr, message.content());

@@ -46,7 +46,8 @@ pub async fn search(
         if results.is_full() {
             break;
         }
-        let mut messages: Vec<Message> = batch.iter().map(Message::new).collect();
+        let mut messages: Vec<Message> =
+            batch.iter().map(|listed| Message::new(listed, manner.stored)).collect();
         evaluate(spool, &mut messages, expr, manner, results.details()).await?;
         for message in messages.into_iter().filter(|message| message.verdict == Verdict::Yes) {
             if let Some(reference) = name(&message.id) {
@@ -79,10 +80,11 @@ struct Message {
 }
 
 impl Message {
-    fn new(listed: &Listed) -> Self {
+    fn new(listed: &Listed, is_stored: bool) -> Self {
         let attributes = Attributes {
             flags: listed.flags.as_ref().map(names),
-            size: listed.size,
+            size: listed.size.filter(|_| !is_stored),
+            stored: listed.size.filter(|_| is_stored),
             ..Attributes::default()
         };
         // The date of arrival comes with the header, so that nothing is certain before.
@@ -93,7 +95,12 @@ impl Message {
 
     /// Whether the source has told of it: its flags are all that there are.
     fn is_listed(&self) -> bool {
-        self.attributes.size.is_some() || self.attributes.flags.is_some()
+        self.octets().is_some() || self.attributes.flags.is_some()
+    }
+
+    /// As its source counts them.
+    fn octets(&self) -> Option<u64> {
+        self.attributes.size.or(self.attributes.stored)
     }
 
     /// Takes what came along with the octets.
@@ -106,7 +113,8 @@ impl Message {
     }
 
     fn found(self, reference: String) -> Found {
-        let Attributes { flags, size, received, .. } = self.attributes;
+        let size = self.octets();
+        let Attributes { flags, received, .. } = self.attributes;
         let found = Found { reference, flags, size, score: self.score, ..Found::default() };
         match &self.gathered.header {
             Some(header) => found.with_header(header, received),
@@ -160,7 +168,7 @@ async fn evaluate(
         let mut end = 0;
         while end < rest.len() && (octets < HELD_OCTETS || end == 0) {
             if rest[end].verdict != Verdict::No {
-                octets += rest[end].attributes.size.unwrap_or(UNKNOWN_OCTETS);
+                octets += rest[end].octets().unwrap_or(UNKNOWN_OCTETS);
             }
             end += 1;
         }
@@ -266,7 +274,7 @@ From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
         };
         let expr = expr(query);
         let (lines, exit) = printed(async |results| {
-            let manner = Manner::default();
+            let manner = Manner { stored: true, ..Manner::default() };
             search(&mut mbox, listed.clone(), only.as_deref(), &expr, manner, &name, results)
                 .await
                 .expect("searched");
@@ -288,6 +296,9 @@ From: Bob <bob@x.org>\nSubject: third\nContent-Type: application/pdf\n\nJVBE\n";
             ("body:body OR has:pdf", vec![1, 2]),
             ("has:pdf is:unread", vec![2]),
             ("from:carol", vec![]),
+            // 86 octets and 5 line ends, without the Status.
+            ("size:91", vec![0]),
+            ("size:<=90", vec![1, 2]),
         ] {
             assert_eq!(found(query, None), expected, "{query}");
         }

@@ -180,6 +180,7 @@ impl Looking<'_> {
             received: received.and_then(|seconds| Timestamp::from_second(seconds).ok()),
             uid: message.id.0.parse().ok(),
             folder: Some(self.folder.to_owned()),
+            stored: None,
             saved: None,
             account: None,
             thread: None,

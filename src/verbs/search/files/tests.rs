@@ -26,7 +26,7 @@ const QUERIES: [&str; 16] = [
 
 fn maildir_file(path: PathBuf, flags: &[&str]) -> MailFile {
     let flags = Some(flags.iter().map(|flag| (*flag).to_owned()).collect());
-    MailFile { path, kind: Kind::Maildir, folder: Some("INBOX".into()), flags, size: None }
+    MailFile { folder: Some("INBOX".into()), flags, ..MailFile::at(&path, Kind::Maildir) }
 }
 
 /// The references that are found.
@@ -42,12 +42,12 @@ fn by_brute_force(files: &[MailFile], query: &str) -> Vec<String> {
     let expr = expr(query);
     let mut found = Vec::new();
     for file in files {
-        let octets = std::fs::read(&file.path).expect("there");
-        let system = System::of(&std::fs::metadata(&file.path).expect("there"));
+        let octets = std::fs::read(file.path()).expect("there");
+        let system = System::of(&rustix::fs::stat(file.path()).expect("there"));
         let header = Header::new(&octets);
         let seen = Seen { file, system: Some(system), header: Some(&header) };
         if Local::new(&octets, seen.attributes()).matches(&expr) {
-            found.push(MailFile::reference(&file.path, file.kind));
+            found.push(MailFile::reference(&file.path(), file.kind));
         }
     }
     found
@@ -85,7 +85,7 @@ fn a_generated_maildir_as_by_brute_force() {
 fn real_messages_as_by_brute_force() {
     let files: Vec<MailFile> = crate::message::corpus("files")
         .into_iter()
-        .map(|(path, _)| MailFile { path, kind: Kind::Eml, folder: None, flags: None, size: None })
+        .map(|(path, _)| MailFile::at(&path, Kind::Eml))
         .collect();
     for query in QUERIES {
         assert_eq!(found(&files, query).0, by_brute_force(&files, query), "{query}");
@@ -117,13 +117,7 @@ fn large_and_odd_files() {
     ];
     let files: Vec<MailFile> = names
         .iter()
-        .map(|(name, octets)| MailFile {
-            path: write(&dir, name, octets),
-            kind: Kind::Eml,
-            folder: None,
-            flags: None,
-            size: None,
-        })
+        .map(|(name, octets)| MailFile::at(&write(&dir, name, octets), Kind::Eml))
         .collect();
     assert_eq!(found(&files, "needle").0.len(), 2);
     assert_eq!(found(&files, "").0.len(), 4);
@@ -134,7 +128,8 @@ fn large_and_odd_files() {
 #[test]
 fn the_header_is_read_to_its_end() {
     let dir = Dir::new();
-    for len in HEADER_OCTETS - 4..=HEADER_OCTETS + 2 {
+    let around = |octets: usize| octets - 4..=octets + 2;
+    for len in around(HEADER_OCTETS).chain(around(2 * HEADER_OCTETS)) {
         for end in ["\n\n", "\r\n\r\n"] {
             let filled = "h".repeat(len - 3);
             let message = format!("X: {filled}{end}{}", "body\n".repeat(100_000));
@@ -143,9 +138,50 @@ fn the_header_is_read_to_its_end() {
             let mut file = File::open(path).expect("there");
             for no_more in [true, false] {
                 file.rewind().expect("a file");
-                let is_whole = buffer.read_header(&mut file, no_more).expect("read");
-                assert!(!is_whole && find_header_end(buffer.octets()).is_some(), "{len} {end:?}");
+                let (is_whole, header_end) = buffer.read_header(&mut file, no_more).expect("read");
+                let right = find_header_end(buffer.octets());
+                assert!(!is_whole && right == Some(header_end), "{len} {end:?}");
             }
         }
+    }
+}
+
+#[test]
+fn as_much_is_read_as_headers_need() {
+    let dir = Dir::new();
+    let mut buffer = Buffer::default();
+    let mut read = |header: usize| {
+        let message = format!("X: {}\n\n{}", "h".repeat(header), "body\n".repeat(100_000));
+        let path = write(&dir, "m", message.as_bytes());
+        let file = MailFile::at(&path, Kind::Eml);
+        for _ in 0..=2 * HEADERS {
+            let mut file = buffer.open(&file.directory, &file.name).expect("there");
+            buffer.read_header(&mut file, true).expect("read");
+        }
+        buffer.len
+    };
+    assert_eq!([read(100), read(5000), read(5000), read(100)], [1024, 5120, 5120, 1024]);
+    // A short one among long ones changes nothing, and nothing is read to its end.
+    assert_eq!(read(90_000), 4096 * 32);
+    assert_eq!(read(10), 1024);
+}
+
+#[test]
+fn the_end_of_a_header_is_where_its_lines_end() {
+    let ends = Ends::default();
+    for text in [
+        "",
+        "\n",
+        "\r\n",
+        "a",
+        "a\n",
+        "a\n\n",
+        "a\r\n\r\n",
+        "a\n\r\nb\n\n",
+        "a\r\nb\n\nc\n\r\n",
+        "\ra\n\rb",
+    ] {
+        let octets = text.as_bytes();
+        assert_eq!(ends.find(octets, 0), find_header_end(octets), "{text:?}");
     }
 }

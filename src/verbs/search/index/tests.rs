@@ -113,7 +113,7 @@ fn documents_are_indexed_where_asked_for() {
     write(&dir, "cur/.keep", b"");
     assert_eq!(both(&dir, "budget").0.len(), 1);
     let maildir = Maildir::open(dir.path(), maildir::Options::default()).expect("opened");
-    let manner = Manner { index: true, documents: true };
+    let manner = Manner { index: true, documents: true, ..Manner::default() };
     let expr = expr("budget");
     let (found, _) = printed(async |results| {
         search(&maildir, &"INBOX".into(), &expr, manner, results).await.expect("searched");

@@ -36,9 +36,9 @@ fn references_are_found_again_under_their_new_names() {
     let paths = [dir.path().join("new/1.a"), eml.clone(), dir.path().join("cur/9.z:2,")];
     let list = named(&paths);
     assert_eq!(list.len(), 2);
-    assert_eq!((&list[0].path, list[0].kind), (&seen, Kind::Maildir));
+    assert_eq!((list[0].path(), list[0].kind), (seen, Kind::Maildir));
     assert_eq!(list[0].flags.as_deref(), Some(&["\\Seen".to_owned()][..]));
-    assert_eq!((&list[1].path, list[1].kind), (&eml, Kind::Eml));
+    assert_eq!((list[1].path(), list[1].kind), (eml, Kind::Eml));
 }
 
 #[test]
