@@ -112,6 +112,7 @@ fn good(protocol: Protocol) -> Endpoint {
             yes(Trial::StrictAlpn),
             yes(Trial::Resumption),
             yes(Trial::Staple),
+            yes(Trial::StapleGood),
             no(Trial::Heartbleed),
             no(Trial::EarlyChange),
             no(Trial::Robot),
@@ -300,6 +301,7 @@ fn of_server() -> Vec<OfServer> {
             e.session.before.as_mut().expect("good").lines.push("XXXXXXXA".into());
         }),
         (Smtp, &c::TLS_STAPLE, |e| turn(e, Trial::Staple)),
+        (Smtp, &c::TLS_STAPLE_GOOD, |e| turn(e, Trial::StapleGood)),
         (Smtp, &c::TLS_NAMELESS, |e| turn(e, Trial::Nameless)),
         (Smtp, &c::TLS_ALPN, |e| turn(e, Trial::StrictAlpn)),
         (Smtp, &c::TLS_RESUMPTION, |e| turn(e, Trial::Resumption)),
