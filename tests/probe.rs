@@ -551,7 +551,16 @@ fn reports_are_read_by_other_parsers() {
     }
     let markdown = form("markdown");
     assert!(markdown.text().contains("| fail | TLS-004 "), "{}", markdown.text());
-    // A terminal of 80 columns without colours shows every line of the text as it is.
+    // A real terminal gets the same lines, and nothing that is not to be read.
+    let line = format!("{} probe {url} -q --ca-file {}", support::binary::BINARY, ca.display());
+    let shown = home.command("script", &["-q", "-e", "-c", &line, "/dev/null"]).run().expect(2);
+    let shown = shown.text().replace("\r\n", "\n");
+    assert!(shown.contains("fail    TLS-004"), "{shown}");
+    for line in shown.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    // So it is without one.
     let text = form("text");
     for line in text.text().lines() {
         assert!(line.chars().count() <= 80, "{line}");

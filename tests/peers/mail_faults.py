@@ -18,10 +18,12 @@ what it says of mail is written down here:
     keeps         true: commands in the clear behind STARTTLS are answered under TLS
     hasty         true: what is sent together with a command is refused
     both          true: it listens on ::1 too, on the same port
+    patience      seconds for which it waits for clients that speak before its greeting
     counts        true: each session of IMAP has a UIDVALIDITY of its own
 """
 import itertools
 import json
+import select
 import socket
 import ssl
 import sys
@@ -110,6 +112,10 @@ class Session:
     def serve(self):
         if SETTINGS.get("tls") == "implicit":
             self.start_tls()
+        if "patience" in SETTINGS:
+            if select.select([self.connection], [], [], SETTINGS["patience"])[0]:
+                self.connection.recv(4096)
+                return self.say("554 5.5.1 the server speaks first")
         self.say(SETTINGS.get("greeting", GREETINGS[PROTOCOL]))
         while (line := self.line()) is not None:
             tag = ""

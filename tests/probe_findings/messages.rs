@@ -135,6 +135,20 @@ fn each_fault_of_a_signature_is_found() {
         headers(&home, signed(key, more), &["--resolver", &resolver])
             .expect(&more.join(" "), wanted);
     });
+    // Below the author's domain is good enough, unless that says otherwise.
+    let below = signed("s.pem", &["domain=mail.example.test"]);
+    for (record, wanted) in [
+        ("v=DMARC1; p=reject", ["SIG-002 holds", "SIG-003 holds", "RES-005 holds"]),
+        ("v=DMARC1; p=reject; adkim=s", ["SIG-002 holds", "SIG-003 warn", "RES-005 warn"]),
+    ] {
+        let more = format!(
+            "{}_dmarc IN TXT \"{record}\"\n",
+            records.replace("_domainkey IN", "_domainkey.mail IN")
+        );
+        let zones = [Zone::new("example.test", Signing::Unsigned, &more)];
+        let Some(dns) = Dns::start(test, &zones) else { return };
+        headers(&home, below.clone(), &["--resolver", &dns.resolver()]).expect(record, &wanted);
+    }
     let text = String::from_utf8(signed("s.pem", &["arc"])).expect("ASCII");
     headers(&home, text.replace("Hello.", "Hallo."), &["--resolver", &resolver])
         .expect("changed on its way", &["SIG-002 fail", "RES-004 warn", "ARC-001 warn"]);

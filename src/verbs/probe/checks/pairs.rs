@@ -30,7 +30,7 @@ fn address(ip: std::net::IpAddr) -> Address {
 }
 
 /// A server with everything as it should be.
-fn good(protocol: Protocol) -> Endpoint {
+pub fn good(protocol: Protocol) -> Endpoint {
     let lines = ["PIPELINING", "SIZE 1", "8BITMIME", "SMTPUTF8", "IMAP4rev1", "UIDL", "STARTTLS"];
     let yes = |trial| Tried::yes(trial, "so");
     let no = |trial| Tried::no(trial, "not so");
@@ -140,7 +140,7 @@ fn host(name: &str) -> Host {
 }
 
 /// A domain with everything as it should be.
-fn domain() -> Domain {
+pub fn domain() -> Domain {
     Domain {
         domain: "example.org".into(),
         mx: Known::Is(Exchangers::Found {

@@ -50,8 +50,43 @@ pub struct Letter<'m> {
     pub signatures: Vec<Checked>,
     /// Its ARC chain.
     pub chain: Option<Chain>,
-    /// The domain that speaks for the author's organization; empty where there is no author.
+    /// Who may speak for the author.
+    pub alignment: Alignment,
+}
+
+/// Who may speak for the author (RFC 7489 section 3.1).
+#[derive(Debug, Default)]
+pub struct Alignment {
+    /// The domain of the author's organization, which may, and so may all below it; empty where
+    /// there is no author.
     pub organization: String,
+    /// Only a signature of the author's domain itself counts (`adkim=s`).
+    pub is_dkim_strict: bool,
+    /// Only a sender of the author's domain itself counts (`aspf=s`).
+    pub is_spf_strict: bool,
+}
+
+impl Letter<'_> {
+    /// Whether a domain speaks for the author's.
+    fn is_aligned(&self, domain: &str, is_strict: bool) -> bool {
+        match is_strict {
+            true => author(self.message).as_deref() == Some(domain),
+            false => is_of(domain, &self.alignment.organization),
+        }
+    }
+
+    fn signs(&self, domain: &str) -> bool {
+        self.is_aligned(domain, self.alignment.is_dkim_strict)
+    }
+}
+
+/// The sender's domain for which the last receiver found SPF passed, in lower case.
+pub fn envelope(results: &[Results]) -> Option<String> {
+    let found = results.first()?.findings.iter();
+    found.filter(|found| found.method == "spf" && found.result == "pass").find_map(|found| {
+        let from = found.property("smtp.mailfrom").or(found.property("smtp.mail"))?;
+        Some(from.rsplit('@').next().unwrap_or(from).to_ascii_lowercase())
+    })
 }
 
 /// The domain of the author; `None` where there is not one From with one.
@@ -175,8 +210,8 @@ fn signatures(letter: &Letter<'_>, out: &mut Vec<Finding>) {
         out.push(proven(&SIG_VALID, on, &one.proof, &name));
     }
     let domains: Vec<&str> = all.iter().map(|one| one.domain.as_str()).collect();
-    if !letter.organization.is_empty() {
-        let is_aligned = domains.iter().any(|domain| is_of(domain, &letter.organization));
+    if !letter.alignment.organization.is_empty() {
+        let is_aligned = domains.iter().any(|domain| letter.signs(domain));
         out.push(SIG_ALIGNED.check(is_aligned, on, domains.join(", ")));
     }
     let weak: Vec<String> = all
@@ -247,24 +282,20 @@ fn agreement(letter: &Letter<'_>, out: &mut Vec<Finding>) {
     if of("dkim").next().is_some() && !letter.signatures.is_empty() {
         judge(&RES_AGREES, on, &differs, "it is", out);
     }
-    if letter.organization.is_empty() {
+    let organization = &letter.alignment.organization;
+    if organization.is_empty() {
         return;
     }
-    let envelope = of("spf").filter(|found| found.result == "pass").find_map(|found| {
-        let from = found.property("smtp.mailfrom").or(found.property("smtp.mail"))?;
-        Some(from.rsplit('@').next().unwrap_or(from).to_ascii_lowercase())
-    });
-    let by_signature = letter
-        .signatures
-        .iter()
-        .find(|one| one.proof == Proof::Valid && is_of(&one.domain, &letter.organization));
-    let by_envelope = envelope.filter(|domain| is_of(domain, &letter.organization));
+    let by_signature =
+        letter.signatures.iter().find(|one| one.proof == Proof::Valid && letter.signs(&one.domain));
+    let by_envelope = envelope(&letter.results)
+        .filter(|domain| letter.is_aligned(domain, letter.alignment.is_spf_strict));
     let is_open = letter.signatures.iter().any(|one| matches!(one.proof, Proof::Unknown(_)));
     out.push(match (by_signature, by_envelope) {
         (Some(one), _) => RES_ALIGNED.pass(on, format!("DKIM of {}", one.domain)),
         (None, Some(domain)) => RES_ALIGNED.pass(on, format!("SPF of {domain}")),
         (None, None) if is_open => RES_ALIGNED.unknown(on, "a key could not be looked up"),
-        (None, None) => RES_ALIGNED.bad(on, format!("nothing speaks for {}", letter.organization)),
+        (None, None) => RES_ALIGNED.bad(on, format!("nothing speaks for {organization}")),
     });
 }
 
@@ -306,7 +337,10 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
             results: results::all(octets),
             signatures,
             chain,
-            organization: author(octets).unwrap_or_default(),
+            alignment: Alignment {
+                organization: author(octets).unwrap_or_default(),
+                ..Alignment::default()
+            },
         })
     }
 
@@ -380,7 +414,7 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
             results: Vec::new(),
             signatures: Vec::new(),
             chain: None,
-            organization: String::new(),
+            alignment: Alignment::default(),
         };
         assert_eq!(verdict(&all(&letter), &MSG_HEADER), Some(Warn));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::check::{self, Letter, author};
+use super::check::{self, Alignment, Letter, author};
 use super::{proof, received, results};
 use crate::net;
 use crate::net::dns::Resolver;
@@ -14,7 +14,7 @@ use crate::store::line_ends;
 use crate::ui::{Exit, Failure, Output};
 use crate::verbs::probe::facts::Known;
 use crate::verbs::probe::part::{Report, Shape};
-use crate::verbs::probe::policy;
+use crate::verbs::probe::policy::{self, tags};
 use crate::verbs::probe::render::text::labelled;
 use crate::verbs::probe::run::PATIENCE;
 
@@ -66,18 +66,15 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let now = open::now().seconds;
     let author = author(&message);
     let signatures = proof::signatures(&message, &resolver, now).await;
-    let organization = match &author {
+    let results = results::all(&message);
+    let mut others =
+        signatures.iter().map(|one| one.domain.clone()).chain(check::envelope(&results));
+    let has_other = others.any(|other| Some(&other) != author.as_ref());
+    let alignment = match &author {
         // Nobody else needs to know whose it is.
-        Some(domain) if signatures.iter().any(|one| one.domain != *domain) => {
-            match policy::dmarc_of(domain, &resolver).await {
-                Known::Is(Some(found)) => {
-                    found.name.strip_prefix("_dmarc.").unwrap_or(domain).to_owned()
-                }
-                Known::Is(None) | Known::Unknown { .. } => domain.clone(),
-            }
-        }
-        Some(domain) => domain.clone(),
-        None => String::new(),
+        Some(domain) if has_other => alignment(domain, &resolver).await,
+        Some(domain) => Alignment { organization: domain.clone(), ..Alignment::default() },
+        None => Alignment::default(),
     };
     let on = match &args.file {
         Some(path) => path.display().to_string(),
@@ -87,12 +84,25 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         on: &on,
         message: &message,
         hops: received::path(&message),
-        results: results::all(&message),
+        results,
         chain: proof::chain(&message, &resolver, now).await,
         signatures,
-        organization,
+        alignment,
     };
     report(&letter).print(&args.shape, args.common.json, out)
+}
+
+/// Who may speak for a domain, by its DMARC record.
+async fn alignment(domain: &str, resolver: &Resolver) -> Alignment {
+    let Known::Is(Some(found)) = policy::dmarc_of(domain, resolver).await else {
+        return Alignment { organization: domain.to_owned(), ..Alignment::default() };
+    };
+    let read = found.records.first().and_then(|record| tags::dmarc(record).ok());
+    Alignment {
+        organization: found.name.strip_prefix("_dmarc.").unwrap_or(domain).to_owned(),
+        is_dkim_strict: read.as_ref().is_some_and(|read| read.is_dkim_strict),
+        is_spf_strict: read.as_ref().is_some_and(|read| read.is_spf_strict),
+    }
 }
 
 fn report(letter: &Letter<'_>) -> Report {

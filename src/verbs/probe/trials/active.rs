@@ -120,30 +120,42 @@ async fn inject(way: &Way<'_>, connector: &Connector) -> Result<Tried, Stop> {
 /// Longest line of an answer, in octets.
 const LINE_OCTETS: usize = 4096;
 
-/// Says EHLO before the greeting: a sender that does so is mostly a machine that sends spam.
+/// How often a server is spoken to before its greeting: it may greet before it sees that.
+const EARLY_TRIES: u32 = 3;
+
+/// Says EHLO before the greeting: a sender that does so is mostly a machine that sends spam. A
+/// server that turns us away once does what it should.
 async fn early_talker(way: &Way<'_>) -> Tried {
     let trial = Trial::EarlyTalker;
-    for _ in 0..2 {
+    let (mut served, mut hang_ups) = (None, 0);
+    for _ in 0..EARLY_TRIES {
         match talk_early(way).await {
             Ok(replies) => {
                 let words: Vec<String> =
                     replies.iter().map(|reply| first_line(&reply.to_string())).collect();
                 let words = words.join(" / ");
-                return match replies.iter().all(Reply::is_positive) {
-                    true => Tried::yes(trial, words),
-                    false => Tried::no(trial, words),
-                };
+                if !replies.iter().all(Reply::is_positive) {
+                    return Tried::no(trial, words);
+                }
+                served = Some(words);
             }
-            // A server that turns such a client away does what it should.
             Err(stop) if stop.is_certain() || stop.kind == StopKind::Later => {
                 return Tried::no(trial, stop.detail);
             }
             // What it did not read makes a reset of its end, by which its words may be lost.
-            Err(stop) if stop.kind == StopKind::HungUp => {}
+            Err(stop) if stop.kind == StopKind::HungUp => {
+                hang_ups += 1;
+                if hang_ups > 1 {
+                    return Tried::no(trial, "the server hangs up, time and again");
+                }
+            }
             Err(stop) => return untold(trial, &stop),
         }
     }
-    Tried::no(trial, "the server hangs up, each time")
+    match served {
+        Some(words) if hang_ups == 0 => Tried::yes(trial, words),
+        _ => Tried::unknown(trial, "it is served at times, and at times not"),
+    }
 }
 
 async fn talk_early(way: &Way<'_>) -> Result<Vec<Reply>, Stop> {

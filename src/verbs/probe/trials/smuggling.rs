@@ -9,6 +9,7 @@ use crate::net::tls::Connector;
 use crate::verbs::probe::endpoint::Way;
 use crate::verbs::probe::facts::{Stop, Trial, Tried};
 use crate::verbs::probe::timing::Phase;
+use crate::verbs::probe::together::together;
 
 /// Ends that are none.
 const ENDS: [(&str, &[u8]); 6] = [
@@ -22,7 +23,7 @@ const ENDS: [(&str, &[u8]); 6] = [
 
 /// How long an answer is waited for that should not come, beside the time of the answers
 /// before it.
-const WAIT: Duration = Duration::from_millis(600);
+const WAIT: Duration = Duration::from_secs(2);
 
 const PHASE: Phase = Phase::Capabilities;
 
@@ -31,17 +32,19 @@ const PHASE: Phase = Phase::Capabilities;
 pub async fn smuggling(way: &Way<'_>, connector: Option<&Connector>) -> Tried {
     let trial = Trial::Smuggling;
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
-    for (name, end) in ENDS {
-        match try_end(way, connector, end).await {
+    let mut untried = None;
+    let ends = ENDS.map(async |(name, end)| (name, try_end(way, connector, end).await));
+    for (name, outcome) in together(ends).await {
+        match outcome {
             Ok(Some(words)) => taken.push(format!("{name}: {words}")),
             Ok(None) => refused.push(name),
-            Err(stop) if taken.is_empty() => return untold(trial, &stop),
-            Err(_) => break,
+            Err(stop) => untried = Some(stop),
         }
     }
-    match taken.is_empty() {
-        true => Tried::no(trial, format!("no end of a message: {}", refused.join(", "))),
-        false => Tried::yes(trial, taken.join("; ")),
+    match (taken.is_empty(), untried) {
+        (false, _) => Tried::yes(trial, taken.join("; ")),
+        (true, Some(stop)) => untold(trial, &stop),
+        (true, None) => Tried::no(trial, format!("no end of a message: {}", refused.join(", "))),
     }
 }
 
