@@ -234,6 +234,7 @@ const EXIM_WRONG: &str = "
 acl_smtp_vrfy = accept
 acl_smtp_expn = accept
 smtp_enforce_sync = false
+smtp_accept_max_nonmail = 100
 ";
 
 /// Postfix and Exim, right and wrong, asked all that the tiers allow; whether they are open
@@ -255,7 +256,8 @@ fn relays_and_smuggling_are_found_at_real_servers() {
         report.expect(what, &[if is_open { "SMTP-017 fail" } else { "SMTP-017 holds" }]);
         let theirs = relays_by_nmap(port);
         assert!(theirs.contains("smtp-open-relay"), "{what}: {theirs}");
-        let is_open_there = !theirs.contains("seem to be an open relay");
+        // Exim as it is packaged hangs up on nmap, which says RSET too often.
+        let is_open_there = theirs.contains("is an open relay");
         assert_eq!(is_open_there, is_open, "{what}: {theirs}");
     };
     let table: [(&str, bool, &[&str]); 4] = [

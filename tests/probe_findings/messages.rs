@@ -154,6 +154,68 @@ fn each_fault_of_a_signature_is_found() {
         .expect("changed on its way", &["SIG-002 fail", "RES-004 warn", "ARC-001 warn"]);
 }
 
+/// Senders good and bad, and what pyspf says of the same.
+#[test]
+fn senders_are_judged_by_spf() {
+    let test = "senders_are_judged_by_spf";
+    let home = Home::new();
+    let python = "/usr/bin/python3";
+    if home.command(python, &["-c", "import spf, dns.resolver"]).run().code != Some(0) {
+        return skip(test, "not installed: python3-spf");
+    }
+    let many: String = (0..11).map(|n| format!("a:h{n}.example.test ")).collect();
+    let hosts: String = (0..11).map(|n| format!("h{n} IN A 198.51.100.1\n")).collect();
+    let records = format!(
+        "a IN TXT \"v=spf1 ip4:192.0.2.0/28 -all\"\n\
+         b IN TXT \"v=spf1 include:a.example.test ~all\"\n\
+         c IN TXT \"v=spf1 mx ?all\"\nc IN MX 10 mx\nmx IN A 192.0.2.9\n\
+         d IN TXT \"v=spf1 redirect=a.example.test\"\n\
+         e IN TXT \"v=spf1 exists:%{{ir}}.%{{l1r-}}.who.%{{d2}} -all\"\n\
+         9.2.0.192.ann.who IN A 127.0.0.2\n\
+         f IN TXT \"v=spf1 {many}-all\"\n{hosts}\
+         g IN TXT \"v=spf1 include:nowhere.example.test -all\"\n\
+         h IN TXT \"v=spf1 what:ever -all\"\n\
+         i IN TXT \"v=spf1 a:mx.example.test/28 ip6:2001:db8::/32 -all\"\n\
+         j IN TXT \"v=spf1 -all\"\nj IN TXT \"v=spf1 +all\"\n\
+         k IN TXT \"v=spf1 a:v1.example.test a:v2.example.test a:v3.example.test +all\"\n\
+         l IN TXT \"v=spf1 -ip4:192.0.2.9 +all\"\n"
+    );
+    let Some(dns) = Dns::start(test, &[Zone::new("example.test", Signing::Unsigned, &records)])
+    else {
+        return;
+    };
+    let mut asked = Vec::new();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "none"] {
+        for address in ["192.0.2.9", "192.0.2.77", "2001:db8::1"] {
+            asked.push((address, format!("ann@{name}.example.test")));
+        }
+    }
+    let lines: String =
+        asked.iter().map(|(address, path)| format!("{address} {path} mx.example.test\n")).collect();
+    let script = peer_file("spf_verdicts.py");
+    let told = home.command(python, args![script, dns.port.to_string()]).stdin(lines);
+    let told = told.run().success();
+    let told: Vec<&str> = told.lines();
+    assert_eq!(told.len(), asked.len());
+    let resolver = dns.resolver();
+    let pairs: Vec<_> = asked.iter().zip(told).collect();
+    each(&pairs, |((address, path), theirs)| {
+        let literal =
+            if address.contains(':') { format!("IPv6:{address}") } else { (*address).to_owned() };
+        let message = format!(
+            "Return-Path: <{path}>\r\nReceived: from mx.example.test (mx.example.test [{literal}])\
+             \r\n\tby here with ESMTPS; Tue, 3 Mar 2026 10:00:05 +0000\r\n{}",
+            &GOOD[GOOD.find("From:").expect("a From")..]
+        );
+        let report = headers(&home, message, &["--resolver", &resolver]);
+        let evidence = report.evidence("RES-006");
+        let ours = evidence.split(": ").nth(1).and_then(|rest| rest.split(' ').next());
+        assert_eq!(ours, Some(*theirs), "{address} {path}: {evidence}");
+        let wanted = if *theirs == "pass" { "RES-006 holds" } else { "RES-006 warn" };
+        report.expect(path, &[wanted]);
+    });
+}
+
 const DIALOGUE: &str = "S: 220 mx.example.test ESMTP\r\nC: EHLO me.example.test\r\n\
 S: 250-mx.example.test\r\nS: 250-PIPELINING\r\nS: 250-ENHANCEDSTATUSCODES\r\nS: 250 STARTTLS\r\n\
 C: STARTTLS\r\nS: 220 2.0.0 go\r\n[TLS] TLS 1.3\r\n\

@@ -9,10 +9,11 @@ use crate::message::headers::{self, LINE_OCTETS};
 use crate::message::signature::Algorithm;
 use crate::verbs::probe::catalogue::{
     ARC_VALID, MSG_DATE, MSG_FROM, MSG_HEADER, MSG_ID, MSG_LINES, MSG_ONCE, RES_AGREES,
-    RES_ALIGNED, RES_DKIM, RES_DMARC, RES_SPF, SIG_ALIGNED, SIG_HASH, SIG_KEY, SIG_PRESENT,
-    SIG_VALID, SIG_WHOLE, TRACE_DELAY, TRACE_ORDER, TRACE_PRESENT, TRACE_TLS,
+    RES_ALIGNED, RES_DKIM, RES_DMARC, RES_SENDER, RES_SPF, SIG_ALIGNED, SIG_HASH, SIG_KEY,
+    SIG_PRESENT, SIG_VALID, SIG_WHOLE, TRACE_DELAY, TRACE_ORDER, TRACE_PRESENT, TRACE_TLS,
 };
 use crate::verbs::probe::findings::{Entry, Finding};
+use crate::verbs::probe::policy::sender::{Outcome, Sender};
 
 /// A hop that takes longer is worth a word, in seconds.
 const LONG_HOP: i64 = 300;
@@ -52,6 +53,19 @@ pub struct Letter<'m> {
     pub chain: Option<Chain>,
     /// Who may speak for the author.
     pub alignment: Alignment,
+    /// Who sent it, and what SPF says of that; `None` where nobody can tell who did.
+    pub sender: Option<Sent>,
+}
+
+/// What SPF says of the sender.
+#[derive(Debug)]
+pub struct Sent {
+    /// Who it is.
+    pub sender: Sender,
+    /// What the record says.
+    pub outcome: Outcome,
+    /// The term that decides; empty where none does.
+    pub by: String,
 }
 
 /// Who may speak for the author (RFC 7489 section 3.1).
@@ -104,6 +118,9 @@ pub fn all(letter: &Letter<'_>) -> Vec<Finding> {
     signatures(letter, &mut out);
     of_results(letter.on, &letter.results, &mut out);
     agreement(letter, &mut out);
+    if let Some(sent) = &letter.sender {
+        out.push(of_sender(letter.on, sent));
+    }
     if let Some(chain) = &letter.chain {
         out.push(proven(&ARC_VALID, letter.on, &chain.proof, &chain.domains.join(", ")));
     }
@@ -299,6 +316,22 @@ fn agreement(letter: &Letter<'_>, out: &mut Vec<Finding>) {
     });
 }
 
+fn of_sender(on: &str, sent: &Sent) -> Finding {
+    let Sent { sender, outcome, by } = sent;
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    let name = outcome.name();
+    let evidence = format!("{} for {}: {name}{by}", sender.address, sender.domain);
+    match outcome {
+        Outcome::Pass => RES_SENDER.pass(on, evidence),
+        Outcome::TempError => RES_SENDER.unknown(on, evidence),
+        Outcome::None
+        | Outcome::Neutral
+        | Outcome::Fail
+        | Outcome::SoftFail
+        | Outcome::PermError => RES_SENDER.bad(on, evidence),
+    }
+}
+
 /// Whether `domain` is the organization's, or below it (relaxed alignment).
 fn is_of(domain: &str, organization: &str) -> bool {
     domain == organization
@@ -341,6 +374,7 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
                 organization: author(octets).unwrap_or_default(),
                 ..Alignment::default()
             },
+            sender: None,
         })
     }
 
@@ -415,6 +449,7 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
             signatures: Vec::new(),
             chain: None,
             alignment: Alignment::default(),
+            sender: None,
         };
         assert_eq!(verdict(&all(&letter), &MSG_HEADER), Some(Warn));
     }

@@ -21,9 +21,9 @@ const ENDS: [(&str, &[u8]); 6] = [
     ("CRLF . CR", b"\r\n.\r"),
 ];
 
-/// How long an answer is waited for that should not come, beside the time of the answers
-/// before it.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long an answer is waited for that should not come, beside four times as long as the
+/// answers before it took.
+const WAIT: Duration = Duration::from_secs(1);
 
 const PHASE: Phase = Phase::Capabilities;
 
@@ -55,9 +55,8 @@ async fn try_end(
     connector: Option<&Connector>,
     end: &[u8],
 ) -> Result<Option<String>, Stop> {
-    let begun = std::time::Instant::now();
     let (mut talk, _permit) = way.to_talk(connector).await?;
-    let spent = begun.elapsed();
+    let begun = std::time::Instant::now();
     for line in ["MAIL FROM:<>\r\n", "RCPT TO:<postmaster>\r\n", "DATA\r\n"] {
         let replies = talk.say(PHASE, line.as_bytes(), 1).await?;
         let is_good =
@@ -74,7 +73,7 @@ async fn try_end(
         end,
     ]
     .concat();
-    let wait = WAIT + spent;
+    let wait = WAIT + 4 * begun.elapsed();
     let outcome = tokio::time::timeout(wait, talk.say(PHASE, &message, 1)).await;
     Ok(match outcome {
         Ok(Ok(replies)) => {
