@@ -5,86 +5,14 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use support::probe::{Report, probe};
 use support::{
-    Authority, Dns, Dovecot, Exchanger, Home, Leaf, Postfix, Run, Scratch, Scripted, ServeTest,
-    Signing, Step, TlsServer, WebServer, Zone, closed_port, needs, peer_file, peers, skip,
+    Authority, Dns, Dovecot, Exchanger, Home, Leaf, Postfix, Scratch, Scripted, ServeTest, Signing,
+    Step, TlsServer, WebServer, Zone, closed_port, needs, peer_file, peers, skip,
 };
-
-/// The findings of a run, by place and id: verdict, whether it holds, evidence.
-#[derive(Debug)]
-struct Report {
-    lines: Vec<Value>,
-    code: Option<i32>,
-}
-
-impl Report {
-    #[track_caller]
-    fn of(run: Run) -> Self {
-        assert!(matches!(run.code, Some(0..=3)), "{run:?}");
-        let lines = run.json_lines();
-        assert!(!lines.is_empty(), "{run:?}");
-        Self { lines, code: run.code }
-    }
-
-    fn finding(&self, id: &str) -> Option<&Value> {
-        self.lines.iter().find(|line| line["type"] == "finding" && line["id"] == id)
-    }
-
-    fn on(&self, place: &str, id: &str) -> Option<&Value> {
-        self.lines.iter().find(|line| {
-            line["type"] == "finding"
-                && line["id"] == id
-                && line["on"].as_str().is_some_and(|on| on.contains(place))
-        })
-    }
-
-    /// Checks words like `TLS-004 fail`: the verdict of a finding, `holds` or `not` for whether
-    /// it holds, or `none` for one that must not be there.
-    #[track_caller]
-    fn expect(&self, what: &str, wanted: &[&str]) {
-        for words in wanted {
-            let (id, want) = words.split_once(' ').expect("id and verdict");
-            let found = self.finding(id);
-            let got = match (found, want) {
-                (None, _) => "none".to_owned(),
-                (Some(line), "holds" | "not") => match line["holds"].as_bool() {
-                    Some(true) => "holds".into(),
-                    Some(false) => "not".into(),
-                    None => "nobody knows".into(),
-                },
-                (Some(line), _) => line["verdict"].as_str().unwrap_or_default().to_owned(),
-            };
-            let evidence = found.map(|line| line["evidence"].to_string()).unwrap_or_default();
-            assert_eq!(got, want, "{what}: {id}: {evidence}");
-        }
-    }
-
-    fn endpoint(&self) -> &Value {
-        self.lines.iter().find(|line| line["type"] == "endpoint").expect("an endpoint")
-    }
-
-    fn summary(&self) -> &Value {
-        self.lines.last().expect("a summary")
-    }
-}
-
-fn probe(home: &Home, url: &str, ca: Option<&Path>, more: &[&str]) -> Report {
-    Report::of(invoke(home, url, ca, more))
-}
-
-fn invoke(home: &Home, url: &str, ca: Option<&Path>, more: &[&str]) -> Run {
-    let mut arguments = vec!["probe", url, "--json", "-q"];
-    let ca = ca.map(|path| path.to_str().expect("a path in UTF-8"));
-    if let Some(ca) = ca {
-        arguments.extend(["--ca-file", ca]);
-    }
-    arguments.extend(more);
-    home.pillarbox(&arguments).password("secret").run()
-}
 
 /// Every preset of `serve-test --tls`, and what it is a fault of.
 #[test]
@@ -623,7 +551,16 @@ fn reports_are_read_by_other_parsers() {
     }
     let markdown = form("markdown");
     assert!(markdown.text().contains("| fail | TLS-004 "), "{}", markdown.text());
-    // A terminal of 80 columns without colours shows every line of the text as it is.
+    // A real terminal gets the same lines, and nothing that is not to be read.
+    let line = format!("{} probe {url} -q --ca-file {}", support::binary::BINARY, ca.display());
+    let shown = home.command("script", &["-q", "-e", "-c", &line, "/dev/null"]).run().expect(2);
+    let shown = shown.text().replace("\r\n", "\n");
+    assert!(shown.contains("fail    TLS-004"), "{shown}");
+    for line in shown.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    // So it is without one.
     let text = form("text");
     for line in text.text().lines() {
         assert!(line.chars().count() <= 80, "{line}");

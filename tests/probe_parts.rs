@@ -193,6 +193,15 @@ fn findings(run: &Run) -> BTreeMap<String, (String, String)> {
     all
 }
 
+/// Checks words like `TRIP-001 pass`.
+#[track_caller]
+fn expect(all: &BTreeMap<String, (String, String)>, wanted: &[&str]) {
+    for words in wanted {
+        let (id, want) = words.split_once(' ').expect("id and verdict");
+        assert_eq!(verdict(all, id), want, "{id}: {all:?}");
+    }
+}
+
 #[track_caller]
 fn verdict<'a>(all: &'a BTreeMap<String, (String, String)>, id: &str) -> &'a str {
     all.get(id).map_or("none", |(verdict, _)| verdict.as_str())
@@ -212,8 +221,8 @@ fn load_is_measured_and_bounded() {
             invocation = invocation.arg("--ca-file").arg(ca);
         }
         let run = invocation.password("secret").run().success();
-        let lines = run.json_lines();
-        object(&lines, "load").clone()
+        expect(&findings(&run), &["LOAD-001 pass"]);
+        object(&run.json_lines(), "load").clone()
     };
     let load = run(
         server.url("smtp", None),
@@ -255,7 +264,7 @@ fn load_is_measured_and_bounded() {
     // A server that is not there is a finding, and the exit code says so.
     let nobody = format!("smtp://localhost:{}", support::closed_port());
     let run = home.run(&["probe", "load", &nobody, "--tls", "none", "--json"]).expect(2);
-    assert_eq!(verdict(&findings(&run), "LOAD-001"), "fail");
+    expect(&findings(&run), &["LOAD-001 fail"]);
 }
 
 fn roundtrip(
@@ -296,9 +305,7 @@ fn a_message_goes_round_through_postfix_and_dovecot() {
         let ca = [postfix.ca(), dovecot.ca()];
         let run = roundtrip(&home, &send, &receive, ca).args(["--warn", "50s"]).run().success();
         let all = findings(&run);
-        for id in ["TRIP-001", "TRIP-002", "TRIP-003", "TRIP-004"] {
-            assert_eq!(verdict(&all, id), "pass", "{scheme} {id}: {run}");
-        }
+        expect(&all, &["TRIP-001 pass", "TRIP-002 pass", "TRIP-003 pass", "TRIP-004 pass"]);
         let lines = run.json_lines();
         assert!(object(&lines, "roundtrip")["arrived_ms"].as_f64().is_some_and(|ms| ms > 0.0));
         let hops = lines.iter().filter(|line| line["type"] == "hop").count();
@@ -316,14 +323,12 @@ fn a_message_that_is_late_or_lost_is_told() {
     let (send, receive) =
         (server.url("submission", Some("bob")), server.url("imaps", Some("alice")));
     let late = roundtrip(&home, &send, &receive, ca()).args(["--warn", "0.000001"]).run().expect(1);
-    assert_eq!(verdict(&findings(&late), "TRIP-003"), "warn");
-    assert_eq!(verdict(&findings(&late), "TRIP-004"), "pass");
+    expect(&findings(&late), &["TRIP-003 warn", "TRIP-004 pass"]);
     // It goes to alice, and is waited for at bob's.
     let elsewhere = server.url("imaps", Some("bob"));
     let lost = roundtrip(&home, &send, &elsewhere, ca()).args(["--fail", "1s"]).run().expect(2);
     let all = findings(&lost);
-    assert_eq!(verdict(&all, "TRIP-001"), "pass");
-    assert_eq!(verdict(&all, "TRIP-002"), "fail");
+    expect(&all, &["TRIP-001 pass", "TRIP-002 fail"]);
     assert!(all["TRIP-002"].1.contains("not come after 1 s"), "{lost}");
     assert!(object(&lost.json_lines(), "roundtrip")["arrived_ms"].is_null());
     // Nobody takes it.
@@ -333,7 +338,12 @@ fn a_message_that_is_late_or_lost_is_told() {
     let refused =
         refused.arg("--send-ca-file").arg(server.ca()).arg("--receive-ca-file").arg(server.ca());
     let run = refused.run().expect(2);
-    assert_eq!(verdict(&findings(&run), "TRIP-001"), "fail");
+    expect(&findings(&run), &["TRIP-001 fail"]);
+    // It comes, and stays.
+    let keeps = ServeTest::with(&["--fault", "imap uid store => NO [NOPERM] not yours"]);
+    let (send, receive) = (keeps.url("submission", Some("bob")), keeps.url("imaps", Some("alice")));
+    let kept = roundtrip(&home, &send, &receive, [keeps.ca(), keeps.ca()]).run().expect(1);
+    expect(&findings(&kept), &["TRIP-002 pass", "TRIP-004 warn"]);
 }
 
 const LETTER: &str = "Received: from a.example.test by b.example.test with ESMTPS id 1;\r\n\tTue, 3 Mar 2026 10:00:05 +0000\r\n\

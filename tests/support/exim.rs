@@ -24,6 +24,12 @@ pub struct Exim {
 impl Exim {
     /// Starts one; `None`: skipped, and said so.
     pub fn start(test: &str) -> Option<Exim> {
+        Exim::with(test, "", "")
+    }
+
+    /// As [`Exim::start`], with more settings, and more lines before those that judge a
+    /// recipient.
+    pub fn with(test: &str, settings: &str, recipients: &str) -> Option<Exim> {
         let program = peers().join("exim/usr/sbin/exim4");
         if !program.is_file() {
             skip(test, "not installed: exim4-daemon-light");
@@ -60,6 +66,8 @@ impl Exim {
                     ("EXIM", own.to_str().expect("a path in UTF-8")),
                     ("ROOT", scratch.path().to_str().expect("a path in UTF-8")),
                     ("PORT", &port.to_string()),
+                    ("SETTINGS", settings),
+                    ("RECIPIENTS", recipients),
                 ],
             );
             let path = scratch.write("exim.conf", configuration);
@@ -77,7 +85,7 @@ impl Exim {
         panic!("exim does not start");
     }
 
-    /// `smtp://localhost:PORT`; it has no TLS.
+    /// `smtp://localhost:PORT`; it has no TLS, unless settings say so.
     pub fn url(&self) -> String {
         format!("smtp://localhost:{}", self.port)
     }

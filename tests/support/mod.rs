@@ -42,6 +42,7 @@ pub mod oauth;
 pub mod opensmtpd;
 pub mod other_client;
 pub mod postfix;
+pub mod probe;
 pub mod proxy;
 pub mod scripted;
 pub mod serve_test;

@@ -37,26 +37,38 @@ impl Postfix {
     /// Starts one that stores into Maildirs of its own; see [`Postfix::messages`]. `None`: it
     /// cannot be here, and the skip of `test` has been printed.
     pub fn start(test: &str) -> Option<Postfix> {
-        Postfix::launch(test, None, Leaf::Good)
+        Postfix::launch(test, None, Leaf::Good, "")
+    }
+
+    /// As [`Postfix::start`], with lines of `main.cf` in the place of those that set the same,
+    /// each of them one line: of a parameter that is set twice Postfix warns, and so many
+    /// warnings at once are more than its logger takes at its own start.
+    pub fn with(test: &str, settings: &str) -> Option<Postfix> {
+        Postfix::launch(test, None, Leaf::Good, settings)
     }
 
     /// Starts one that hands its mail to `dovecot` by LMTP and asks it for passwords.
     pub fn before(test: &str, dovecot: &Dovecot) -> Option<Postfix> {
-        Postfix::launch(test, Some(dovecot), Leaf::Good)
+        Postfix::launch(test, Some(dovecot), Leaf::Good, "")
     }
 
     /// As [`Postfix::start`], showing a certificate of this kind.
     pub fn with_certificate(test: &str, leaf: Leaf) -> Option<Postfix> {
-        Postfix::launch(test, None, leaf)
+        Postfix::launch(test, None, leaf, "")
     }
 
-    fn launch(test: &str, dovecot: Option<&Dovecot>, leaf: Leaf) -> Option<Postfix> {
+    fn launch(
+        test: &str,
+        dovecot: Option<&Dovecot>,
+        leaf: Leaf,
+        settings: &str,
+    ) -> Option<Postfix> {
         if !needs(test, &["postfix", "openssl"]) || !needs_root(test) {
             return None;
         }
         let mut last = String::new();
         for _ in 0..3 {
-            match Postfix::attempt(dovecot, leaf) {
+            match Postfix::attempt(dovecot, leaf, settings) {
                 Ok(postfix) => return Some(postfix),
                 Err(log) => last = log,
             }
@@ -64,7 +76,7 @@ impl Postfix {
         panic!("postfix does not start:\n{last}");
     }
 
-    fn attempt(dovecot: Option<&Dovecot>, leaf: Leaf) -> Result<Postfix, String> {
+    fn attempt(dovecot: Option<&Dovecot>, leaf: Leaf, settings: &str) -> Result<Postfix, String> {
         let scratch = Scratch::new();
         let authority = Authority::new(&scratch.path().join("tls"));
         let identity = authority.issue(leaf);
@@ -111,8 +123,23 @@ impl Postfix {
                 ("CERT", &text(&identity.certificate)),
                 ("KEY", &text(&identity.key)),
                 ("SASL", &sasl),
+                ("SETTINGS", settings),
             ],
         );
+        let name = |line: &str| line.split_once(" =").map(|(name, _)| name.to_owned());
+        let own: Vec<String> = settings.lines().filter_map(name).collect();
+        let shadowed = main.len() - settings.len() - 1;
+        let main: String = main
+            .lines()
+            .scan(0, |at, line| {
+                *at += line.len() + 1;
+                Some((*at < shadowed, line))
+            })
+            .filter(|(is_before, line)| {
+                !is_before || name(line).is_none_or(|name| !own.contains(&name))
+            })
+            .map(|(_, line)| format!("{line}\n"))
+            .collect();
         let master = fill_template(
             "postfix-master.cf.in",
             &[

@@ -18,6 +18,7 @@ pub mod enumerate;
 mod error;
 #[cfg(feature = "native")]
 mod native;
+pub mod ocsp;
 #[cfg(all(feature = "native", openssl_on_demand))]
 mod on_demand;
 #[cfg(feature = "native")]

@@ -17,6 +17,32 @@ use crate::open::{Common, Endpoint, Own};
 /// leads to those servers alone. Where a user is named (in the URL, by --user or an account),
 /// that user is logged in; no message is sent, but by --intrusive. The exit code is 0 when all is
 /// well, 1 for warnings, 2 for failures, 3 when something could not be told.
+///
+/// Of the JSON Lines, those of `type` `finding` have `id`, `verdict` (`pass`, `warn`, `fail`,
+/// `unknown`), `holds` (true, false, or null where nobody can tell: what does not hold may be no
+/// fault), `severity` (at worst), `on` (a URL or domain), `title`, `evidence`, `why`, `rfc`, and
+/// `fix` (what to do, by program). The last line is the `summary`: `subject`, `time` (seconds since
+/// 1970), `result`, `counts` (by verdict), `connections` made of those in the `budget`. What was
+/// measured stands before them. Whatever could not be told is an object with `unknown`: the reason.
+///
+/// An `endpoint` has `url`, `service` (`protocol`, `role`, `tls`), `host`, `loopback`, `addresses`
+/// (`address`, `ip`, `outcome`), `session` (`phases` with `phase` and `ms`; `greeting`; `before` and
+/// `after` TLS: `extended`, `lines`, `starttls`, `mechanisms`, `login`; `go_ahead`; `tls`: `version`,
+/// `cipher`, `group`, `chain`; `stop`: `phase`, `kind`, `detail`), `verification` (`state`, `fault`,
+/// `detail`), `spoken` (`versions`, `weak`, `post_quantum`, `suites`, `groups`, `chain`; lists are in
+/// `found`), `percentiles` (`phase`, `runs`, `p50_ms`, `p90_ms`, `p99_ms`, `max_ms`), `failed_runs`,
+/// `trials` (`trial`, `state`, `detail`) and `offered_to_user`. A certificate of a chain has
+/// `subject`, `issuer`, `names`, `not_before`, `not_after`, `key`, `key_bits`, `signature`,
+/// `self_signed` and `pin`.
+///
+/// A `domain` has `domain`, `mx` (`state`, `hosts` with `preference`, `host`, `alias`, `addresses`),
+/// `spf` (`records`, `reading`: `lookups`, `fault`, `all`, `open`, `ptr`, `leads_to`, `asks_for`,
+/// `voids`, `crowds`), `dmarc` (`name`, `walk`, `records`), `mta_sts`, `sts_policy` (`mode`,
+/// `max_age`, `patterns`, `fault`, `unlisted`), `tls_rpt`, `signed`, `dkim` (`selector`, `is_named`,
+/// `record`), `report_hosts`, `caa`, `bimi`, `dns_lists` (`zone`, `address`, `codes`), `offered`
+/// (`name`, `hosts` with `port`), `autoconfig` (`url`, `servers`, `fault`), `autodiscover` and
+/// `knocks` (`at`, `state`, `detail`). --format json is one object of `summary`, `domain`,
+/// `endpoints` and `findings`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = EXAMPLES,

@@ -57,6 +57,7 @@ pub static ALL: &[&Entry] = &[
     &TLS_INJECTION,
     &TLS_MASKED,
     &TLS_STAPLE,
+    &TLS_STAPLE_GOOD,
     &TLS_NAMELESS,
     &TLS_ALPN,
     &TLS_RESUMPTION,
@@ -177,5 +178,58 @@ mod tests {
             assert!(entry.fixes().count() > 0, "{id} has no fix");
         }
         assert!(ALL.len() >= 25);
+    }
+
+    /// Tests with real servers, domains and messages; each names findings as `"TLS-004 fail"`.
+    const TESTS: [&str; 7] = [
+        "probe.rs",
+        "probe_parts.rs",
+        "probe_findings.rs",
+        "probe_findings/domains.rs",
+        "probe_findings/mail.rs",
+        "probe_findings/messages.rs",
+        "probe_findings/tls.rs",
+    ];
+
+    /// Names of tests in which a finding is `"ID WORD"`, for one of these words.
+    fn where_it_is(source: &str, id: &str, words: &[&str]) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut test = "";
+        for line in source.lines() {
+            if let Some(rest) = line.strip_prefix("fn ") {
+                test = rest.split('(').next().unwrap_or_default();
+            }
+            if words.iter().any(|word| line.contains(&format!("\"{id} {word}\""))) {
+                names.push(test.to_owned());
+            }
+        }
+        names.dedup();
+        names
+    }
+
+    #[test]
+    fn every_finding_is_produced_and_shown_absent_by_a_test() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let sources = TESTS.map(|name| {
+            std::fs::read_to_string(folder.join(name)).expect("a file of this repository")
+        });
+        let of = |id: &str, words: &[&str]| -> Vec<String> {
+            sources.iter().flat_map(|source| where_it_is(source, id, words)).collect()
+        };
+        let mut missing = Vec::new();
+        for entry in ALL.iter().chain(PARTS) {
+            // What cannot be read is not wrong: there is no worse verdict than unknown.
+            let bad: &[&str] =
+                if entry.id == SES_KNOWN.id { &["unknown"] } else { &["fail", "warn", "not"] };
+            let produced = of(entry.id, bad);
+            let absent = of(entry.id, &["holds", "pass"]);
+            println!("{}: {} | {}", entry.id, produced.join(", "), absent.join(", "));
+            for (list, what) in [(produced, "produced"), (absent, "shown absent")] {
+                if list.is_empty() {
+                    missing.push(format!("{} is not {what}", entry.id));
+                }
+            }
+        }
+        assert!(missing.is_empty(), "{missing:#?}");
     }
 }

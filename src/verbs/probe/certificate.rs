@@ -8,6 +8,8 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
+use crate::base::date::Zoned;
+
 /// One certificate of a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Certificate {
@@ -152,6 +154,12 @@ fn names(parsed: &X509Certificate<'_>) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// The day of an instant, in UTC, by ISO 8601.
+pub fn day(seconds: i64) -> String {
+    let day = Zoned::utc(seconds).day();
+    format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
 }
 
 #[cfg(test)]

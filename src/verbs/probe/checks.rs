@@ -11,7 +11,7 @@ mod tls;
 mod trials;
 
 #[cfg(test)]
-mod pairs;
+pub mod pairs;
 
 use super::facts::{Endpoint, Exchangers, Facts, Known, Stop};
 use super::findings::{Entry, Finding};

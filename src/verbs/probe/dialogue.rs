@@ -500,7 +500,7 @@ mod tests {
             (Protocol::Smtp, "554 no service\r\n", StopKind::Refused),
             (Protocol::Smtp, "421 4.7.0 too many\r\n", StopKind::Later),
             (Protocol::Smtp, "HTTP/1.1 400 Bad\r\n", StopKind::Protocol),
-            (Protocol::Smtp, "220 cut o", StopKind::NoAnswer),
+            (Protocol::Smtp, "220 cut o", StopKind::HungUp),
             (Protocol::Imap, "* BYE too many connections\r\n", StopKind::Later),
             (Protocol::Pop3, "-ERR [SYS/TEMP] later\r\n", StopKind::Later),
             (Protocol::Pop3, "-ERR no\r\n", StopKind::Refused),

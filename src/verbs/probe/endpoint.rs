@@ -419,7 +419,7 @@ async fn handshake(
         group: session.group.clone(),
         chain: session.chain.iter().filter_map(|der| Certificate::read(der)).collect(),
     });
-    talk.trials.extend(dialogue.wire().tls().and_then(trials::staple));
+    talk.trials.extend(dialogue.wire().tls().map(trials::staple).unwrap_or_default());
     Ok(())
 }
 

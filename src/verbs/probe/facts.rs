@@ -114,8 +114,10 @@ pub struct Stop {
 pub enum StopKind {
     /// No such host, or nothing listens there.
     Unreachable,
-    /// Silence, a reset, a lookup that did not work now.
+    /// Silence, a lookup that did not work now.
     NoAnswer,
+    /// The server ended the connection.
+    HungUp,
     /// The server asks to come later: 4yz, BYE, a code that says so.
     Later,
     /// The server says no for good.
@@ -139,7 +141,7 @@ impl StopKind {
             | Self::Protocol
             | Self::Certificate
             | Self::Handshake => true,
-            Self::NoAnswer | Self::Later | Self::Ours => false,
+            Self::NoAnswer | Self::HungUp | Self::Later | Self::Ours => false,
         }
     }
 }
@@ -185,6 +187,7 @@ impl Stop {
             // What a proxy says of the server may be about the way between the two.
             net::Error::Proxy { fault, .. } if fault.is_transient() => StopKind::NoAnswer,
             net::Error::Proxy { .. } => StopKind::Ours,
+            error if error.is_closed() => StopKind::HungUp,
             net::Error::Lookup { .. }
             | net::Error::Connect { .. }
             | net::Error::Unix { .. }

@@ -17,6 +17,7 @@ use crate::net;
 use crate::net::dns::{Answer, Resolver};
 
 pub mod dkim;
+pub mod sender;
 pub mod spf;
 pub mod tags;
 pub mod web;

@@ -89,6 +89,18 @@ pub static TLS_STAPLE: Entry = Entry {
     ..BLANK
 };
 
+/// The stapled OCSP response says that the certificate is good.
+pub static TLS_STAPLE_GOOD: Entry = Entry {
+    id: "TLS-035",
+    severity: Severity::Fail,
+    title: "the stapled OCSP response says that the certificate is good",
+    why: "A client that looks at the response refuses a certificate that was revoked, and one that must be stapled (RFC 7633) where the response is old.",
+    rfc: "RFC 6066 section 8; RFC 6960 section 4.2.1",
+    exim: "tls_ocsp_file = /path/response.der, fetched anew before its next update: openssl ocsp -issuer chain.pem -cert cert.pem -url URL -respout /path/response.der",
+    other: "a certificate that was revoked has to be replaced, with a new key where the old one is known to others",
+    ..BLANK
+};
+
 /// A client that names no host is shown the same certificate.
 pub static TLS_NAMELESS: Entry = Entry {
     id: "TLS-020",

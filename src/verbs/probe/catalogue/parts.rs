@@ -26,6 +26,7 @@ pub static PARTS: &[&Entry] = &[
     &RES_DMARC,
     &RES_AGREES,
     &RES_ALIGNED,
+    &RES_SENDER,
     &ARC_VALID,
     &TRIP_SENT,
     &TRIP_ARRIVED,
@@ -271,6 +272,18 @@ pub static RES_ALIGNED: Entry = Entry {
     why: "Only that makes DMARC pass, whatever else passes.",
     rfc: "RFC 7489 section 3.1",
     other: "sign with d= the domain in From, or use an envelope of that domain",
+    ..BLANK
+};
+
+/// SPF of the sender's domain allows the address that the message came from.
+pub static RES_SENDER: Entry = Entry {
+    id: "RES-006",
+    severity: Severity::Warn,
+    title: "SPF of the sender's domain allows the address that the message came from",
+    why: "Receivers refuse it, or trust it less: it may be forged, or was forwarded by a host that kept the sender.",
+    rfc: "RFC 7208 sections 2.6 and 8",
+    dns: "example.org. IN TXT \"v=spf1 ip4:192.0.2.1 -all\" for the hosts that send for the domain",
+    other: "a forwarder takes a sender of its own domain (SRS)",
     ..BLANK
 };
 

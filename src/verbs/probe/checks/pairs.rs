@@ -30,7 +30,7 @@ fn address(ip: std::net::IpAddr) -> Address {
 }
 
 /// A server with everything as it should be.
-fn good(protocol: Protocol) -> Endpoint {
+pub fn good(protocol: Protocol) -> Endpoint {
     let lines = ["PIPELINING", "SIZE 1", "8BITMIME", "SMTPUTF8", "IMAP4rev1", "UIDL", "STARTTLS"];
     let yes = |trial| Tried::yes(trial, "so");
     let no = |trial| Tried::no(trial, "not so");
@@ -112,6 +112,7 @@ fn good(protocol: Protocol) -> Endpoint {
             yes(Trial::StrictAlpn),
             yes(Trial::Resumption),
             yes(Trial::Staple),
+            yes(Trial::StapleGood),
             no(Trial::Heartbleed),
             no(Trial::EarlyChange),
             no(Trial::Robot),
@@ -139,7 +140,7 @@ fn host(name: &str) -> Host {
 }
 
 /// A domain with everything as it should be.
-fn domain() -> Domain {
+pub fn domain() -> Domain {
     Domain {
         domain: "example.org".into(),
         mx: Known::Is(Exchangers::Found {
@@ -300,6 +301,7 @@ fn of_server() -> Vec<OfServer> {
             e.session.before.as_mut().expect("good").lines.push("XXXXXXXA".into());
         }),
         (Smtp, &c::TLS_STAPLE, |e| turn(e, Trial::Staple)),
+        (Smtp, &c::TLS_STAPLE_GOOD, |e| turn(e, Trial::StapleGood)),
         (Smtp, &c::TLS_NAMELESS, |e| turn(e, Trial::Nameless)),
         (Smtp, &c::TLS_ALPN, |e| turn(e, Trial::StrictAlpn)),
         (Smtp, &c::TLS_RESUMPTION, |e| turn(e, Trial::Resumption)),

@@ -1,14 +1,13 @@
 //! TLS of one endpoint: the handshake, the certificate, versions, suites and groups.
 
 use super::{told, unreached};
-use crate::base::date::Zoned;
 use crate::net::tls::enumerate::{Weakness, weakness};
 use crate::verbs::probe::catalogue::{
     TLS_13, TLS_ANONYMOUS, TLS_BROKEN_SUITES, TLS_EXPIRY, TLS_HANDSHAKE, TLS_KEY_SIZE, TLS_NAME,
     TLS_NO_OLD, TLS_NO_SSL, TLS_POST_QUANTUM, TLS_SIGNATURE, TLS_SMALL_BLOCKS, TLS_TIME,
     TLS_TRUSTED,
 };
-use crate::verbs::probe::certificate::Certificate;
+use crate::verbs::probe::certificate::{Certificate, day};
 use crate::verbs::probe::facts::{
     CertificateFault, Endpoint, Outcome, Role, Spoken, Start, StopKind, Taken, Verification,
 };
@@ -132,13 +131,7 @@ fn validity(leaf: &Certificate, now: i64) -> String {
         1 => "1 day left".to_owned(),
         days => format!("{days} days left"),
     };
-    format!("{} to {} ({left})", date(leaf.not_before), date(leaf.not_after))
-}
-
-/// The day of an instant, in UTC, by ISO 8601.
-fn date(seconds: i64) -> String {
-    let day = Zoned::utc(seconds).day();
-    format!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())
+    format!("{} to {} ({left})", day(leaf.not_before), day(leaf.not_after))
 }
 
 fn chain(on: &str, chain: &[Certificate], out: &mut Vec<Finding>) {

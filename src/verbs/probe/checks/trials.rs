@@ -29,6 +29,7 @@ const RULES: &[(Trial, &Entry, bool)] = &[
     (Trial::StrictAlpn, &TLS_ALPN, true),
     (Trial::Resumption, &TLS_RESUMPTION, true),
     (Trial::Staple, &TLS_STAPLE, true),
+    (Trial::StapleGood, &TLS_STAPLE_GOOD, true),
     (Trial::Heartbleed, &TLS_HEARTBLEED, false),
     (Trial::EarlyChange, &TLS_EARLY_CHANGE, false),
     (Trial::Robot, &TLS_ROBOT, false),

@@ -54,6 +54,8 @@ pub enum Trial {
     Resumption,
     /// An OCSP response is stapled to the certificate.
     Staple,
+    /// That response says that the certificate is good.
+    StapleGood,
     /// A heartbeat brings more than it had (Heartbleed).
     Heartbleed,
     /// A ChangeCipherSpec is taken before there are keys.

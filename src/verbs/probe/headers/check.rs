@@ -9,10 +9,11 @@ use crate::message::headers::{self, LINE_OCTETS};
 use crate::message::signature::Algorithm;
 use crate::verbs::probe::catalogue::{
     ARC_VALID, MSG_DATE, MSG_FROM, MSG_HEADER, MSG_ID, MSG_LINES, MSG_ONCE, RES_AGREES,
-    RES_ALIGNED, RES_DKIM, RES_DMARC, RES_SPF, SIG_ALIGNED, SIG_HASH, SIG_KEY, SIG_PRESENT,
-    SIG_VALID, SIG_WHOLE, TRACE_DELAY, TRACE_ORDER, TRACE_PRESENT, TRACE_TLS,
+    RES_ALIGNED, RES_DKIM, RES_DMARC, RES_SENDER, RES_SPF, SIG_ALIGNED, SIG_HASH, SIG_KEY,
+    SIG_PRESENT, SIG_VALID, SIG_WHOLE, TRACE_DELAY, TRACE_ORDER, TRACE_PRESENT, TRACE_TLS,
 };
 use crate::verbs::probe::findings::{Entry, Finding};
+use crate::verbs::probe::policy::sender::{Outcome, Sender};
 
 /// A hop that takes longer is worth a word, in seconds.
 const LONG_HOP: i64 = 300;
@@ -50,8 +51,56 @@ pub struct Letter<'m> {
     pub signatures: Vec<Checked>,
     /// Its ARC chain.
     pub chain: Option<Chain>,
-    /// The domain that speaks for the author's organization; empty where there is no author.
+    /// Who may speak for the author.
+    pub alignment: Alignment,
+    /// Who sent it, and what SPF says of that; `None` where nobody can tell who did.
+    pub sender: Option<Sent>,
+}
+
+/// What SPF says of the sender.
+#[derive(Debug)]
+pub struct Sent {
+    /// Who it is.
+    pub sender: Sender,
+    /// What the record says.
+    pub outcome: Outcome,
+    /// The term that decides; empty where none does.
+    pub by: String,
+}
+
+/// Who may speak for the author (RFC 7489 section 3.1).
+#[derive(Debug, Default)]
+pub struct Alignment {
+    /// The domain of the author's organization, which may, and so may all below it; empty where
+    /// there is no author.
     pub organization: String,
+    /// Only a signature of the author's domain itself counts (`adkim=s`).
+    pub is_dkim_strict: bool,
+    /// Only a sender of the author's domain itself counts (`aspf=s`).
+    pub is_spf_strict: bool,
+}
+
+impl Letter<'_> {
+    /// Whether a domain speaks for the author's.
+    fn is_aligned(&self, domain: &str, is_strict: bool) -> bool {
+        match is_strict {
+            true => author(self.message).as_deref() == Some(domain),
+            false => is_of(domain, &self.alignment.organization),
+        }
+    }
+
+    fn signs(&self, domain: &str) -> bool {
+        self.is_aligned(domain, self.alignment.is_dkim_strict)
+    }
+}
+
+/// The sender's domain for which the last receiver found SPF passed, in lower case.
+pub fn envelope(results: &[Results]) -> Option<String> {
+    let found = results.first()?.findings.iter();
+    found.filter(|found| found.method == "spf" && found.result == "pass").find_map(|found| {
+        let from = found.property("smtp.mailfrom").or(found.property("smtp.mail"))?;
+        Some(from.rsplit('@').next().unwrap_or(from).to_ascii_lowercase())
+    })
 }
 
 /// The domain of the author; `None` where there is not one From with one.
@@ -69,6 +118,9 @@ pub fn all(letter: &Letter<'_>) -> Vec<Finding> {
     signatures(letter, &mut out);
     of_results(letter.on, &letter.results, &mut out);
     agreement(letter, &mut out);
+    if let Some(sent) = &letter.sender {
+        out.push(of_sender(letter.on, sent));
+    }
     if let Some(chain) = &letter.chain {
         out.push(proven(&ARC_VALID, letter.on, &chain.proof, &chain.domains.join(", ")));
     }
@@ -175,8 +227,8 @@ fn signatures(letter: &Letter<'_>, out: &mut Vec<Finding>) {
         out.push(proven(&SIG_VALID, on, &one.proof, &name));
     }
     let domains: Vec<&str> = all.iter().map(|one| one.domain.as_str()).collect();
-    if !letter.organization.is_empty() {
-        let is_aligned = domains.iter().any(|domain| is_of(domain, &letter.organization));
+    if !letter.alignment.organization.is_empty() {
+        let is_aligned = domains.iter().any(|domain| letter.signs(domain));
         out.push(SIG_ALIGNED.check(is_aligned, on, domains.join(", ")));
     }
     let weak: Vec<String> = all
@@ -247,25 +299,37 @@ fn agreement(letter: &Letter<'_>, out: &mut Vec<Finding>) {
     if of("dkim").next().is_some() && !letter.signatures.is_empty() {
         judge(&RES_AGREES, on, &differs, "it is", out);
     }
-    if letter.organization.is_empty() {
+    let organization = &letter.alignment.organization;
+    if organization.is_empty() {
         return;
     }
-    let envelope = of("spf").filter(|found| found.result == "pass").find_map(|found| {
-        let from = found.property("smtp.mailfrom").or(found.property("smtp.mail"))?;
-        Some(from.rsplit('@').next().unwrap_or(from).to_ascii_lowercase())
-    });
-    let by_signature = letter
-        .signatures
-        .iter()
-        .find(|one| one.proof == Proof::Valid && is_of(&one.domain, &letter.organization));
-    let by_envelope = envelope.filter(|domain| is_of(domain, &letter.organization));
+    let by_signature =
+        letter.signatures.iter().find(|one| one.proof == Proof::Valid && letter.signs(&one.domain));
+    let by_envelope = envelope(&letter.results)
+        .filter(|domain| letter.is_aligned(domain, letter.alignment.is_spf_strict));
     let is_open = letter.signatures.iter().any(|one| matches!(one.proof, Proof::Unknown(_)));
     out.push(match (by_signature, by_envelope) {
         (Some(one), _) => RES_ALIGNED.pass(on, format!("DKIM of {}", one.domain)),
         (None, Some(domain)) => RES_ALIGNED.pass(on, format!("SPF of {domain}")),
         (None, None) if is_open => RES_ALIGNED.unknown(on, "a key could not be looked up"),
-        (None, None) => RES_ALIGNED.bad(on, format!("nothing speaks for {}", letter.organization)),
+        (None, None) => RES_ALIGNED.bad(on, format!("nothing speaks for {organization}")),
     });
+}
+
+fn of_sender(on: &str, sent: &Sent) -> Finding {
+    let Sent { sender, outcome, by } = sent;
+    let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
+    let name = outcome.name();
+    let evidence = format!("{} for {}: {name}{by}", sender.address, sender.domain);
+    match outcome {
+        Outcome::Pass => RES_SENDER.pass(on, evidence),
+        Outcome::TempError => RES_SENDER.unknown(on, evidence),
+        Outcome::None
+        | Outcome::Neutral
+        | Outcome::Fail
+        | Outcome::SoftFail
+        | Outcome::PermError => RES_SENDER.bad(on, evidence),
+    }
 }
 
 /// Whether `domain` is the organization's, or below it (relaxed alignment).
@@ -306,7 +370,11 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
             results: results::all(octets),
             signatures,
             chain,
-            organization: author(octets).unwrap_or_default(),
+            alignment: Alignment {
+                organization: author(octets).unwrap_or_default(),
+                ..Alignment::default()
+            },
+            sender: None,
         })
     }
 
@@ -380,7 +448,8 @@ Message-ID: <1@example.org>\r\nSubject: x\r\n\r\nx\r\n";
             results: Vec::new(),
             signatures: Vec::new(),
             chain: None,
-            organization: String::new(),
+            alignment: Alignment::default(),
+            sender: None,
         };
         assert_eq!(verdict(&all(&letter), &MSG_HEADER), Some(Warn));
     }

@@ -1,5 +1,7 @@
 //! The way of a message: its Received fields (RFC 5321 section 4.4), oldest first.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use crate::base::date::Zoned;
@@ -19,6 +21,9 @@ pub struct Hop {
     pub with: Option<String>,
     /// When, in seconds since 1970; `None` where the date cannot be read.
     pub seconds: Option<i64>,
+    /// The address that it came from, as the host that took it saw that; `None` where it does
+    /// not say.
+    pub address: Option<IpAddr>,
     /// What the field says of TLS in comments.
     mentions_tls: bool,
 }
@@ -106,6 +111,7 @@ fn hop(value: &str) -> Hop {
     };
     let comments = comments.to_ascii_lowercase();
     Hop {
+        address: literal(text),
         from: after("from"),
         by: after("by"),
         with: after("with"),
@@ -114,6 +120,16 @@ fn hop(value: &str) -> Hop {
             .iter()
             .any(|sign| comments.contains(sign)),
     }
+}
+
+/// The first address literal (RFC 5321 section 4.1.3).
+fn literal(text: &str) -> Option<IpAddr> {
+    text.split('[').skip(1).find_map(|rest| {
+        let inner = rest.split(']').next()?;
+        let is_v6 = inner.get(..5).is_some_and(|tag| tag.eq_ignore_ascii_case("IPv6:"));
+        let bare = if is_v6 { &inner[5..] } else { inner };
+        bare.parse().ok()
+    })
 }
 
 /// Words outside comments, and all comments in one.
@@ -164,6 +180,11 @@ From: ann@example.org\r\n\r\n";
         assert_eq!(hops[2].from.as_deref(), Some("mx.example.org"));
         assert_eq!(hops[2].is_encrypted(), Some(true));
         assert_eq!(delays(&hops), [None, None, Some(15)]);
+        let addresses: Vec<Option<IpAddr>> = hops.iter().map(|hop| hop.address).collect();
+        let v4 = |octets: [u8; 4]| Some(IpAddr::from(octets));
+        assert_eq!(addresses, [None, v4([198, 51, 100, 7]), v4([192, 0, 2, 1])]);
+        assert_eq!(literal("from x (x [IPv6:2001:db8::1])"), "2001:db8::1".parse().ok());
+        assert_eq!(literal("from x ([what] [1.2.3])"), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Reads the message, asks DNS for its keys, and prints the report.
 
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::check::{self, Letter, author};
+use super::check::{self, Alignment, Letter, Sent, author};
 use super::{proof, received, results};
+use crate::message::headers;
 use crate::net;
 use crate::net::dns::Resolver;
 use crate::open::{self, Common, Context};
@@ -14,7 +16,8 @@ use crate::store::line_ends;
 use crate::ui::{Exit, Failure, Output};
 use crate::verbs::probe::facts::Known;
 use crate::verbs::probe::part::{Report, Shape};
-use crate::verbs::probe::policy;
+use crate::verbs::probe::policy::sender::Sender;
+use crate::verbs::probe::policy::{self, tags};
 use crate::verbs::probe::render::text::labelled;
 use crate::verbs::probe::run::PATIENCE;
 
@@ -24,7 +27,8 @@ const MESSAGE_OCTETS: u64 = 256 * 1024 * 1024;
 /// Judge a message by its header: its way, signatures, and what its receiver found
 ///
 /// The message is read from FILE or standard input. Keys of DKIM and ARC signatures are looked
-/// up in DNS (--resolver); nothing else is asked. JSON Lines have `type`: `hop` (`from`, `by`,
+/// up in DNS (--resolver), and so are the author's DMARC record and the SPF records of the sender
+/// (Return-Path); nothing else is asked. JSON Lines have `type`: `hop` (`from`, `by`,
 /// `with`, `time`, `delay_s`, `encrypted`), `signature` (`domain`, `selector`, `algorithm`,
 /// `bits`, `partial`, `proof`), `results` (`server`, `findings`), `finding` and `summary`.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,18 +70,23 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let now = open::now().seconds;
     let author = author(&message);
     let signatures = proof::signatures(&message, &resolver, now).await;
-    let organization = match &author {
+    let results = results::all(&message);
+    let mut others =
+        signatures.iter().map(|one| one.domain.clone()).chain(check::envelope(&results));
+    let has_other = others.any(|other| Some(&other) != author.as_ref());
+    let alignment = match &author {
         // Nobody else needs to know whose it is.
-        Some(domain) if signatures.iter().any(|one| one.domain != *domain) => {
-            match policy::dmarc_of(domain, &resolver).await {
-                Known::Is(Some(found)) => {
-                    found.name.strip_prefix("_dmarc.").unwrap_or(domain).to_owned()
-                }
-                Known::Is(None) | Known::Unknown { .. } => domain.clone(),
-            }
+        Some(domain) if has_other => alignment(domain, &resolver).await,
+        Some(domain) => Alignment { organization: domain.clone(), ..Alignment::default() },
+        None => Alignment::default(),
+    };
+    let hops = received::path(&message);
+    let sender = match sender(&message, &hops, &results) {
+        Some(sender) => {
+            let (outcome, by) = sender.check(&resolver).await;
+            Some(Sent { sender, outcome, by })
         }
-        Some(domain) => domain.clone(),
-        None => String::new(),
+        None => None,
     };
     let on = match &args.file {
         Some(path) => path.display().to_string(),
@@ -86,13 +95,67 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     let letter = Letter {
         on: &on,
         message: &message,
-        hops: received::path(&message),
-        results: results::all(&message),
+        hops,
+        results,
         chain: proof::chain(&message, &resolver, now).await,
         signatures,
-        organization,
+        alignment,
+        sender,
     };
     report(&letter).print(&args.shape, args.common.json, out)
+}
+
+/// Who sent the message: the newest address on its way that is not a private one, and the
+/// reverse-path that was kept at delivery (RFC 5321 section 4.4), or that the receiver found.
+fn sender(message: &[u8], hops: &[received::Hop], results: &[results::Results]) -> Option<Sender> {
+    let is_public = |address: IpAddr| match address {
+        IpAddr::V4(address) => {
+            !(address.is_loopback() || address.is_private() || address.is_link_local())
+        }
+        IpAddr::V6(address) => {
+            !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local())
+        }
+    };
+    let (hop, address) = hops
+        .iter()
+        .rev()
+        .find_map(|hop| Some((hop, hop.address.filter(|address| is_public(*address))?)))?;
+    let hello = hop.from.clone().unwrap_or_default();
+    let path = match headers::find(message, "Return-Path") {
+        Some(field) => String::from_utf8_lossy(&field.unfolded()).into_owned(),
+        None => {
+            let mut found = results.first()?.findings.iter().filter(|it| it.method == "spf");
+            found.find_map(|found| found.property("smtp.mailfrom"))?.to_owned()
+        }
+    };
+    let path = path.trim().trim_start_matches('<').trim_end_matches('>');
+    let (local, domain) = match path.rsplit_once('@') {
+        Some((local, domain)) => (local, domain),
+        // RFC 7208 section 2.4: of a bounce, the name in EHLO counts.
+        None if path.is_empty() => ("postmaster", hello.as_str()),
+        None => ("postmaster", path),
+    };
+    let is_name = !domain.is_empty()
+        && domain.bytes().all(|octet| octet.is_ascii_alphanumeric() || b".-_".contains(&octet));
+    is_name.then(|| Sender {
+        address,
+        local: local.to_owned(),
+        domain: domain.to_ascii_lowercase(),
+        hello: hello.clone(),
+    })
+}
+
+/// Who may speak for a domain, by its DMARC record.
+async fn alignment(domain: &str, resolver: &Resolver) -> Alignment {
+    let Known::Is(Some(found)) = policy::dmarc_of(domain, resolver).await else {
+        return Alignment { organization: domain.to_owned(), ..Alignment::default() };
+    };
+    let read = found.records.first().and_then(|record| tags::dmarc(record).ok());
+    Alignment {
+        organization: found.name.strip_prefix("_dmarc.").unwrap_or(domain).to_owned(),
+        is_dkim_strict: read.as_ref().is_some_and(|read| read.is_dkim_strict),
+        is_spf_strict: read.as_ref().is_some_and(|read| read.is_spf_strict),
+    }
 }
 
 fn report(letter: &Letter<'_>) -> Report {

@@ -1,6 +1,6 @@
 //! SPF records: read, followed through their includes, and counted (RFC 7208).
 //!
-//! Nothing is evaluated for a sender here, and nothing is asked: [`Tree::wanted`] names the
+//! Nothing is evaluated for a sender here (see [`super::sender`]), and nothing is asked: [`Tree::wanted`] names the
 //! records that are still to be fetched.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const COUNTED_LOOKUPS: usize = 100;
 
 /// A mechanism or modifier that is not only passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Term {
+pub(super) enum Term {
     /// `all`
     All(Qualifier),
     /// `include:domain`
@@ -45,7 +45,7 @@ pub enum Asked {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Qualifier {
+pub(super) enum Qualifier {
     Pass,
     Fail,
     SoftFail,
@@ -259,7 +259,7 @@ impl<'a> Walk<'a> {
 ///
 /// # Errors
 /// In words, what is wrong with which term.
-fn parse(record: &str) -> Result<Vec<Term>, String> {
+pub(super) fn parse(record: &str) -> Result<Vec<Term>, String> {
     let mut words = record.split(' ').filter(|word| !word.is_empty());
     match words.next() {
         Some(version) if version.eq_ignore_ascii_case("v=spf1") => {}
@@ -330,7 +330,7 @@ fn term(word: &str) -> Result<Term, &'static str> {
 }
 
 /// `name=value`; `None` for what is no modifier: a mechanism has `:` or `/` first.
-fn modifier(word: &str) -> Option<(&str, &str)> {
+pub(super) fn modifier(word: &str) -> Option<(&str, &str)> {
     let (name, value) = word.split_once('=')?;
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet));

@@ -16,6 +16,10 @@ pub struct Dmarc {
     pub is_suffix: Option<bool>,
     /// `t=y`: nothing is to be done yet.
     pub is_test: bool,
+    /// `adkim=s`: only a signature of the author's domain itself counts.
+    pub is_dkim_strict: bool,
+    /// `aspf=s`: only a sender of the author's domain itself counts.
+    pub is_spf_strict: bool,
 }
 
 /// What is to be done with mail that is not from the domain.
@@ -36,6 +40,7 @@ pub enum Policy {
 pub fn dmarc(record: &str) -> Result<Dmarc, String> {
     let tags = tags(record, "DMARC1")?;
     let policy = value(&tags, "p").ok_or("the tag p is missing")?;
+    let is_strict = |name| value(&tags, name).is_some_and(|mode| mode.eq_ignore_ascii_case("s"));
     let dmarc = Dmarc {
         policy: policy_of("p", policy)?,
         reports: uris(&tags, "rua", &["mailto:", "https:", "http:"])?,
@@ -47,6 +52,8 @@ pub fn dmarc(record: &str) -> Result<Dmarc, String> {
             _ => None,
         },
         is_test: value(&tags, "t").is_some_and(|text| text.eq_ignore_ascii_case("y")),
+        is_dkim_strict: is_strict("adkim"),
+        is_spf_strict: is_strict("aspf"),
     };
     value(&tags, "np").map(|text| policy_of("np", text)).transpose()?;
     uris(&tags, "ruf", &["mailto:", "https:", "http:"])?;

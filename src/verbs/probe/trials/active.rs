@@ -6,6 +6,8 @@
 use super::{smuggling, untold};
 use crate::net::tls::Connector;
 use crate::open::own_name;
+use crate::smtp::syntax::reply::Reply;
+use crate::verbs::probe::budget::Permit;
 use crate::verbs::probe::dialogue::Dialogue;
 use crate::verbs::probe::endpoint::{Manner, Way};
 use crate::verbs::probe::facts::{Endpoint, Protocol, Role, Start, Stop, StopKind, Trial, Tried};
@@ -118,31 +120,49 @@ async fn inject(way: &Way<'_>, connector: &Connector) -> Result<Tried, Stop> {
 /// Longest line of an answer, in octets.
 const LINE_OCTETS: usize = 4096;
 
-/// Says EHLO before the greeting: a sender that does so is mostly a machine that sends spam.
+/// How often a server is spoken to before its greeting: it may greet before it sees that.
+const EARLY_TRIES: u32 = 3;
+
+/// Says EHLO before the greeting: a sender that does so is mostly a machine that sends spam. A
+/// server that turns us away once does what it should.
 async fn early_talker(way: &Way<'_>) -> Tried {
     let trial = Trial::EarlyTalker;
-    let line = match way.connect().await {
-        Ok(line) => line,
-        Err(stop) => return untold(trial, &stop),
-    };
+    let (mut served, mut hang_ups) = (None, 0);
+    for _ in 0..EARLY_TRIES {
+        match talk_early(way).await {
+            Ok(replies) => {
+                let words: Vec<String> =
+                    replies.iter().map(|reply| first_line(&reply.to_string())).collect();
+                let words = words.join(" / ");
+                if !replies.iter().all(Reply::is_positive) {
+                    return Tried::no(trial, words);
+                }
+                served = Some(words);
+            }
+            Err(stop) if stop.is_certain() || stop.kind == StopKind::Later => {
+                return Tried::no(trial, stop.detail);
+            }
+            // What it did not read makes a reset of its end, by which its words may be lost.
+            Err(stop) if stop.kind == StopKind::HungUp => {
+                hang_ups += 1;
+                if hang_ups > 1 {
+                    return Tried::no(trial, "the server hangs up, time and again");
+                }
+            }
+            Err(stop) => return untold(trial, &stop),
+        }
+    }
+    match served {
+        Some(words) if hang_ups == 0 => Tried::yes(trial, words),
+        _ => Tried::unknown(trial, "it is served at times, and at times not"),
+    }
+}
+
+async fn talk_early(way: &Way<'_>) -> Result<Vec<Reply>, Stop> {
+    let line = way.connect().await?;
     let mut talk = Dialogue::new(line.wire, way.service.protocol);
     let hello = format!("EHLO {}\r\n", own_name());
-    match talk.say(Phase::Banner, hello.as_bytes(), 2).await {
-        Ok(replies) => {
-            let words: Vec<String> =
-                replies.iter().map(|reply| first_line(&reply.to_string())).collect();
-            let words = words.join(" / ");
-            match replies.iter().all(|reply| reply.is_positive()) {
-                true => Tried::yes(trial, words),
-                false => Tried::no(trial, words),
-            }
-        }
-        // A server that turns such a client away does what it should.
-        Err(stop) if stop.is_certain() || stop.kind == StopKind::Later => {
-            Tried::no(trial, stop.detail)
-        }
-        Err(stop) => untold(trial, &stop),
-    }
+    talk.say(Phase::Banner, hello.as_bytes(), 2).await
 }
 
 /// VRFY and EXPN of the one name that every server has.
@@ -206,13 +226,15 @@ fn forms(host: &str, address: Option<&str>) -> Vec<Form> {
         forms.push(form(&sender, format!("<{ELSEWHERE}!pillarbox-probe@[{address}]>"), true));
         forms.push(form(&format!("<postmaster@[{address}]>"), format!("<{far}>"), false));
     }
+    // Those of one sender behind each other: they need only one MAIL.
+    forms.sort_by(|one, other| one.from.cmp(&other.from));
     forms
 }
 
 async fn relay(known: &Endpoint, way: &Way<'_>, connector: Option<&Connector>) -> Tried {
     let trial = Trial::Relay;
-    let (mut talk, _permit) = match way.to_talk(connector).await {
-        Ok(talk) => talk,
+    let mut line = match Envelopes::open(way, connector).await {
+        Ok(line) => line,
         Err(stop) => return untold(trial, &stop),
     };
     let address = known.addresses.iter().find_map(|address| address.ip).map(|ip| match ip {
@@ -222,31 +244,40 @@ async fn relay(known: &Endpoint, way: &Way<'_>, connector: Option<&Connector>) -
     let host = known.host.trim_end_matches('.');
     // A name that nobody has: a server that takes it takes anything in front of its own @.
     let nobody = format!("<pillarbox-probe-4f1d9c@{host}>");
-    let takes_any = match transaction(&mut talk, "<>", &nobody).await {
+    let takes_any = match line.ask("<>", &nobody).await {
         Ok(Some(reply)) => reply.is_ok,
         Ok(None) => false,
         Err(stop) => return untold(trial, &stop),
     };
     let (mut refused, mut put_off, mut taken) = (0, Vec::new(), Vec::new());
-    for form in forms(host, address.as_deref()) {
-        if form.is_local && takes_any {
-            continue;
-        }
-        match transaction(&mut talk, &form.from, &form.to).await {
+    let forms = forms(host, address.as_deref());
+    let mut left = forms.iter().filter(|form| !(form.is_local && takes_any)).peekable();
+    while let Some(form) = left.peek() {
+        match line.ask(&form.from, &form.to).await {
             Ok(Some(reply)) if reply.is_ok => {
                 taken.push(format!("MAIL FROM:{} RCPT TO:{}: {}", form.from, form.to, reply.words));
             }
             Ok(Some(reply)) if reply.is_later => put_off.push(reply.words),
-            Ok(Some(_)) => refused += 1,
-            Ok(None) => refused += 1,
+            Ok(Some(_)) | Ok(None) => refused += 1,
+            // A server that has enough of us may say more to another connection.
+            Err(stop) if line.asked > 0 && stop.kind == StopKind::HungUp => {
+                match Envelopes::open(way, connector).await {
+                    Ok(again) => line = again,
+                    Err(stop) => {
+                        put_off.push(stop.detail);
+                        break;
+                    }
+                }
+                continue;
+            }
             Err(stop) => {
-                // A server that has enough of us has said what it thinks of the last one.
                 put_off.push(stop.detail);
                 break;
             }
         }
+        left.next();
     }
-    talk.leave().await;
+    line.talk.leave().await;
     if !taken.is_empty() {
         return Tried::yes(trial, taken.join("; "));
     }
@@ -262,20 +293,51 @@ struct Answered {
     words: String,
 }
 
-/// MAIL, RCPT and RSET; what RCPT was answered. `None`: MAIL was refused already.
-async fn transaction(talk: &mut Dialogue, from: &str, to: &str) -> Result<Option<Answered>, Stop> {
-    let mail = talk.say(PHASE, format!("MAIL FROM:{from}\r\n").as_bytes(), 1).await?;
-    let mut answered = None;
-    if mail.first().is_some_and(|reply| reply.is_positive()) {
-        let rcpt = talk.say(PHASE, format!("RCPT TO:{to}\r\n").as_bytes(), 1).await?;
-        answered = rcpt.first().map(|reply| Answered {
+/// A connection on which one recipient after the other is asked for. RSET is said only where it
+/// has to be: Exim hangs up behind ten commands that bring no mail on.
+struct Envelopes {
+    talk: Dialogue,
+    _permit: Permit,
+    /// The sender of the transaction that stands open; it has no recipient.
+    sender: Option<String>,
+    /// How many recipients had an answer here.
+    asked: usize,
+}
+
+impl Envelopes {
+    async fn open(way: &Way<'_>, connector: Option<&Connector>) -> Result<Self, Stop> {
+        let (talk, permit) = way.to_talk(connector).await?;
+        Ok(Self { talk, _permit: permit, sender: None, asked: 0 })
+    }
+
+    /// What RCPT is answered. `None`: MAIL was refused already.
+    async fn ask(&mut self, from: &str, to: &str) -> Result<Option<Answered>, Stop> {
+        if self.sender.as_deref() != Some(from) {
+            if self.sender.take().is_some() {
+                self.talk.say(PHASE, b"RSET\r\n", 1).await?;
+            }
+            let line = format!("MAIL FROM:{from}\r\n");
+            let mail = self.talk.say(PHASE, line.as_bytes(), 1).await?;
+            if !mail.first().is_some_and(Reply::is_positive) {
+                self.asked += 1;
+                return Ok(None);
+            }
+            self.sender = Some(from.to_owned());
+        }
+        let rcpt = self.talk.say(PHASE, format!("RCPT TO:{to}\r\n").as_bytes(), 1).await?;
+        let answered = rcpt.first().map(|reply| Answered {
             is_ok: reply.is_positive(),
             is_later: reply.is_transient(),
             words: reply.to_string(),
         });
+        self.asked += 1;
+        if answered.as_ref().is_some_and(|reply| reply.is_ok) {
+            // Nothing may be sent to somebody who was taken.
+            self.sender = None;
+            self.talk.say(PHASE, b"RSET\r\n", 1).await?;
+        }
+        Ok(answered)
     }
-    talk.say(PHASE, b"RSET\r\n", 1).await?;
-    Ok(answered)
 }
 
 fn first_line(text: &str) -> String {

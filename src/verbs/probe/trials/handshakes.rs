@@ -1,13 +1,16 @@
 //! What whole handshakes show: resumption, the stapled response, the verdict of the other
 //! library, and DANE.
 //!
-//! RFC 8446 section 2.2 and RFC 5077 (resumption); RFC 6066 section 8 (stapling); RFC 7672
+//! RFC 8446 section 2.2 and RFC 5077 (resumption); RFC 6066 section 8 and RFC 6960 (stapling; the
+//! signature of the response is not verified, since nothing is decided by it); RFC 7672
 //! (DANE, by [`crate::net::tls::Dane`]; DNSSEC is validated here).
 
 use super::untold;
 use crate::net::dns::Answer;
+use crate::net::tls::ocsp::{Response, Status};
 use crate::net::tls::{self, Backend, Connector, Dane, Fault, Session, Settings, Verify};
-use crate::open::Peer;
+use crate::open::{Peer, now};
+use crate::verbs::probe::certificate::day;
 use crate::verbs::probe::endpoint::{Manner, Way};
 use crate::verbs::probe::facts::{
     CertificateFault, Endpoint, Role, Stop, Trial, Tried, Verification,
@@ -15,13 +18,44 @@ use crate::verbs::probe::facts::{
 use crate::verbs::probe::plan::Target;
 use crate::verbs::probe::timing::Phase;
 
-/// Whether there was a stapled response; `None` where the library does not tell.
-pub fn staple(session: &Session) -> Option<Tried> {
-    let staple = session.staple.as_ref()?;
-    Some(match staple.len() {
-        0 => Tried::no(Trial::Staple, "no response is stapled"),
-        octets => Tried::yes(Trial::Staple, format!("a response of {octets} octets")),
-    })
+/// Whether there was a stapled response, and what it says; nothing where the library does not
+/// tell.
+pub fn staple(session: &Session) -> Vec<Tried> {
+    let Some(staple) = &session.staple else { return Vec::new() };
+    if staple.is_empty() {
+        return vec![Tried::no(Trial::Staple, "no response is stapled")];
+    }
+    let mut tried =
+        vec![Tried::yes(Trial::Staple, format!("a response of {} octets", staple.len()))];
+    if let Some(leaf) = session.chain.first() {
+        tried.push(vouched(staple, leaf, now().seconds));
+    }
+    tried
+}
+
+/// What a stapled response says of the certificate, at a time in seconds since 1970.
+fn vouched(staple: &[u8], leaf: &[u8], now: i64) -> Tried {
+    let trial = Trial::StapleGood;
+    let answers = match Response::decode(staple) {
+        Ok(Response::Answers(answers)) => answers,
+        Ok(Response::Refused(why)) => return Tried::no(trial, format!("it says {why}")),
+        Err(error) => return Tried::no(trial, error.to_string()),
+    };
+    let serial = x509_parser::parse_x509_certificate(leaf)
+        .ok()
+        .map(|(_, parsed)| parsed.raw_serial().to_vec());
+    let Some(answer) = answers.iter().find(|answer| Some(&answer.serial) == serial.as_ref()) else {
+        return Tried::no(trial, "it is about another certificate");
+    };
+    match (answer.status, answer.next_update) {
+        (Status::Revoked(at), _) => Tried::no(trial, format!("revoked on {}", day(at))),
+        (Status::Unknown, _) => Tried::no(trial, "the responder does not know the certificate"),
+        (Status::Good, Some(next)) if next <= now => {
+            Tried::no(trial, format!("good, but only until {}", day(next)))
+        }
+        (Status::Good, Some(next)) => Tried::yes(trial, format!("good, until {}", day(next))),
+        (Status::Good, None) => Tried::yes(trial, "good"),
+    }
 }
 
 /// All of them; `connector` is the one by which the conversation went.

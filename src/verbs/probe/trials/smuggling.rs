@@ -9,6 +9,7 @@ use crate::net::tls::Connector;
 use crate::verbs::probe::endpoint::Way;
 use crate::verbs::probe::facts::{Stop, Trial, Tried};
 use crate::verbs::probe::timing::Phase;
+use crate::verbs::probe::together::together;
 
 /// Ends that are none.
 const ENDS: [(&str, &[u8]); 6] = [
@@ -20,9 +21,9 @@ const ENDS: [(&str, &[u8]); 6] = [
     ("CRLF . CR", b"\r\n.\r"),
 ];
 
-/// How long an answer is waited for that should not come, beside the time of the answers
-/// before it.
-const WAIT: Duration = Duration::from_millis(600);
+/// How long an answer is waited for that should not come, beside four times as long as the
+/// answers before it took.
+const WAIT: Duration = Duration::from_secs(1);
 
 const PHASE: Phase = Phase::Capabilities;
 
@@ -31,17 +32,19 @@ const PHASE: Phase = Phase::Capabilities;
 pub async fn smuggling(way: &Way<'_>, connector: Option<&Connector>) -> Tried {
     let trial = Trial::Smuggling;
     let (mut taken, mut refused) = (Vec::new(), Vec::new());
-    for (name, end) in ENDS {
-        match try_end(way, connector, end).await {
+    let mut untried = None;
+    let ends = ENDS.map(async |(name, end)| (name, try_end(way, connector, end).await));
+    for (name, outcome) in together(ends).await {
+        match outcome {
             Ok(Some(words)) => taken.push(format!("{name}: {words}")),
             Ok(None) => refused.push(name),
-            Err(stop) if taken.is_empty() => return untold(trial, &stop),
-            Err(_) => break,
+            Err(stop) => untried = Some(stop),
         }
     }
-    match taken.is_empty() {
-        true => Tried::no(trial, format!("no end of a message: {}", refused.join(", "))),
-        false => Tried::yes(trial, taken.join("; ")),
+    match (taken.is_empty(), untried) {
+        (false, _) => Tried::yes(trial, taken.join("; ")),
+        (true, Some(stop)) => untold(trial, &stop),
+        (true, None) => Tried::no(trial, format!("no end of a message: {}", refused.join(", "))),
     }
 }
 
@@ -52,9 +55,8 @@ async fn try_end(
     connector: Option<&Connector>,
     end: &[u8],
 ) -> Result<Option<String>, Stop> {
-    let begun = std::time::Instant::now();
     let (mut talk, _permit) = way.to_talk(connector).await?;
-    let spent = begun.elapsed();
+    let begun = std::time::Instant::now();
     for line in ["MAIL FROM:<>\r\n", "RCPT TO:<postmaster>\r\n", "DATA\r\n"] {
         let replies = talk.say(PHASE, line.as_bytes(), 1).await?;
         let is_good =
@@ -71,7 +73,7 @@ async fn try_end(
         end,
     ]
     .concat();
-    let wait = WAIT + spent;
+    let wait = WAIT + 4 * begun.elapsed();
     let outcome = tokio::time::timeout(wait, talk.say(PHASE, &message, 1)).await;
     Ok(match outcome {
         Ok(Ok(replies)) => {
