@@ -108,7 +108,7 @@ pub struct Client {
     skip: u64,
     state: State,
     /// What is there, so that commands can be short.
-    listed: ListedUids,
+    present: Present,
     /// How somebody has logged in.
     method: Option<&'static str>,
     /// What was listed ahead, until somebody wants it.
@@ -136,7 +136,7 @@ impl Client {
             held: Vec::new(),
             skip: 0,
             state: State::default(),
-            listed: ListedUids::default(),
+            present: Present::default(),
             method: None,
             listed: None,
             timeout,
@@ -617,8 +617,8 @@ impl Client {
     /// has shown that no message has them. Those of messages that come later are larger.
     fn batches_to_ask(&self, uids: &[u32], count: usize) -> Vec<SequenceSet> {
         let selected = self.selected();
-        let is_here = selected.is_some_and(|selected| self.listed.is_of(selected));
-        let listed: &[u32] = if is_here { &self.listed.uids } else { &[] };
+        let is_here = selected.is_some_and(|selected| self.present.is_of(selected));
+        let listed: &[u32] = if is_here { &self.present.uids } else { &[] };
         Self::batches_over(uids, count, |uid| {
             let at = listed.binary_search(&uid).ok()?;
             listed.get(at + 1).copied()
@@ -671,14 +671,14 @@ impl Client {
 
 /// The messages of a mailbox as they were listed last.
 #[derive(Default)]
-struct ListedUids {
+struct Present {
     mailbox: Vec<u8>,
     uid_validity: UidValidity,
     /// Ascending.
     uids: Vec<u32>,
 }
 
-impl ListedUids {
+impl Present {
     fn is_of(&self, selected: &Selected) -> bool {
         self.uid_validity.0 != 0
             && self.uid_validity == selected.uid_validity
