@@ -790,49 +790,25 @@ class SendMegabytes(SendMany):
     count, octets = 300, 1 << 20
 
 
+DELAYED = []
+
+
 def delayed(port, seconds):
-    """A proxy before `port` that holds back what passes for so long, each way; its port."""
-    import queue
-    import socket
-    import threading
-
-    def pump(source, sink):
-        waiting = queue.Queue()
-
-        def write():
-            while True:
-                due, octets = waiting.get()
-                time.sleep(max(0, due - time.perf_counter()))
-                try:
-                    if not octets:
-                        return sink.shutdown(socket.SHUT_WR)
-                    sink.sendall(octets)
-                except OSError:
-                    return
-
-        threading.Thread(target=write, daemon=True).start()
-        while True:
-            try:
-                octets = source.recv(1 << 16)
-            except OSError:
-                octets = b""
-            waiting.put((time.perf_counter() + seconds, octets))
-            if not octets:
-                return
-
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept():
-        while True:
-            near, _ = listener.accept()
-            far = socket.create_connection(("127.0.0.1", port))
-            for end in (near, far):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
-    return listener.getsockname()[1]
+    """A proxy before `port` that holds back what passes for so long, each way; its port. A process of its own, so that
+    it does not share an interpreter with anything."""
+    (own,) = free_ports(1)
+    program = [sys.executable, os.path.join(HERE, "delay.py"), str(seconds), str(own), str(port)]
+    # It ends when our end of its stdin is closed, however that comes.
+    DELAYED.append(subprocess.Popen(program, stdin=subprocess.PIPE))
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", own)).close()
+            return own
+        except OSError:
+            if time.monotonic() > end:
+                raise SystemExit("delay.py does not start")
+            time.sleep(0.01)
 
 
 JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,

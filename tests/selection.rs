@@ -443,6 +443,67 @@ fn a_part_of_a_giant_moves_less_than_a_hundredth_of_it() {
     run.says(&["going on where it broke"]);
 }
 
+/// A run that was killed in the middle of a giant has kept what had come: the next asks for the
+/// rest alone, counted on the wire. What was kept and is not the message's is not believed.
+#[test]
+fn a_giant_goes_on_in_the_next_run() {
+    let test = "a_giant_goes_on_in_the_next_run";
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    let mut octets = message("giant", 0);
+    for number in 0..1_200_000 {
+        octets.extend_from_slice(format!("line {number:012}\n").as_bytes());
+    }
+    let (size, passed) = (octets.len() as u64 + 1_200_000, 14 * 1024 * 1024);
+    dovecot.put("alice", "INBOX", &[Stored { octets: &octets, flags: "S", received: now() }]);
+    let home = Home::new();
+    let url = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let fetch = |relay: &Relay, to: &str| {
+        let through = format!("localhost:{}:127.0.0.1:{}", dovecot.imaps, relay.port);
+        at(&home, &dovecot, &["fetch", &url, "--to", to, "--connect-to", &through])
+    };
+    let come = |name: &str| -> Vec<Vec<u8>> {
+        let files = mail::maildir_files(&home.path().join(name));
+        files.iter().map(|path| std::fs::read(path).expect("a message")).collect()
+    };
+
+    let relay = Relay::to(dovecot.imaps);
+    relay.limit.store(passed, Ordering::SeqCst);
+    let running = fetch(&relay, "maildir:box").spawn();
+    wait_for("a connection", support::PATIENCE, || {
+        (relay.connections.load(Ordering::SeqCst) > 0).then_some(())
+    });
+    // The next one is refused, and so are all others.
+    relay.is_over.store(true, Ordering::SeqCst);
+    wait_for("the cut", support::PATIENCE, || {
+        (relay.down.load(Ordering::SeqCst) > passed).then_some(())
+    });
+    let parts = home.state().join("pillarbox/fetch/parts");
+    let part = wait_for("what has come", support::PATIENCE, || {
+        let entry = std::fs::read_dir(&parts).ok()?.flatten().next()?;
+        let is_enough = entry.metadata().is_ok_and(|facts| facts.len() > passed / 2);
+        is_enough.then(|| entry.path())
+    });
+    running.kill();
+    running.wait(support::PATIENCE);
+    assert!(come("box").is_empty());
+    let kept = std::fs::read(&part).expect("what was kept");
+
+    let relay = Relay::to(dovecot.imaps);
+    let run = fetch(&relay, "maildir:box").run().success().says(&["going on behind octet"]);
+    let moved = relay.down.load(Ordering::SeqCst);
+    assert!(moved < size - kept.len() as u64 + size / 20, "{moved} octets of {size}\n{run}");
+    assert!(come("box") == [octets.clone()], "the message, whole\n{run}");
+    assert!(!part.exists(), "what is whole is not kept");
+
+    let mut other = kept;
+    let end = other.len() - 100;
+    other[end] ^= 1;
+    std::fs::write(&part, &other).expect("written");
+    let run = fetch(&relay, "maildir:second").run().success();
+    assert!(come("second") == [octets], "the message, whole\n{run}");
+    assert!(!part.exists(), "what was not the message's is not kept");
+}
+
 #[test]
 fn headers_of_ten_thousand_messages_come_in_one_command() {
     let test = "headers_of_ten_thousand_messages_come_in_one_command";
@@ -452,15 +513,27 @@ fn headers_of_ten_thousand_messages_come_in_one_command() {
     let stored: Vec<Stored<'_>> =
         octets.iter().map(|octets| Stored { octets, flags: "", received: now() }).collect();
     dovecot.put("alice", "INBOX", &stored);
+    // Every third is gone: what is left stands in the thousands of gaps of a mailbox's life.
+    let files = mail::maildir_files(&dovecot.maildir("alice", "INBOX"));
     let home = Home::new();
     let url = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let all = at(&home, &dovecot, &["fetch", &url, "--headers", "subject", "--json"]);
+    assert_eq!(all.run().success().json_lines().len(), count);
+    for path in files.iter().step_by(3) {
+        std::fs::remove_file(path).expect("a message can be removed");
+    }
+    let left = count - count.div_ceil(3);
     let words = ["fetch", &url, "--headers", "subject", "--json", "-v"];
     let run = at(&home, &dovecot, &words).run().success();
-    assert_eq!(run.json_lines().len(), count);
+    assert_eq!(run.json_lines().len(), left);
     let said = String::from_utf8_lossy(&run.stderr).into_owned();
     let commands =
         said.lines().filter(|line| line.contains("C: ") && line.contains("HEADER.FIELDS"));
-    assert_eq!(commands.count(), count.div_ceil(256), "one for each batch that is in flight");
+    assert_eq!(commands.count(), 1, "one command for all");
+    // A message that is not wanted is not asked for along with its neighbours.
+    let words = ["fetch", &url, "--headers", "subject", "--last", "20", "--json", "-v"];
+    let run = at(&home, &dovecot, &words).run().success();
+    assert_eq!(run.json_lines().len(), 20);
 }
 
 #[test]

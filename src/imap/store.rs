@@ -69,6 +69,14 @@ impl Account {
         &mut self.client
     }
 
+    /// The ids of all messages of the selected folder, oldest first.
+    ///
+    /// # Errors
+    /// The connection's errors.
+    pub async fn ids(&mut self) -> Result<Vec<Id>> {
+        Ok(self.client.list_uids().await?.into_iter().map(id).collect())
+    }
+
     /// How folder names are mapped.
     pub fn names(&self) -> &Names {
         &self.names

@@ -13,6 +13,7 @@ pub mod hook;
 pub mod http;
 pub mod proxy;
 pub mod proxy_header;
+mod read_ahead;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

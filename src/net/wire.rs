@@ -51,6 +51,8 @@ pub struct Wire {
     is_layered: bool,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    /// What a read met behind octets that came with it: told when those have been taken.
+    met: Option<Error>,
     session: Option<tls::Session>,
     tap: Option<Tap>,
     received: u64,
@@ -121,6 +123,7 @@ impl Wire {
             is_layered: false,
             timeout: deadline::COMMAND,
             timer: None,
+            met: None,
             session: None,
             tap: None,
             received: 0,
@@ -220,11 +223,27 @@ impl Wire {
                 false
             });
             match self.poll_read_some(context)? {
-                Poll::Ready(count) => Poll::Ready(Ok(count)),
+                Poll::Ready(count) => Poll::Ready(Ok(self.read_on(context, count))),
                 Poll::Pending => self.poll_deadline(context, wrote),
             }
         })
         .await
+    }
+
+    /// TLS gives a record at a time: those that are there already are read along with the first.
+    fn read_on(&mut self, context: &mut Context<'_>, first: usize) -> usize {
+        let mut count = first;
+        while self.session.is_some() && count < READ_OCTETS {
+            match self.poll_read_some(context) {
+                Ok(Poll::Ready(more)) => count += more,
+                Ok(Poll::Pending) => break,
+                Err(error) => {
+                    self.met = Some(error);
+                    break;
+                }
+            }
+        }
+        count
     }
 
     /// Makes sure that a whole line is buffered, and gives its length with its line end
@@ -544,6 +563,9 @@ impl Wire {
     }
 
     fn poll_read_some(&mut self, context: &mut Context<'_>) -> Result<Poll<usize>, Error> {
+        if let Some(error) = self.met.take() {
+            return Err(error);
+        }
         self.input.make_room();
         let mut room = ReadBuf::new(&mut self.input.octets[self.input.end..]);
         match Pin::new(&mut self.stream).poll_read(context, &mut room) {

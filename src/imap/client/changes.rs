@@ -46,7 +46,41 @@ impl Client {
         }
         let command = listing(with_sizes, None, false);
         self.run(command, &mut |data| take_message(data, &mut messages)).await?;
-        Ok(in_order(messages))
+        let messages = in_order(messages);
+        self.set_listed(messages.iter().map(|message| message.uid).collect());
+        Ok(messages)
+    }
+
+    /// The UIDs of all messages of the selected mailbox, in ascending order: less than
+    /// [`Client::list_messages`] to hold, and as sure (some servers leave messages out of
+    /// searches).
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and the connection's errors.
+    pub async fn list_uids(&mut self) -> Result<Vec<u32>, Error> {
+        let mut uids = Vec::new();
+        if self.selected().ok_or(Error::NothingSelected)?.exists == 0 {
+            return Ok(uids);
+        }
+        let command = listing(false, None, false);
+        self.run(command, &mut |data| {
+            if let Data::Fetch(fetch) = data
+                && let (Some(Uid(uid)), Some(_)) = (fetch.uid, &fetch.flags)
+            {
+                uids.push(uid);
+            }
+        })
+        .await?;
+        uids.sort_unstable();
+        uids.dedup();
+        self.set_listed(uids.clone());
+        Ok(uids)
+    }
+
+    fn set_listed(&mut self, uids: Vec<u32>) {
+        let Some(selected) = &self.state.selected else { return };
+        let (mailbox, uid_validity) = (selected.mailbox.clone(), selected.uid_validity);
+        self.present = super::Present { mailbox, uid_validity, uids };
     }
 
     /// What changed in the selected mailbox since `modseq`; `known` are the UIDs known then, in

@@ -23,9 +23,12 @@ use crate::net::deadline;
 use crate::store::PeerError as _;
 use crate::store::{self, Id, Meta, Received, Sink, scratch};
 
-/// Messages asked for in one command: enough that a round trip does not count, few enough that
-/// a server answers in bounded memory.
+/// Whole messages asked for in one command: enough that a round trip does not count, few enough
+/// that a server answers in bounded memory and a busy one need not begin anew.
 const BATCH: usize = 256;
+
+/// A range of octets up to this size is no more than a header is.
+const SMALL_OCTETS: u64 = 64 * 1024;
 
 /// Commands in flight: the next one is with the server before the one before it has ended.
 const IN_FLIGHT: usize = 3;
@@ -66,6 +69,16 @@ impl Wanted {
             false => Item::Section { section: self.section.clone(), peek, partial },
         });
         items
+    }
+
+    /// Messages to ask for in one command: of what is small, all.
+    fn batch(&self) -> usize {
+        use SectionText::{Header, HeaderFields, HeaderFieldsNot, Mime};
+        let is_small = match &self.section.text {
+            Header | HeaderFields(_) | HeaderFieldsNot(_) | Mime => true,
+            _ => self.partial.is_some_and(|(_, octets)| octets <= SMALL_OCTETS),
+        };
+        if is_small { usize::MAX } else { BATCH }
     }
 
     /// Whether octets that a server sends are those that were asked for.
@@ -166,7 +179,7 @@ impl Client {
         sink: &mut dyn Sink,
     ) -> Result<(), Error> {
         self.deadline(deadline::COMMAND);
-        let mut batches = Self::batches(uids, BATCH).into_iter();
+        let mut batches = self.batches_to_ask(uids, wanted.batch()).into_iter();
         let mut tags = Vec::new();
         let mut refused = None;
         loop {
@@ -230,7 +243,8 @@ impl Client {
         if !items.contains(&Item::Uid) {
             items.insert(0, Item::Uid);
         }
-        let commands = Self::batches(uids, usize::MAX).into_iter().map(|set| Command::Fetch {
+        let sets = self.batches_to_ask(uids, usize::MAX);
+        let commands = sets.into_iter().map(|set| Command::Fetch {
             uid: true,
             set,
             items: items.clone(),

@@ -393,16 +393,12 @@ impl Client {
         self.state.enter(selected);
         let command = Command::Select { mailbox: mailbox.clone(), read_only, parameters };
         if let Err(error) = self.run(command, &mut |_| {}).await {
+            self.state.entered();
             self.state.selected = None;
             return Err(error);
         }
-        match &mut self.state.selected {
-            Some(selected) => {
-                selected.is_stale = false;
-                Ok(selected)
-            }
-            None => Err(Error::NothingSelected),
-        }
+        self.state.entered();
+        self.state.selected.as_ref().ok_or(Error::NothingSelected)
     }
 
     /// Selects the selected mailbox again, for a fresh HIGHESTMODSEQ and UIDNEXT.

@@ -30,6 +30,7 @@ use std::time::Duration;
 use crate::base::backoff::Schedule;
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::limits;
+use crate::imap::syntax::UidValidity;
 use crate::imap::syntax::command::{Command, Tagged};
 use crate::imap::syntax::encode::{Encoded, Encoder, Literals};
 use crate::imap::syntax::frame::{Framer, Step};
@@ -93,6 +94,9 @@ pub struct Options<'a> {
 /// 3.2.1.5); a longer set of messages is cut into several commands.
 const LINE_OCTETS: usize = 1000;
 
+/// Responses that are read behind a write that failed.
+const LAST_RESPONSES: usize = 1000;
+
 /// One session. Not cancel-safe unless a method says so: drop it when one of its futures was
 /// dropped unfinished.
 pub struct Client {
@@ -103,6 +107,8 @@ pub struct Client {
     /// Octets of a large literal still to be passed over.
     skip: u64,
     state: State,
+    /// What is there, so that commands can be short.
+    present: Present,
     /// How somebody has logged in.
     method: Option<&'static str>,
     /// What was listed ahead, until somebody wants it.
@@ -130,6 +136,7 @@ impl Client {
             held: Vec::new(),
             skip: 0,
             state: State::default(),
+            present: Present::default(),
             method: None,
             listed: None,
             timeout,
@@ -375,7 +382,27 @@ impl Client {
     async fn ease(&mut self) -> Result<(), Error> {
         match self.wire.ease().await {
             Ok(()) => Ok(()),
-            Err(source) => Err(self.broke(source)),
+            Err(source) => Err(self.cut_off(source).await),
+        }
+    }
+
+    /// The error for a write that failed. A server that refuses and closes while octets of ours
+    /// lie unread resets the connection behind its answer: what it said can still be read.
+    async fn cut_off(&mut self, source: net::Error) -> Error {
+        let mut said = None;
+        if source.is_closed() {
+            for _ in 0..LAST_RESPONSES {
+                if let Err(end) = self.receive(&mut |_| {}).await {
+                    said = Some(end);
+                    break;
+                }
+            }
+        }
+        self.is_broken = true;
+        match (self.state.take_refused(), said) {
+            (Some((command, reply)), _) => Error::Refused { command, reply },
+            (None, Some(bye @ Error::Bye { .. })) => bye,
+            (None, _) => self.broke(source),
         }
     }
 
@@ -583,37 +610,79 @@ impl Client {
 
     /// Sets of at most `count` of these numbers, each short enough for one command line.
     fn batches(numbers: &[u32], count: usize) -> Vec<SequenceSet> {
+        Self::batches_over(numbers, count, |_| None)
+    }
+
+    /// The same for a command that only asks: a range may run over UIDs of which the listing
+    /// has shown that no message has them. Those of messages that come later are larger.
+    fn batches_to_ask(&self, uids: &[u32], count: usize) -> Vec<SequenceSet> {
+        let selected = self.selected();
+        let is_here = selected.is_some_and(|selected| self.present.is_of(selected));
+        let listed: &[u32] = if is_here { &self.present.uids } else { &[] };
+        Self::batches_over(uids, count, |uid| {
+            let at = listed.binary_search(&uid).ok()?;
+            listed.get(at + 1).copied()
+        })
+    }
+
+    /// `next` is the number behind this one with nothing in between that must not be named.
+    fn batches_over(
+        numbers: &[u32],
+        count: usize,
+        next: impl Fn(u32) -> Option<u32>,
+    ) -> Vec<SequenceSet> {
         // The rest of the line is the command's; it is short.
         const SET_OCTETS: usize = LINE_OCTETS - 200;
         let digits = |number: u32| number.checked_ilog10().unwrap_or(0) as usize + 1;
         let mut batches = Vec::new();
-        // `start..` is the batch in the making, `len` its text; the last range is `first..=last`.
-        let (mut start, mut len, mut range) = (0, 0, None::<(u32, u32)>);
-        for (i, &number) in numbers.iter().enumerate() {
-            if let Some((first, last)) = range
-                && i - start < count
-            {
-                if last.checked_add(1) == Some(number) {
-                    range = Some((first, number));
+        // The batch in the making: its ranges, how many numbers are in them, and its text up to
+        // the last range.
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        let (mut held, mut len) = (0, 0);
+        for &number in numbers {
+            let last = ranges.last_mut().filter(|_| held < count);
+            if let Some((first, last)) = last {
+                if last.checked_add(1) == Some(number) || next(*last) == Some(number) {
+                    *last = number;
+                    held += 1;
                     continue;
                 }
-                let single = digits(first) + 1;
-                len += if first == last { single } else { single + digits(last) + 1 };
+                let single = digits(*first) + 1;
+                len += if first == last { single } else { single + digits(*last) + 1 };
                 // Room for `4294967295:4294967295`, which the next range may grow to be.
                 if len + 21 <= SET_OCTETS {
-                    range = Some((number, number));
+                    ranges.push((number, number));
+                    held += 1;
                     continue;
                 }
             }
-            if i > start {
-                batches.push(SequenceSet::from_numbers(numbers[start..i].iter().copied()));
+            if !ranges.is_empty() {
+                batches.push(SequenceSet::from_ranges(std::mem::take(&mut ranges)));
             }
-            (start, len, range) = (i, 0, Some((number, number)));
+            ranges.push((number, number));
+            (held, len) = (1, 0);
         }
-        if start < numbers.len() {
-            batches.push(SequenceSet::from_numbers(numbers[start..].iter().copied()));
+        if !ranges.is_empty() {
+            batches.push(SequenceSet::from_ranges(ranges));
         }
         batches
+    }
+}
+
+/// The messages of a mailbox as they were listed last.
+#[derive(Default)]
+struct Present {
+    mailbox: Vec<u8>,
+    uid_validity: UidValidity,
+    /// Ascending.
+    uids: Vec<u32>,
+}
+
+impl Present {
+    fn is_of(&self, selected: &Selected) -> bool {
+        self.uid_validity.0 != 0
+            && self.uid_validity == selected.uid_validity
+            && self.mailbox == selected.mailbox
     }
 }
 

@@ -114,6 +114,9 @@ pub(super) struct State {
     pub is_notified: bool,
     /// That the selected mailbox has changed is among what was taken.
     is_stale_told: bool,
+    /// The mailbox that is left by a SELECT under way, and how often a number of messages was
+    /// told since: up to CLOSED what is told is of that one.
+    leaving: Option<(Vec<u8>, u32)>,
     /// Mailboxes of which it has told since somebody looked.
     news: BTreeSet<Vec<u8>>,
     pub bye: Option<Reply>,
@@ -142,8 +145,37 @@ impl State {
     /// nobody has looked at, is not forgotten.
     pub fn enter(&mut self, selected: Selected) {
         self.note_stale();
+        let before = self.selected.take().map(|before| before.mailbox);
+        let before = before.filter(|before| self.is_notified && *before != selected.mailbox);
+        self.leaving = before.map(|before| (before, 0));
         self.selected = Some(selected);
         self.is_stale_told = false;
+    }
+
+    /// The mailbox that was entered is selected: what is told from here on is of it.
+    pub fn entered(&mut self) {
+        self.leaving = None;
+        if let Some(selected) = &mut self.selected {
+            selected.is_stale = false;
+        }
+    }
+
+    /// The server has told of a change in the mailbox that is being left, as far as anyone can
+    /// tell: it is looked at once too often rather than not at all.
+    fn note_left(&mut self) {
+        if let Some((left, _)) = self.leaving.take() {
+            self.news.insert(left);
+        }
+    }
+
+    /// A number of messages is told: the first that is told in a SELECT may be of its mailbox.
+    fn note_exists(&mut self) {
+        if let Some((_, told)) = &mut self.leaving {
+            *told += 1;
+            if *told > 1 {
+                self.note_left();
+            }
+        }
     }
 
     fn note_stale(&mut self) {
@@ -194,6 +226,13 @@ impl State {
     /// The command that waits longest.
     pub fn during(&self) -> &'static str {
         self.pending.front().map_or("session", |(_, name)| name)
+    }
+
+    /// A command that has ended, and not with OK: its name, and what the server said.
+    pub fn take_refused(&mut self) -> Option<(&'static str, Reply)> {
+        let at = self.done.iter().position(|(.., reply)| reply.condition != Condition::Ok)?;
+        let (_, name, reply) = self.done.remove(at);
+        Some((name, reply))
     }
 
     /// The end of a command, if it has come.
@@ -263,6 +302,11 @@ impl State {
             {
                 self.alerts.push(String::from_utf8_lossy(&status.text).into_owned());
             }
+            // RFC 7162 section 3.2.11: what came before was of the mailbox selected until now.
+            Some(Code::Word(Word::Closed)) => match self.leaving.take() {
+                Some((left, told)) if told > 0 => drop(self.news.insert(left)),
+                _ => {}
+            },
             // RFC 5267 section 4.3.2: it keeps no more results live, or this one no longer.
             Some(Code::Unknown { name, arguments }) if name.eq_ignore_ascii_case(b"NOUPDATE") => {
                 let tag = arguments.as_deref().unwrap_or_default();
@@ -331,6 +375,7 @@ impl State {
                     .collect();
             }
             Data::Exists(count) => {
+                self.note_exists();
                 if let Some(selected) = &mut self.selected {
                     selected.is_stale |= selected.exists != *count;
                     selected.exists = *count;
@@ -343,12 +388,14 @@ impl State {
                 self.news.insert(name);
             }
             Data::Expunge(_) => {
+                self.note_left();
                 if let Some(selected) = &mut self.selected {
                     selected.exists = selected.exists.saturating_sub(1);
                     selected.is_stale = true;
                 }
             }
             Data::Vanished { earlier: false, uids } => {
+                self.note_left();
                 if let Some(selected) = &mut self.selected {
                     let gone = u32::try_from(uids.count(0)).unwrap_or(u32::MAX);
                     selected.exists = selected.exists.saturating_sub(gone);
@@ -363,6 +410,7 @@ impl State {
             }
             // Flags that nobody asked for: another session changed them.
             Data::Fetch(fetch) if fetch.flags.is_some() && !self.awaits_fetch() => {
+                self.note_left();
                 self.note_change();
             }
             _ => {}

@@ -87,7 +87,7 @@ impl Client {
             for (asked, (mailbox, _)) in asked.into_iter().zip(flight) {
                 let selected =
                     Selected { mailbox: mailbox.0.to_vec(), read_only, ..Selected::default() };
-                self.state.selected = Some(selected);
+                self.state.enter(selected);
                 found.push(self.hear(asked).await?);
             }
         }
@@ -144,12 +144,10 @@ impl Client {
             Err(Error::Refused { .. }) => true,
             Err(error) => return Err(error),
         };
-        let selected = match &mut self.state.selected {
-            Some(selected) if !is_refused => {
-                // Flags that came along are what was asked for.
-                selected.is_stale = false;
-                selected.clone()
-            }
+        // Flags that came along are what was asked for.
+        self.state.entered();
+        let selected = match &self.state.selected {
+            Some(selected) if !is_refused => selected.clone(),
             _ => Selected::default(),
         };
         if is_refused {

@@ -318,9 +318,9 @@ fn what_changes_mail_is_not_repeated() {
 fn batches_are_in_flight_together_and_lines_stay_short() {
     let mut script = selected(1000, &[]);
     script.extend([
-        Hear("a2 UID FETCH 1:256 (UID BODY.PEEK[HEADER])"),
-        Hear("a3 UID FETCH 257:512 (UID BODY.PEEK[HEADER])"),
-        Hear("a4 UID FETCH 513:600 (UID BODY.PEEK[HEADER])"),
+        Hear("a2 UID FETCH 1:256 (UID BODY.PEEK[])"),
+        Hear("a3 UID FETCH 257:512 (UID BODY.PEEK[])"),
+        Hear("a4 UID FETCH 513:600 (UID BODY.PEEK[])"),
         say("a2 OK done"),
         say("a3 NO [SERVERBUG] busy"),
         say("a4 OK done"),
@@ -328,7 +328,7 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
     let error = session(PLAIN, script, async |mut client| {
         inbox(&mut client).await;
         let uids: Vec<u32> = (1..=600).collect();
-        let wanted = Wanted { with_meta: false, ..Wanted::headers() };
+        let wanted = Wanted { with_meta: false, ..Wanted::whole() };
         client.fetch(&uids, &wanted, &mut Collected::default()).await.expect_err("refused")
     });
     assert!(error.is_transient());
@@ -339,6 +339,14 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
     assert!(sets.iter().rev().skip(1).all(|set| set.to_text().len() > 700));
     assert_eq!(sets.iter().flat_map(|set| set.numbers(0)).collect::<Vec<_>>(), odd);
     assert!(Client::batches(&[], 9).is_empty());
+    // Where the listing shows that nothing lies between, a range runs over the gap.
+    let next = |uid: u32| odd.iter().copied().find(|other| *other > uid);
+    let one = Client::batches_over(&odd, usize::MAX, next);
+    assert_eq!(one.iter().map(|set| set.to_text()).collect::<Vec<_>>(), ["100001:109999"]);
+    let some: Vec<u32> = odd.iter().copied().filter(|uid| *uid != 100_009).collect();
+    let two = Client::batches_over(&some, usize::MAX, next);
+    let texts = two.iter().map(|set| set.to_text()).collect::<Vec<_>>();
+    assert_eq!(texts, ["100001:100007,100011:109999"]);
     let all: Vec<u32> = (u32::MAX - 9..=u32::MAX).collect();
     let texts = Client::batches(&all, 4).iter().map(|set| set.to_text()).collect::<Vec<_>>();
     assert_eq!(texts, ["4294967286:4294967289", "4294967290:4294967293", "4294967294:4294967295"]);
@@ -830,4 +838,77 @@ fn a_sink_that_fails_leaves_the_session_whole() {
         assert!(matches!(failed, Err(Error::Caller(crate::store::Error::OutputClosed))));
         client.noop().await.expect("the session goes on");
     });
+}
+
+/// What the server tells between the SELECT that is sent and the mailbox that it leaves is of
+/// that mailbox, and is news of it.
+#[test]
+fn news_of_a_mailbox_that_is_being_left_are_not_lost() {
+    let notify = "NOTIFY SET (SELECTED (MessageNew MessageExpunge)) \
+                  (MAILBOXES (INBOX Other) (MessageNew MessageExpunge))";
+    let notify: &'static str = Box::leak(format!("a2 {notify}").into_boxed_str());
+    for (told, is_news) in [
+        (&["* 3 EXISTS", "* OK [CLOSED] x", "* 1 EXISTS"][..], true),
+        (&["* 1 EXPUNGE", "* OK [CLOSED] x", "* 1 EXISTS"], true),
+        (&["* OK [CLOSED] x", "* 1 EXISTS", "* 2 EXISTS"], false),
+        (&["* 1 EXISTS"], false),
+        // Without CLOSED it may be of either.
+        (&["* 3 EXISTS", "* 1 EXISTS"], true),
+    ] {
+        let mut script = selected(2, &[]);
+        script.extend([Hear(notify), say("a2 OK done"), Hear("a3 EXAMINE Other")]);
+        script.extend(told.iter().map(say));
+        script.push(say("a3 OK done"));
+        let capabilities = format!("{PLAIN} NOTIFY");
+        let news = session(&capabilities, script, async |mut client| {
+            inbox(&mut client).await;
+            let other = Mailbox(b"Other"[..].into());
+            client.notify(&[Mailbox(b"INBOX"[..].into()), other.clone()]).await.expect("set");
+            client.select(&other, true).await.expect("Other");
+            client.wait_for_news(Duration::from_millis(50)).await.expect("news")
+        });
+        let expected: &[Vec<u8>] = if is_news { &[b"INBOX".to_vec()] } else { &[] };
+        assert_eq!(news, expected, "{told:?}");
+    }
+}
+
+/// A server that refuses and closes while our octets lie unread resets the connection behind its
+/// answer: which of the two is noticed first depends on the moment, and the answer counts.
+#[test]
+fn a_refusal_in_the_midst_is_heard_through_the_reset_behind_it() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    const ROUNDS: usize = 40;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let answer_of = |round: usize| match round % 2 {
+        0 => "a1 NO [OVERQUOTA] full\r\n",
+        _ => "* BYE [UNAVAILABLE] going\r\n",
+    };
+    let server = std::thread::spawn(move || {
+        for round in 0..ROUNDS {
+            let (stream, _) = listener.accept().expect("a client");
+            let mut input = BufReader::new(stream.try_clone().expect("the same"));
+            let greeting = b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hello\r\n";
+            (&stream).write_all(greeting).expect("is taken");
+            input.read_line(&mut String::new()).expect("APPEND");
+            input.read_exact(&mut vec![0; 1000 * round]).expect("a part of the message");
+            (&stream).write_all(answer_of(round).as_bytes()).expect("is taken");
+        }
+    });
+    run(async {
+        for round in 0..ROUNDS {
+            let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+            let wire = Wire::new(Box::new(stream));
+            let mut client = Client::open(wire, &Options::default()).await.expect("a session");
+            let large = "0123456789abcdef\n".repeat(100_000);
+            let mut given = Given::one(large.as_bytes(), &[], 837_596_665);
+            let appended = client.append(&Mailbox(b"INBOX"[..].into()), &mut given).await;
+            let error = appended.expect_err("refused");
+            match round % 2 {
+                0 => assert!(matches!(error, Error::Refused { command: "APPEND", .. }), "{error}"),
+                _ => assert!(matches!(error, Error::Bye { .. }), "{error}"),
+            }
+        }
+    });
+    server.join().expect("the server is content");
 }

@@ -67,6 +67,11 @@ impl SequenceSet {
                 _ => ranges.push((number, number)),
             }
         }
+        Self::from_ranges(ranges)
+    }
+
+    /// The set of these ranges, both ends included, in their order.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let range =
             |(first, last)| Range { first: Bound::Number(first), last: Bound::Number(last) };
         Self::Ranges(ranges.into_iter().map(range).collect())

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::read_ahead::ReadAhead;
 use super::wire::Stream;
 use crate::sasl::{ChannelBinding, ChannelBindingKind};
 
@@ -280,6 +281,7 @@ impl Connector {
         &self,
         stream: Box<dyn Stream>,
     ) -> Result<(Box<dyn Stream>, Session), super::Error> {
+        let stream = Box::new(ReadAhead::new(stream));
         match &self.inner {
             Inner::Rustls(client) => client.connect(stream).await,
             #[cfg(feature = "native")]

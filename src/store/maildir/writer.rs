@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use rustix::fs::AtFlags;
+use tokio::task::JoinHandle;
 
 use super::folder::{Dirs, Sub, id_of, is_keyword, place};
 use super::keywords::{Extra, Keywords};
@@ -27,7 +28,7 @@ use crate::store::local::system_time;
 use crate::store::{Error, Flag, Flags, Id, Meta, Result, Sink};
 
 /// A message up to this size is written with one call of the system, in octets.
-const BUFFER_OCTETS: usize = 1024 * 1024;
+const BUFFER_OCTETS: usize = 256 * 1024;
 
 /// Writes batches of messages into one folder. Writing goes to the system's cache and so
 /// seldom waits; the waiting for the disk is in [`Writer::commit`].
@@ -40,6 +41,10 @@ pub struct Writer {
     names: Names,
     open: Option<Open>,
     batch: Batch,
+    /// A batch that is on its way to its places.
+    settling: Option<JoinHandle<Result<Vec<Id>>>>,
+    /// The messages of batches that have come there since the last commit.
+    settled: Vec<Id>,
     /// Converted octets of the open message that are not yet written.
     buffer: Vec<u8>,
 }
@@ -76,7 +81,17 @@ impl Writer {
     pub(super) fn new(dirs: Arc<Dirs>, durability: Durability, line_ends: LineEnds) -> Self {
         let batch = Batch::new(Arc::clone(&dirs), durability);
         let names = Names::here();
-        Self { dirs, durability, line_ends, names, open: None, batch, buffer: Vec::new() }
+        Self {
+            dirs,
+            durability,
+            line_ends,
+            names,
+            open: None,
+            batch,
+            settling: None,
+            settled: Vec::new(),
+            buffer: Vec::new(),
+        }
     }
 
     /// Begins a message with the flags and the date of `meta`; one that was not ended is
@@ -146,8 +161,25 @@ impl Writer {
         self.batch.messages.iter().map(|message| message.octets).sum()
     }
 
-    /// Delivers the messages that wait; their ids in the order in which they were closed.
-    /// When it answers, they are there to stay. A message that is still open is given up.
+    /// Begins to deliver the messages that wait, and lets more be written meanwhile. When it
+    /// answers, those of the call before are there to stay.
+    ///
+    /// # Errors
+    /// The disk's, for the messages of the call before: some of them may be there, and the
+    /// others are not. Those that wait go on waiting.
+    pub async fn begin_commit(&mut self) -> Result<()> {
+        self.settled().await?;
+        let fresh = Batch::new(Arc::clone(&self.dirs), self.durability);
+        let batch = std::mem::replace(&mut self.batch, fresh);
+        if !batch.messages.is_empty() {
+            self.settling = Some(tokio::task::spawn_blocking(move || batch.settle()));
+        }
+        Ok(())
+    }
+
+    /// Delivers the messages that wait; the ids of all since the last commit, in the order in
+    /// which they were closed. When it answers, they are there to stay. A message that is
+    /// still open is given up.
     ///
     /// Not cancel-safe: the batch is delivered all the same, and nobody learns its ids.
     ///
@@ -155,15 +187,21 @@ impl Writer {
     /// The disk's; then some of the messages may be there, and the others are not.
     pub async fn commit(&mut self) -> Result<Vec<Id>> {
         self.give_up();
-        let fresh = Batch::new(Arc::clone(&self.dirs), self.durability);
-        let batch = std::mem::replace(&mut self.batch, fresh);
-        if batch.messages.is_empty() {
-            return Ok(Vec::new());
+        self.begin_commit().await?;
+        self.settled().await?;
+        Ok(std::mem::take(&mut self.settled))
+    }
+
+    /// Waits for the batch that is on its way.
+    async fn settled(&mut self) -> Result<()> {
+        let Some(settling) = self.settling.take() else { return Ok(()) };
+        match settling.await {
+            Ok(ids) => self.settled.extend(ids?),
+            Err(lost) => {
+                return Err(Error::Unknown(format!("delivery to the maildir: {lost}")));
+            }
         }
-        match tokio::task::spawn_blocking(move || batch.settle()).await {
-            Ok(settled) => settled,
-            Err(lost) => Err(Error::Unknown(format!("delivery to the maildir: {lost}"))),
-        }
+        Ok(())
     }
 
     /// Gives up the open message when something failed, and says where it failed.
@@ -395,6 +433,33 @@ mod tests {
                 assert!(writer.commit().await.expect("nothing to do").is_empty());
             });
         }
+    }
+
+    #[test]
+    fn batches_are_delivered_while_more_is_written() {
+        run(async {
+            let dir = Dir::new();
+            let mut writer = writer(&dir, Durability::Durable);
+            for number in 0..25 {
+                writer.start(&meta(&[], 1_000 + number), None).expect("started");
+                writer.write(number.to_string().as_bytes()).expect("written");
+                writer.close().expect("closed");
+                if number % 10 == 9 {
+                    writer.begin_commit().await.expect("begun");
+                    // What was begun before is there when the next begins.
+                    assert!(names(&dir, "new").len() + 10 > number as usize);
+                    assert_eq!(writer.pending(), 0);
+                }
+            }
+            let ids = writer.commit().await.expect("delivered");
+            let read = |id: &Id| {
+                std::fs::read_to_string(dir.path().join("new").join(&id.0)).expect("there")
+            };
+            let texts: Vec<String> = ids.iter().map(read).collect();
+            assert_eq!(texts, (0..25).map(|number| number.to_string()).collect::<Vec<_>>());
+            assert!(names(&dir, "tmp").is_empty());
+            assert!(writer.commit().await.expect("nothing to do").is_empty());
+        });
     }
 
     #[test]

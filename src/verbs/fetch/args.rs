@@ -12,6 +12,11 @@ use crate::open::{Common, Endpoint, Own, To};
 /// references on standard input, one a line. The server's \Seen flags stay
 /// as they are. The source is changed only when --then, --delete-after or --decide says so, and
 /// only where every target has confirmed that it has the message.
+///
+/// A connection to an IMAP server that breaks is made again, and what has come is not asked for
+/// twice. Of a message from 16 MiB on that a run does not get whole, what has come is kept for a
+/// week, below the folder of state, and the next run asks for the rest. By POP3 such a message
+/// comes anew: that protocol gives messages from their start only.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES,
           group = clap::ArgGroup::new("shown")

@@ -13,6 +13,7 @@ mod handed;
 mod letterhead;
 mod links;
 mod memory;
+mod parts;
 mod passing;
 mod plan;
 mod raw;

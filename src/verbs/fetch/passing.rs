@@ -15,11 +15,11 @@ use crate::store::held::Held;
 use crate::store::{self, Body as _, Id, Meta, Sink, What};
 use crate::ui::Progress;
 
-/// Messages that wait for a commit at the most; one `syncfs` makes them all stable.
-const BATCH_MESSAGES: usize = 1024;
+/// Messages that are settled at once: one `syncfs` makes them all stable, while the next come.
+const BATCH_MESSAGES: usize = 256;
 
-/// Octets that wait for a commit at the most.
-const BATCH_OCTETS: u64 = 128 * 1024 * 1024;
+/// Octets that are settled at once, at the least.
+const BATCH_OCTETS: u64 = 32 * 1024 * 1024;
 
 /// Messages on their way: what has come, what waits for its targets' confirmation, what has
 /// been confirmed.
@@ -44,7 +44,9 @@ pub struct Passing<'t, 'p> {
     pub worst: Taken,
     /// Octets of the message that comes.
     pub octets: u64,
-    /// What was taken since the last commit, and by which targets.
+    /// What was taken, by which targets, and is being made stable.
+    pub settling: Vec<(Id, Lacking)>,
+    /// What was taken since then.
     pub waiting: Vec<(Id, Lacking)>,
     /// Octets of it.
     pub waiting_octets: u64,
@@ -83,8 +85,29 @@ impl Passing<'_, '_> {
 
     async fn commit(&mut self) -> store::Result<()> {
         self.targets.commit().await?;
-        let taken = std::mem::take(&mut self.waiting);
         self.waiting_octets = 0;
+        let mut taken = std::mem::take(&mut self.settling);
+        taken.append(&mut self.waiting);
+        self.record(taken)
+    }
+
+    /// Has what came made stable while more comes; what was before it is, and is recorded.
+    async fn settle(&mut self) -> store::Result<()> {
+        if self.copies.is_some() {
+            // Their digests are recorded all at once.
+            return self.commit().await;
+        }
+        self.targets.settle().await?;
+        self.waiting_octets = 0;
+        let waiting = std::mem::take(&mut self.waiting);
+        let settled = std::mem::replace(&mut self.settling, waiting);
+        self.record(settled)
+    }
+
+    fn record(&mut self, taken: Vec<(Id, Lacking)>) -> store::Result<()> {
+        if taken.is_empty() {
+            return Ok(());
+        }
         if let Some(memory) = &mut self.memory {
             if let Some(copies) = &mut self.copies {
                 copies.record(memory.seen()).map_err(of_record)?;
@@ -176,7 +199,7 @@ impl Sink for Passing<'_, '_> {
         self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
         if self.waiting.len() >= BATCH_MESSAGES || self.waiting_octets >= BATCH_OCTETS {
-            self.commit().await?;
+            self.settle().await?;
         }
         Ok(())
     }

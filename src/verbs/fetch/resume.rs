@@ -1,14 +1,17 @@
 //! Reading that goes on where a connection broke: what has come is not asked for again, and of
-//! a message that was under way only the rest (RFC 9051 section 6.4.5, `<partial>`).
+//! a message that was under way only the rest (RFC 9051 section 6.4.5, `<partial>`). Of a giant
+//! that a run before did not get whole, the rest too.
 //!
-//! Only IMAP can that. A source that breaks before anything came is not tried again: that is for
+//! Only IMAP can that: POP3 gives a message from its start, or the first lines of it. A source that breaks before anything came is not tried again: that is for
 //! who calls us to decide.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::parts::{PROOF_OCTETS, Part, Parts};
 use crate::base::location::Location;
 use crate::open::{self, Context, Create, EndpointOptions, Mail, Opened};
 use crate::store::{Error, Id, Meta, Result, Sink, What};
@@ -22,6 +25,9 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(8),
 ];
 
+/// Octets of an earlier run that are handed on at once.
+const PIECE_OCTETS: usize = 64 * 1024;
+
 /// How a source is opened again.
 pub struct Again<'a> {
     /// What is opened.
@@ -32,6 +38,8 @@ pub struct Again<'a> {
     pub context: &'a Context,
     /// The folder that was selected; `None`: the one that the location means.
     pub folder: Option<&'a str>,
+    /// What the record calls it.
+    pub place: &'a str,
     /// Its UIDVALIDITY.
     pub generation: u32,
     /// It is selected to be read only.
@@ -75,9 +83,9 @@ pub async fn read(
     if !matches!(source.mail, Mail::Imap(..)) {
         return source.spool().read(ids, what, sink).await.map(|()| false);
     }
-    let mut following =
-        Following { sink, left: ids.iter().cloned().collect(), under_way: None, octets: 0 };
-    let mut lost = match source.spool().read(ids, what, &mut following).await {
+    let parts = Parts::of(again.place, again.generation, what);
+    let mut following = Following::new(sink, parts, ids);
+    let mut lost = match following.read(source, again, ids, what).await {
         Err(error) if is_break(&error) && following.octets > 0 => error,
         ended => return ended.map(|()| false),
     };
@@ -134,11 +142,78 @@ struct Following<'s> {
     left: HashSet<Id>,
     /// The message that has begun and not ended, and the octets of it that have come.
     under_way: Option<(Meta, u64)>,
-    /// All octets that have come.
+    /// All octets that have come from the source.
     octets: u64,
+    /// Where giants are kept.
+    parts: Option<Parts>,
+    /// The giant that is under way.
+    part: Option<Part>,
 }
 
-impl Following<'_> {
+impl<'s> Following<'s> {
+    fn new(sink: &'s mut dyn Sink, parts: Option<Parts>, ids: &[Id]) -> Self {
+        let left = ids.iter().cloned().collect();
+        Self { sink, left, under_way: None, octets: 0, parts, part: None }
+    }
+
+    /// Reads all, those first of which an earlier run has got a part.
+    async fn read(
+        &mut self,
+        source: &mut Opened,
+        again: &Again<'_>,
+        ids: &[Id],
+        what: &What,
+    ) -> Result<()> {
+        for id in ids {
+            let part = self.parts.as_ref().and_then(|parts| parts.take_up(id));
+            let Some(part) = part else { continue };
+            let Some(meta) = proven(source, id, what, &part).await? else {
+                part.remove();
+                continue;
+            };
+            if !again.context.quiet {
+                let Part { come, total, .. } = part;
+                let text = format!("message {id}: going on behind octet {come} of {total}");
+                report::note(&text);
+            }
+            self.replay(&meta, part).await?;
+            let gone_on = self.go_on(source, std::slice::from_ref(id), what).await;
+            if let Err(Error::Unknown(_)) = &gone_on
+                && let Some(part) = self.part.take()
+            {
+                // Another run would meet the same again.
+                part.remove();
+            }
+            gone_on?;
+        }
+        let left = self.left(ids);
+        source.spool().read(&left, what, self).await
+    }
+
+    /// Gives the sink what an earlier run has got of a message.
+    async fn replay(&mut self, meta: &Meta, part: Part) -> Result<()> {
+        self.under_way = Some((meta.clone(), 0));
+        self.sink.begin(meta).await?;
+        let mut reader = part.reader().map_err(Error::scratch)?;
+        let mut piece = vec![0; PIECE_OCTETS];
+        loop {
+            let read = reader.read(&mut piece).map_err(Error::scratch)?;
+            if read == 0 {
+                break;
+            }
+            self.sink.chunk(&piece[..read]).await?;
+            if let Some((_, come)) = &mut self.under_way {
+                *come += read as u64;
+            }
+        }
+        self.part = Some(part);
+        Ok(())
+    }
+
+    fn left(&self, ids: &[Id]) -> Vec<Id> {
+        ids.iter().filter(|id| self.left.contains(id)).cloned().collect()
+    }
+
     async fn go_on(&mut self, source: &mut Opened, ids: &[Id], what: &What) -> Result<()> {
         if let Some((meta, come)) = self.under_way.clone() {
             let unfinished =
@@ -157,7 +232,7 @@ impl Following<'_> {
             }
             self.end(&meta).await?;
         }
-        let left: Vec<Id> = ids.iter().filter(|id| self.left.contains(id)).cloned().collect();
+        let left = self.left(ids);
         source.spool().read(&left, what, self).await
     }
 }
@@ -166,6 +241,7 @@ impl Following<'_> {
 impl Sink for Following<'_> {
     async fn begin(&mut self, message: &Meta) -> Result<()> {
         self.under_way = Some((message.clone(), 0));
+        self.part = self.parts.as_ref().and_then(|parts| parts.begin(&message.id, message.size));
         self.sink.begin(message).await
     }
 
@@ -174,13 +250,63 @@ impl Sink for Following<'_> {
         if let Some((_, come)) = &mut self.under_way {
             *come += octets.len() as u64;
         }
+        if let Some(part) = &mut self.part
+            && part.write(octets).is_err()
+            && let Some(part) = self.part.take()
+        {
+            // It was for another run: this one goes on without.
+            part.remove();
+        }
         self.sink.chunk(octets).await
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
         self.left.remove(&message.id);
         self.under_way = None;
-        self.sink.end(message).await
+        self.sink.end(message).await?;
+        if let Some(part) = self.part.take() {
+            part.remove();
+        }
+        Ok(())
+    }
+}
+
+/// What the source tells of a message, when the end of what has come of it is what the source
+/// has there; `None` where it is not, or where the message has gone.
+async fn proven(source: &mut Opened, id: &Id, what: &What, part: &Part) -> Result<Option<Meta>> {
+    let Ok(expected) = part.proof() else { return Ok(None) };
+    let from = part.come - PROOF_OCTETS;
+    let Some(piece) = rest(what, from, PROOF_OCTETS) else { return Ok(None) };
+    let mut proof = Proof::default();
+    source.spool().read(std::slice::from_ref(id), &piece, &mut proof).await?;
+    let Proof { meta, octets } = proof;
+    let meta = meta.filter(|_| octets == expected);
+    Ok(meta.map(|meta| Meta { size: Some(part.total), ..meta }))
+}
+
+/// A few octets of one message.
+#[derive(Default)]
+struct Proof {
+    meta: Option<Meta>,
+    octets: Vec<u8>,
+}
+
+#[async_trait(?Send)]
+impl Sink for Proof {
+    async fn begin(&mut self, _: &Meta) -> Result<()> {
+        Ok(())
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> Result<()> {
+        if self.octets.len() as u64 <= PROOF_OCTETS {
+            self.octets.extend_from_slice(octets);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self, message: &Meta) -> Result<()> {
+        self.meta = Some(message.clone());
+        Ok(())
     }
 }
 

@@ -24,7 +24,7 @@ use super::watch;
 use super::ways::Ways;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::state::seen::Seen;
-use crate::store::{self, Id, Status, What};
+use crate::store::{self, Id, Listed, Status, What};
 use crate::ui::progress::Show;
 use crate::ui::{Exit, Failure, Output, Progress, report};
 
@@ -229,6 +229,7 @@ impl Job<'_> {
                 empty: 0,
                 worst: Taken::Yes,
                 octets: 0,
+                settling: Vec::new(),
                 waiting: Vec::new(),
                 waiting_octets: 0,
                 reached: HashMap::new(),
@@ -238,6 +239,7 @@ impl Job<'_> {
                 options: &args.server.options,
                 context,
                 folder: work.folder.as_deref(),
+                place: &work.place.source,
                 generation: work.place.generation,
                 read_only: !args.changes(),
             };
@@ -369,14 +371,15 @@ impl Job<'_> {
             }
             (Some(ids), None) => ids.to_vec(),
             (None, None) => {
-                let listed = match (&mut source.mail, args.last, memory.is_none()) {
+                let ids = |listed: Vec<Listed>| listed.into_iter().map(|it| it.id).collect();
+                match (&mut source.mail, args.last, memory.is_none()) {
                     // A group may hold more articles than any maildrop holds messages.
                     (Mail::News(newsgroup, _), Some(last), true) => {
-                        newsgroup.list_last(last).await?
+                        ids(newsgroup.list_last(last).await?)
                     }
-                    _ => source.spool().list().await?,
-                };
-                listed.into_iter().map(|it| it.id).collect()
+                    (Mail::Imap(account, _), ..) => account.ids().await?,
+                    _ => ids(source.spool().list().await?),
+                }
             }
         };
         let is_whole = errand.wanted == Wanted::All && selection.is_none();

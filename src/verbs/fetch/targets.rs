@@ -27,6 +27,12 @@ pub trait Target: Sink {
     /// What was taken since the last commit is there to stay when this answers.
     async fn commit(&mut self) -> Result<()>;
 
+    /// What was taken before the last call is there to stay when this answers; what was taken
+    /// since then may still be on its way. For targets that can take more meanwhile.
+    async fn settle(&mut self) -> Result<()> {
+        self.commit().await
+    }
+
     /// What became of the message that ended last, as far as the target is asked message by
     /// message.
     fn taken(&self) -> Taken {
@@ -61,6 +67,10 @@ impl Sink for IntoMaildir {
 impl Target for IntoMaildir {
     async fn commit(&mut self) -> Result<()> {
         self.0.commit().await.map(|_| ())
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        self.0.begin_commit().await
     }
 }
 
@@ -366,6 +376,17 @@ impl<'t> All<'t> {
     pub async fn finish(&mut self) -> Result<()> {
         for target in &mut self.targets {
             target.finish().await.map_err(at_target)?;
+        }
+        Ok(())
+    }
+
+    /// What was taken before the last call is there to stay when this answers.
+    ///
+    /// # Errors
+    /// The first that a target has.
+    pub async fn settle(&mut self) -> Result<()> {
+        for target in &mut self.targets {
+            target.settle().await.map_err(at_target)?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::time::Instant;
 
 use super::folders;
 use super::plan::{Errand, Wanted};
@@ -29,6 +30,17 @@ const POLL: Duration = Duration::from_secs(60);
 
 /// How long a session waits before it makes sure that the other side is still there.
 const ASSURE: Duration = Duration::from_secs(5 * 60);
+
+/// Waits before a server that tells of folders is asked whether it has told all, since a look.
+/// Dovecot 2.3 says nothing of a message that comes to the selected mailbox in the moment of its
+/// selection, until something is asked.
+const ASKED: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+];
 
 /// The longest wait before a server is tried again that could not be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -213,10 +225,17 @@ async fn wait(
             Ok(if has_changed { vec![folder.clone()] } else { Vec::new() })
         }
         (Watch::Told(folders), Mail::Imap(account, _)) => {
-            let news = account.client().wait_for_news(limit).await?;
-            if news.is_empty() {
+            let end = Instant::now() + limit;
+            let mut asked = ASKED.iter();
+            let news = loop {
+                let left = end.saturating_duration_since(Instant::now());
+                let pause = asked.next().map_or(left, |pause| left.min(*pause));
+                let news = account.client().wait_for_news(pause).await?;
+                if !news.is_empty() || left.is_zero() {
+                    break news;
+                }
                 account.client().noop().await?;
-            }
+            };
             if news.iter().any(Vec::is_empty) {
                 // It could not keep up, and has to be asked anew.
                 let names = account.names().clone();
