@@ -500,9 +500,7 @@ fn no_line_end_gets_into_a_command() {
             .args(&options)
             .stdin(message(1, "x\r\n"))
             .run();
-        // What EHLO can say is seen when it is to be said.
-        let wanted: &[i32] = if options.contains(&"--ehlo") { &[69] } else { &[64, 65] };
-        assert!(run.code.is_some_and(|code| wanted.contains(&code)), "{options:?}: {run}");
+        assert!(matches!(run.code, Some(64 | 65)), "{options:?}: {run}");
     }
     let hosts = ["smtp://local\r\nhost/", "smtp://local%0D%0Ahost/", "smtp://local%00host/"];
     for host in hosts {

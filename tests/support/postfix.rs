@@ -290,14 +290,20 @@ impl SmtpSink {
     }
 
     /// What came so far: envelope and trace lines (`X-Mail-Args:`, `X-Rcpt-Args:`, ...), then
-    /// the message with LF, then one empty line.
+    /// the message with LF, then one empty line. One whose connection broke off may be taken
+    /// away again while we look.
     pub fn dumps(&self) -> Vec<Vec<u8>> {
         let mut paths: Vec<PathBuf> = std::fs::read_dir(self.scratch.path().join("dump"))
             .expect("an own folder can be read")
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .collect();
         paths.sort();
-        paths.iter().map(|path| std::fs::read(path).expect("a dump can be read")).collect()
+        let gone = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        let read = |path: &PathBuf| match std::fs::read(path) {
+            Err(error) if gone(&error) => None,
+            read => Some(read.expect("a dump can be read")),
+        };
+        paths.iter().filter_map(read).collect()
     }
 }
 
