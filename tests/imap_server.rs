@@ -179,6 +179,26 @@ client.select('INBOX')
 client.noop()
 uids = client.uid('SEARCH', 'ALL')[1][0].split()
 assert 5 <= len(uids) <= 10 and uids[-1] == b'40', uids
+# Delivered to two, and copied, with the copies' mailbox deleted: the cap holds all the same.
+import smtplib
+post = smtplib.SMTP(os.environ['SMTP_HOST'], int(os.environ['SMTP_PORT']), timeout=20)
+for n in range(30):
+    text = b'Subject: p%d\\r\\n\\r\\n' % n + (b'y' * 900 + b'\\r\\n') * 110
+    post.sendmail('carol@example.test', ['alice@example.test', 'bob@example.test'], text)
+    client.noop()
+    client.create('copies')
+    client.uid('COPY', client.uid('SEARCH', '*')[1][0], 'copies')
+    client.delete('copies')
+post.quit()
+import time
+for user in ('alice', 'bob'):
+    reader = imaplib.IMAP4(os.environ['IMAP_HOST'], int(os.environ['IMAP_PORT']), timeout=20)
+    reader.login(user, 'secret')
+    for wait in range(100):
+        count = int(reader.select('INBOX')[1][0])
+        if count <= 10: break
+        time.sleep(0.05)
+    assert 5 <= count <= 10, (user, count)
 print('ok ')
 ";
     let home = Home::new();
@@ -189,6 +209,8 @@ print('ok ')
         "--allow-cleartext",
         "--user",
         "alice:secret",
+        "--user",
+        "bob:secret",
         "--",
         "python3",
         "-c",

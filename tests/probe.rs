@@ -271,7 +271,8 @@ fn what_nobody_can_tell_is_never_absent() {
         ["--resolver", &dns.resolver(), "--trust-anchor", anchor.to_str().expect("UTF-8")];
     let report = probe(&home, "broken.test", None, &options);
     assert_eq!(report.code, Some(3));
-    report.expect("broken", &["DNS-001 unknown", "SPF-001 unknown", "DMARC-001 unknown"]);
+    let unknown = ["DNS-001 unknown", "SPF-001 unknown", "DMARC-001 unknown", "DKIM-001 unknown"];
+    report.expect("broken", &unknown);
     let report = probe(&home, "nowhere.test", None, &options);
     report.expect("no such name", &["DNS-001 fail", "SPF-001 none"]);
 }

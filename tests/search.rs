@@ -547,6 +547,9 @@ fn whole_threads_across_folders() {
     let expected = [("a1", 0, false), ("c3", 1, true), ("d4", 2, false)];
     assert_eq!(shown, expected.map(|(name, depth, is)| (name.to_owned(), depth, is)));
     home.run(&["search", "--thread", "from:nobody", place]).expect(1);
+    // Whose meaning of text it was is told here, too.
+    let run = home.run(&["search", "--thread", "body:hello from:me", place, "--json"]).success();
+    assert!(run.json_lines().iter().all(|found| found["text_by"] == "exact"), "{run}");
     // The same on a server.
     let seed = format!("--seed-mail={place}");
     let server = ServeTest::with(&[&seed]);
@@ -708,6 +711,36 @@ fn what_comes_to_a_server_is_printed_too() {
             text.contains("UID=").then_some(())
         });
         running.terminate();
+    }
+}
+
+/// A pipe that nobody writes to, a link to nowhere and a folder are no messages, and nothing is
+/// waited for.
+#[test]
+fn what_is_no_file_is_passed_over() {
+    let test = "what_is_no_file_is_passed_over";
+    if !support::needs(test, &["mkfifo"]) {
+        return;
+    }
+    let home = Home::new();
+    let root = discussion(&home);
+    let folder = home.path().join("files");
+    std::fs::create_dir_all(root.join("cur/9.folder")).expect("made");
+    std::fs::create_dir_all(folder.join("folder.eml")).expect("made");
+    std::fs::write(folder.join("a.eml"), "Subject: lunch\n\nhello\n").expect("written");
+    let pipes = [root.join("new/8.pipe"), folder.join("pipe.eml")];
+    let made = std::process::Command::new("mkfifo").args(&pipes).status().expect("mkfifo runs");
+    assert!(made.success());
+    for link in [root.join("new/7.nowhere"), folder.join("nowhere.eml")] {
+        std::os::unix::fs::symlink("nothing/there", link).expect("linked");
+    }
+    std::os::unix::fs::symlink("8.pipe", root.join("new/6.to-the-pipe")).expect("linked");
+    for (place, count) in [(&root, 4), (&folder, 1)] {
+        for query in ["", "body:hello", "is:unread OR subject:lunch"] {
+            let place = place.to_str().expect("UTF-8");
+            let run = home.run(&["search", query, place]).success();
+            assert_eq!(run.lines().len(), count, "{query:?} {run}");
+        }
     }
 }
 

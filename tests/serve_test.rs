@@ -463,3 +463,94 @@ fn a_caught_message_is_released() {
     assert!(text.contains("X-Rcpt-Args: <alice@example.test>"), "{text}");
     assert!(text.contains("Subject: caught") && !text.contains("Return-Path"), "{text}");
 }
+
+/// Who gets mail that nobody is named for, by which ways it comes, and what a wrapped command
+/// finds in its environment.
+#[test]
+fn recipients_and_the_environment_are_as_promised() {
+    if !needs("recipients_and_the_environment_are_as_promised", &["python3"]) {
+        return;
+    }
+    let script = r#"
+import imaplib, os, smtplib, socket, ssl
+host = "localhost"
+def port(name): return int(os.environ[name + "_PORT"])
+with smtplib.LMTP(os.environ["LMTP_SOCKET"]) as server:
+    server.sendmail("carol@example.test", ["alice@example.test"], "Subject: by a socket\r\n\r\nx\r\n")
+with smtplib.SMTP(host, port("SMTP"), timeout=20) as server:
+    server.sendmail("carol@example.test", ["alice+tag@example.test"], "Subject: with a tag\r\n\r\nx\r\n")
+    server.sendmail("carol@example.test", ["nobody@example.test"], "Subject: for nobody\r\n\r\nx\r\n")
+client = imaplib.IMAP4(host, port("IMAP"), timeout=20)
+client.login("alice", "secret")
+client.select("INBOX")
+for number, subject in enumerate([b"by a socket", b"with a tag", b"for nobody"], 1):
+    got = client.fetch(str(number), "(BODY[HEADER.FIELDS (SUBJECT)])")[1][0][1]
+    assert subject in got, (number, got)
+# The system's roots and ours, in the one file that each of them looks for.
+bundle = os.environ["SSL_CERT_FILE"]
+assert open(bundle).read().count("BEGIN CERTIFICATE") > 1
+assert open(os.environ["PILLARBOX_CA"]).read().strip() in open(bundle).read()
+for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+    assert os.environ[name] == bundle, name
+for name in ("SMTP", "SUBMISSION", "IMAP", "POP3", "NNTP", "IMAPS", "SUBMISSIONS"):
+    assert os.environ[name + "_URL"] == "%s://localhost:%d" % (name.lower(), port(name)), name
+# A message that would end for one server and not for the next.
+raw = socket.create_connection((host, port("SMTP")), timeout=20)
+said = raw.makefile("rb")
+said.readline()
+for line, code in [("HELO me", b"250"), ("MAIL FROM:<>", b"250"), ("RCPT TO:<alice@example.test>", b"250"), ("DATA", b"354")]:
+    raw.sendall(line.encode() + b"\r\n")
+    assert said.readline().startswith(code), line
+raw.sendall(b"Subject: x\r\n\r\nx\n.\nMAIL FROM:<evil@example.test>\r\n.\r\n")
+answer = said.readline()
+assert answer.startswith(b"550 5.5.2"), answer
+raw.sendall(b"QUIT\r\n")
+assert said.readline().startswith(b"221")
+print(os.path.dirname(bundle))
+"#;
+    let options = ["--user", "alice:secret", "--catch-all", "alice", "--allow-cleartext"];
+    let run = python(&options, script).success();
+    let folder = run.text().trim().to_owned();
+    assert!(folder.starts_with('/') && !std::path::Path::new(&folder).exists(), "left: {folder}");
+}
+
+#[test]
+fn anybody_may_log_in_where_that_is_wanted() {
+    if !needs("anybody_may_log_in_where_that_is_wanted", &["python3"]) {
+        return;
+    }
+    let script = format!(
+        "{SEND}
+import imaplib
+send('zoe@example.test', 'for zoe')
+client = imaplib.IMAP4('localhost', int(os.environ['IMAP_PORT']), timeout=20)
+client.login('zoe', 'whatever she likes')
+assert client.select('INBOX')[1] == [b'1']
+"
+    );
+    python(&["--any-user", "--allow-cleartext"], &script).success();
+    let script = format!(
+        "{SEND}
+try:
+    send('zoe@example.test')
+    raise SystemExit('nobody is zoe here')
+except smtplib.SMTPRecipientsRefused as error:
+    assert error.recipients['zoe@example.test'][0] == 550, error.recipients
+"
+    );
+    python(&[], &script).success();
+}
+
+/// Where the line with the ports goes, and the word about a server that others can reach.
+#[test]
+fn readiness_has_a_way_of_its_own() {
+    let exe = env!("CARGO_BIN_EXE_pillarbox");
+    let script = format!(
+        "'{exe}' serve-test --ready-fd 3 -- echo wrapped 3>ready.json >out.txt
+        grep -q '\"ports\"' ready.json
+        [ \"$(cat out.txt)\" = wrapped ]
+        '{exe}' serve-test --listen 0.0.0.0 -- true 2>&1 | grep -q 'listens beyond this machine'
+        [ -z \"$('{exe}' serve-test -- true 2>&1)\" ]"
+    );
+    shell(&[], &script).success();
+}

@@ -83,7 +83,8 @@ impl Spool for Eml {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other.map_err(|error| Error::file(&path, error))?,
             };
-            if metadata.is_dir() {
+            // In a folder: neither directories nor pipes that nobody writes to.
+            if metadata.is_dir() || (!self.is_file && !metadata.is_file()) {
                 continue;
             }
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {

@@ -84,6 +84,24 @@ fn each_fault_of_a_mail_server_is_found() {
             ],
         ),
         ("smtp://", json!({"protocol": "smtp", "hasty": true}), "", &["SMTP-008 warn"]),
+        // Who is put off has not been refused.
+        (
+            "smtp://",
+            json!({"protocol": "smtp", "replies": {"MAIL": "451 4.7.1 come later"}}),
+            "--active",
+            &["SMTP-017 unknown"],
+        ),
+        (
+            "smtp://",
+            json!({
+                "protocol": "smtp",
+                "replies": {
+                    "RCPT": "250 fine", "DATA": "354 go", "SUBJECT": "421 4.3.2 not now",
+                },
+            }),
+            "--intrusive",
+            &["SMTP-018 unknown"],
+        ),
         (
             "smtp://",
             json!({"protocol": "smtp", "replies": {"EHLO": "502 5.5.1 what"}}),

@@ -243,9 +243,8 @@ impl Folder {
             for entry in entries {
                 let entry = entry.map_err(|error| Error::file(&path, error))?;
                 let file = entry.file_name();
-                let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 // Names that begin with a dot are no messages (the Maildir convention).
-                if file.as_bytes().starts_with(b".") || is_directory {
+                if file.as_bytes().starts_with(b".") || !is_file(&entry) {
                     continue;
                 }
                 on(Located { sub, file });
@@ -588,4 +587,17 @@ fn carry(
 fn open_file(folder: &File, name: &OsStr) -> io::Result<File> {
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(folder, name, flags, rustix::fs::Mode::empty())?))
+}
+
+/// Whether a message can be read there: no directory, and no pipe that nobody writes to. What
+/// the system does not tell along with the name is asked for links alone.
+fn is_file(entry: &std::fs::DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => {
+            std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file())
+        }
+        Ok(kind) => kind.is_file(),
+        // It may be gone by now, which who opens it finds out.
+        Err(_) => true,
+    }
 }

@@ -167,7 +167,9 @@ impl Account {
 
     /// Counts the octets of its messages against a budget from now on.
     pub fn set_budget(&mut self, budget: Rc<Budget>) {
-        budget.take(self.usage().octets);
+        for message in self.mailboxes.values().flat_map(Mailbox::messages) {
+            budget.hold(&message.octets);
+        }
         self.budget = Some(budget);
     }
 
@@ -262,12 +264,7 @@ impl Account {
             });
             self.next_email += 1;
         }
-        let octets = whole.iter().map(|message| message.octets.len() as u64).sum();
-        let uids = self.add(mailbox, whole, true)?;
-        if let Some(budget) = &self.budget {
-            budget.take(octets);
-        }
-        Ok(uids)
+        self.add(mailbox, whole, true)
     }
 
     /// Changes flags of the messages with these UIDs; those that are gone are left out.
@@ -319,11 +316,7 @@ impl Account {
         }
         let gone = target.take(uids);
         if let Some(budget) = &self.budget {
-            // What a copy elsewhere still holds is not free yet.
-            let free = |message: &&Message| std::sync::Arc::strong_count(&message.octets) == 1;
-            budget.give_back(
-                gone.iter().filter(free).map(|message| message.octets.len() as u64).sum(),
-            );
+            gone.iter().for_each(|message| budget.release(&message.octets));
         }
         if !gone.is_empty() {
             self.tidy(mailbox);
@@ -433,6 +426,9 @@ impl Account {
                 message.modseq = mailbox.highest_modseq() + 1;
             }
             disk.append(id, &messages)?;
+        }
+        if let Some(budget) = &self.budget {
+            messages.iter().for_each(|message| budget.hold(&message.octets));
         }
         let uids = mailbox.add(messages);
         if !uids.is_empty() {

@@ -126,7 +126,7 @@ pub fn scheme_of(name: &str) -> Option<&'static str> {
 }
 
 /// Keys at selectors: those that were named, there or not, and of the common ones those that
-/// are there.
+/// are there; where none is, those of which nobody can tell.
 async fn keys(domain: &str, named: &[String], resolver: &Resolver) -> Vec<Dkim> {
     let is_named = !named.is_empty();
     let selectors: Vec<&str> = match is_named {
@@ -148,9 +148,11 @@ async fn keys(domain: &str, named: &[String], resolver: &Resolver) -> Vec<Dkim> 
         Dkim { selector: selector.to_owned(), is_named, record }
     }))
     .await;
-    // That a guess has no answer, for whatever reason, says nothing.
-    let is_kept =
-        |key: &Dkim| is_named || matches!(&key.record, Known::Is(record) if !record.is_empty());
+    // That a guess is not there says nothing; that nobody can tell is worth a word where none is.
+    let is_there = |key: &Dkim| matches!(&key.record, Known::Is(record) if !record.is_empty());
+    let is_known = |key: &Dkim| matches!(&key.record, Known::Is(_));
+    let any = found.iter().any(is_there);
+    let is_kept = |key: &Dkim| is_named || is_there(key) || (!any && !is_known(key));
     found.into_iter().filter(is_kept).collect()
 }
 

@@ -324,7 +324,10 @@ impl<'o> Results<'o> {
     ///
     /// # Errors
     /// The output's.
-    pub fn finish_with(mut self, list: Vec<Found>, failed: bool) -> Result<Exit> {
+    pub fn finish_with(mut self, mut list: Vec<Found>, failed: bool) -> Result<Exit> {
+        for found in &mut list {
+            found.text_by = found.text_by.or(self.text_by);
+        }
         (self.sort, self.count) = (None, list.len());
         self.failed |= failed;
         self.print(list)

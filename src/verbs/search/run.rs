@@ -101,7 +101,9 @@ async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Outpu
         && place.scope != Scope::All
     {
         let threads = in_threads_of_server(place, plan, args, context, out).await;
-        let mut results = Results::new(out, false, None, None, zone()).fields(&args.fields);
+        let mut results = Results::new(out, false, None, None, zone())
+            .text_by(plan::text_by(&plan.expr, !is_exact(args)))
+            .fields(&args.fields);
         return match threads {
             Ok((threads, failed)) => results.finish_with(threads, failed),
             Err(error) if open::verdict(&error).output_closed => Err(error),
@@ -121,7 +123,10 @@ async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Outpu
         everywhere((&plan.targets, plan.now), &Expr::All, args, context, &mut results).await?;
         threads = threads::whole(results.into_kept().0, &matched);
     }
-    let results = Results::new(out, false, None, None, zone()).fields(&args.fields);
+    let by_server = plan.targets.iter().any(|target| matches!(target, Target::Server(_)));
+    let results = Results::new(out, false, None, None, zone())
+        .text_by(plan::text_by(&plan.expr, by_server && !is_exact(args)))
+        .fields(&args.fields);
     results.finish_with(threads, failed)
 }
 
@@ -314,8 +319,11 @@ async fn in_maildir(
         if manner.index {
             index::search(maildir, &name, &narrowed, manner, results).await?;
         } else {
-            let list = index::list(maildir, &name)?;
-            files::search(&list, &narrowed, manner, results).await?;
+            match index::list(maildir, &name) {
+                Ok(list) => files::search(&list, &narrowed, manner, results).await?,
+                // One folder that cannot be read keeps nobody from the others.
+                Err(error) => results.fail(&error.into()),
+            }
         }
     }
     Ok(())

@@ -64,7 +64,8 @@ pub struct Args {
     #[arg(long, value_name = "STORE", default_value = "memory", value_parser = store)]
     pub store: Store,
 
-    /// Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told
+    /// Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told;
+    /// copies count once, newsgroups not at all
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_memory: Option<u64>,
 

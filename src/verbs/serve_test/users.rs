@@ -1,6 +1,7 @@
 //! Who has a mailbox, who may log in, and where mail goes.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -132,7 +133,7 @@ impl Users {
     }
 
     /// Drops the oldest messages whenever there are more octets than the budget allows, and
-    /// tells of it. Ends where nothing is left to drop.
+    /// tells of it.
     pub async fn make_room(&self, budget: &Budget) {
         loop {
             budget.exceeded().await;
@@ -145,30 +146,36 @@ impl Users {
                 messages += 1;
                 octets += size;
             }
+            if messages == 0 {
+                // What there is cannot be dropped now.
+                budget.grown().await;
+                continue;
+            }
             report::note(&format!(
                 "memory is full: the oldest {messages} messages ({octets} octets) were dropped"
             ));
-            if messages == 0 {
-                return;
-            }
             tokio::task::yield_now().await;
         }
     }
 
-    /// The message that was saved first: where it is, and its octets.
+    /// The message that was saved first: where it is, and its octets. Of those of one second it
+    /// is that of the fullest mailbox, so that what went to several goes from all of them.
     fn oldest(&self) -> Option<(Shared, MailboxId, u32, u64)> {
-        let mut found: Option<(i64, Shared, MailboxId, u32, u64)> = None;
+        let mut found = None;
+        let mut least = None;
         for (_, shared) in self.all() {
             let mail = shared.borrow();
             for (_, mailbox) in mail.mailboxes() {
                 let Some(first) = mailbox.messages().first() else { continue };
-                if found.as_ref().is_none_or(|(saved, ..)| first.saved < *saved) {
+                let rank = (first.saved, Reverse(mailbox.messages().len()));
+                if least.is_none_or(|least| rank < least) {
                     let size = first.octets.len() as u64;
-                    found = Some((first.saved, shared.clone(), mailbox.id(), first.uid, size));
+                    least = Some(rank);
+                    found = Some((shared.clone(), mailbox.id(), first.uid, size));
                 }
             }
         }
-        found.map(|(_, mail, mailbox, uid, size)| (mail, mailbox, uid, size))
+        found
     }
 
     /// The mail of the user who logged in by this name.

@@ -65,7 +65,7 @@ impl Account {
         }
         let gone = self.mailboxes.remove(&id);
         if let (Some(budget), Some(gone)) = (&self.budget, gone) {
-            budget.give_back(gone.octets());
+            gone.messages().iter().for_each(|message| budget.release(&message.octets));
         }
         self.names.remove(&name);
         if parent {

@@ -340,3 +340,37 @@ mod kept {
         assert_eq!(account.move_messages(inbox, &[1], inbox), Ok(vec![(1, 2)]));
     }
 }
+
+#[test]
+fn what_several_mailboxes_hold_counts_once_in_the_budget() {
+    let budget = Budget::new(25);
+    let (mut one, mut other) = (account(), account());
+    one.set_budget(budget.clone());
+    other.set_budget(budget.clone());
+    let inbox = one.find("INBOX").expect("INBOX exists");
+    let box_of_other = other.find("INBOX").expect("INBOX exists");
+    let shared: std::sync::Arc<[u8]> = b"0123456789".as_slice().into();
+    let message = || NewMessage { octets: shared.clone(), ..new(b"", &[]) };
+    // Delivered to two, and copied: ten octets.
+    one.append(inbox, vec![message()]).expect("room");
+    other.append(box_of_other, vec![message()]).expect("room");
+    let copies = one.create("copies", &[]).expect("made");
+    one.copy(inbox, &[1], copies).expect("copied");
+    one.append(inbox, vec![new(b"another one of 16", &[])]).expect("room");
+    assert_eq!(budget.excess(), 2);
+    // A mailbox goes, and a message of the other user: one still holds the octets.
+    one.delete("copies").expect("deleted");
+    other.expunge(box_of_other, &[1]).expect("gone");
+    assert_eq!(budget.excess(), 2);
+    one.expunge(inbox, &[1]).expect("gone");
+    assert_eq!(budget.excess(), 0);
+    // What is appended, moved and renamed counts as before.
+    let kept = one.create("kept", &[]).expect("made");
+    one.move_messages(inbox, &[2], kept).expect("moved");
+    one.rename("kept", "elsewhere").expect("renamed");
+    one.append(inbox, vec![new(b"12345678", &[]), new(b"1", &[])]).expect("room");
+    assert_eq!(budget.excess(), 1);
+    one.delete("elsewhere").expect("deleted");
+    one.append(inbox, vec![new(b"0123456789abcdef", &[])]).expect("room");
+    assert_eq!(budget.excess(), 0);
+}

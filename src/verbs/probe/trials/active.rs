@@ -244,12 +244,17 @@ async fn relay(known: &Endpoint, way: &Way<'_>, connector: Option<&Connector>) -
     let host = known.host.trim_end_matches('.');
     // A name that nobody has: a server that takes it takes anything in front of its own @.
     let nobody = format!("<pillarbox-probe-4f1d9c@{host}>");
+    let (mut refused, mut put_off, mut taken) = (0, Vec::new(), Vec::new());
     let takes_any = match line.ask("<>", &nobody).await {
-        Ok(Some(reply)) => reply.is_ok,
+        Ok(Some(reply)) => {
+            if reply.is_later {
+                put_off.push(reply.words);
+            }
+            reply.is_ok
+        }
         Ok(None) => false,
         Err(stop) => return untold(trial, &stop),
     };
-    let (mut refused, mut put_off, mut taken) = (0, Vec::new(), Vec::new());
     let forms = forms(host, address.as_deref());
     let mut left = forms.iter().filter(|form| !(form.is_local && takes_any)).peekable();
     while let Some(form) = left.peek() {
@@ -293,6 +298,16 @@ struct Answered {
     words: String,
 }
 
+impl Answered {
+    fn of(reply: &Reply) -> Self {
+        Self {
+            is_ok: reply.is_positive(),
+            is_later: reply.is_transient(),
+            words: reply.to_string(),
+        }
+    }
+}
+
 /// A connection on which one recipient after the other is asked for. RSET is said only where it
 /// has to be: Exim hangs up behind ten commands that bring no mail on.
 struct Envelopes {
@@ -310,7 +325,7 @@ impl Envelopes {
         Ok(Self { talk, _permit: permit, sender: None, asked: 0 })
     }
 
-    /// What RCPT is answered. `None`: MAIL was refused already.
+    /// What RCPT is answered, or MAIL where that is put off. `None`: MAIL was refused already.
     async fn ask(&mut self, from: &str, to: &str) -> Result<Option<Answered>, Stop> {
         if self.sender.as_deref() != Some(from) {
             if self.sender.take().is_some() {
@@ -318,18 +333,16 @@ impl Envelopes {
             }
             let line = format!("MAIL FROM:{from}\r\n");
             let mail = self.talk.say(PHASE, line.as_bytes(), 1).await?;
-            if !mail.first().is_some_and(Reply::is_positive) {
+            let refused = mail.first().filter(|reply| !reply.is_positive());
+            if refused.is_some() || mail.is_empty() {
                 self.asked += 1;
-                return Ok(None);
+                // A sender who is put off is none who was refused.
+                return Ok(refused.filter(|reply| reply.is_transient()).map(Answered::of));
             }
             self.sender = Some(from.to_owned());
         }
         let rcpt = self.talk.say(PHASE, format!("RCPT TO:{to}\r\n").as_bytes(), 1).await?;
-        let answered = rcpt.first().map(|reply| Answered {
-            is_ok: reply.is_positive(),
-            is_later: reply.is_transient(),
-            words: reply.to_string(),
-        });
+        let answered = rcpt.first().map(Answered::of);
         self.asked += 1;
         if answered.as_ref().is_some_and(|reply| reply.is_ok) {
             // Nothing may be sent to somebody who was taken.

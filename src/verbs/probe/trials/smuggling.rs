@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::untold;
 use crate::net::tls::Connector;
 use crate::verbs::probe::endpoint::Way;
-use crate::verbs::probe::facts::{Stop, Trial, Tried};
+use crate::verbs::probe::facts::{Stop, StopKind, Trial, Tried};
 use crate::verbs::probe::timing::Phase;
 use crate::verbs::probe::together::together;
 
@@ -49,7 +49,7 @@ pub async fn smuggling(way: &Way<'_>, connector: Option<&Connector>) -> Tried {
 }
 
 /// What the server says to a message that ends so; `None`: it waits for more, or refuses the
-/// line end.
+/// line end. A server that hangs up or puts us off has not told.
 async fn try_end(
     way: &Way<'_>,
     connector: Option<&Connector>,
@@ -63,9 +63,8 @@ async fn try_end(
             replies.first().is_some_and(|reply| reply.is_positive() || reply.is_intermediate());
         if !is_good {
             let words: Vec<String> = replies.iter().map(ToString::to_string).collect();
-            let kind = crate::verbs::probe::facts::StopKind::Ours;
             let detail = format!("{}: {}", line.trim_end(), words.join(" "));
-            return Err(Stop { phase: PHASE, kind, detail });
+            return Err(Stop { phase: PHASE, kind: StopKind::Ours, detail });
         }
     }
     let message = [
@@ -75,11 +74,16 @@ async fn try_end(
     .concat();
     let wait = WAIT + 4 * begun.elapsed();
     let outcome = tokio::time::timeout(wait, talk.say(PHASE, &message, 1)).await;
-    Ok(match outcome {
-        Ok(Ok(replies)) => {
-            replies.first().filter(|reply| reply.is_positive()).map(ToString::to_string)
-        }
-        // It hung up, or it waits.
-        Ok(Err(_)) | Err(_) => None,
-    })
+    match outcome {
+        Ok(replies) => match replies?.first() {
+            Some(reply) if reply.is_positive() => Ok(Some(reply.to_string())),
+            // Neither taken nor refused: it may be that it does not want to talk now.
+            Some(reply) if reply.is_transient() => {
+                Err(Stop { phase: PHASE, kind: StopKind::Later, detail: reply.to_string() })
+            }
+            _ => Ok(None),
+        },
+        // It waits for the end.
+        Err(_) => Ok(None),
+    }
 }
