@@ -49,7 +49,11 @@ class End(asyncio.Protocol):
 
     def end(self):
         if self.other and not self.other.transport.is_closing() and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
+            try:
+                self.other.transport.write_eof()
+            except OSError:
+                # The other side has gone meanwhile.
+                self.other.transport.abort()
 
     def connection_lost(self, _):
         if self.other:

@@ -554,3 +554,93 @@ fn readiness_has_a_way_of_its_own() {
     );
     shell(&[], &script).success();
 }
+
+/// Each form of a rule as smtplib meets it; what is left to chance comes again with its seed.
+#[test]
+fn rules_of_every_form_are_met() {
+    if !needs("rules_of_every_form_are_met", &["python3"]) {
+        return;
+    }
+    let script = r#"
+import os, smtplib, socket, time
+def client():
+    return smtplib.SMTP("localhost", int(os.environ["SMTP_PORT"]), timeout=20)
+# By chance, as the seed has it; and from the third on.
+server = client()
+print("".join(str(server.noop()[0] // 100) for _ in range(64)))
+assert [server.docmd("HELP")[0] for _ in range(4)] == [214, 214, 500, 500]
+# A line of any kind, which no SMTP has; octets that are others by chance.
+assert server.docmd("VRFY odd") == (299, b"made up"), "reply"
+code, text = server.docmd("EXPN", "x")
+assert text != b"5.5.1 there are no lists here", (code, text)
+server.close()
+# Two effects, the answer last.
+begun = time.monotonic()
+server = client()
+server.ehlo()
+server.mail("a@example.test")
+assert server.rcpt("slow@example.test") == (452, b"4.2.2 full") and time.monotonic() - begun > 0.5
+# Taken once it is tried again so much later.
+assert server.rcpt("bob@example.test")[0] == 451
+server.quit()
+while True:
+    time.sleep(0.3)
+    try:
+        with client() as server:
+            server.sendmail("a@example.test", ["bob@example.test"], "Subject: at last\r\n\r\nx\r\n")
+        break
+    except smtplib.SMTPRecipientsRefused as error:
+        assert error.recipients["bob@example.test"][0] == 451, error.recipients
+    assert time.monotonic() - begun < 30
+"#;
+    let drawn = |seed: &str| {
+        let options = args![
+            "--seed",
+            seed,
+            "--fault",
+            "smtp noop %50 => 452 4.3.1 no",
+            "--fault",
+            "smtp help #3+ => 500 no help",
+            "--fault",
+            "smtp vrfy => reply 299 made up",
+            "--fault",
+            "smtp expn => garble",
+            "--fault",
+            "smtp rcpt to:/slow/ => delay 600ms, 452 4.2.2 full",
+            "--fault",
+            "smtp rcpt to:/bob/ => greylist 500ms",
+            "--expect",
+            "to:bob subject:last count:1",
+        ];
+        let options: Vec<&str> = options.iter().filter_map(|option| option.to_str()).collect();
+        let run = python(&options, script).success();
+        assert_eq!(run.text().trim().len(), 64, "{run}");
+        run.text().trim().to_owned()
+    };
+    let first = drawn("7");
+    assert_eq!(first, drawn("7"));
+    assert_ne!(first, drawn("8"));
+    let script = "
+import os, smtplib
+try:
+    smtplib.SMTP('localhost', int(os.environ['SMTP_PORT']), timeout=20)
+    raise SystemExit('it was let in')
+except smtplib.SMTPConnectError as error:
+    assert (error.smtp_code, error.smtp_error) == (554, b'5.3.2 closed'), error
+";
+    python(&["--fault", "smtp greeting => 554 5.3.2 closed"], script).success();
+}
+
+/// curl asks for the stapled answer only when it is told to, and then goes away.
+#[test]
+fn curl_refuses_a_certificate_that_its_staple_revokes() {
+    if !needs("curl_refuses_a_certificate_that_its_staple_revokes", &["curl"]) {
+        return;
+    }
+    let script = "
+        url=imaps://localhost:$IMAPS_PORT/INBOX
+        curl -s -u alice:secret \"$url\"
+        code=0; curl -s --cert-status -u alice:secret \"$url\" || code=$?
+        [ $code = 91 ]";
+    shell(&["--tls", "revoked-staple"], script).success();
+}
