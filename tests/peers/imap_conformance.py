@@ -3,6 +3,14 @@
 Every check is one command and what has to be answered. The same checks run against Dovecot:
 where it and the RFC differ, DOVECOT says so with the RFC's own words, and a check that is named
 there may fail on Dovecot and nowhere else.
+
+Of the scripts of Dovecot's imaptest, three ask for what the RFCs do not have, and cannot pass here:
+  fetch-binary-mime         BINARY[TEXT], BINARY[1.MIME], BINARY[2.HEADER]. RFC 3516 section 7:
+                            section-binary = "[" [section-part] "]"
+  fetch-binary-mime-base64  BINARY[5]<15>, without a count, and so fetch-binary-mime-qp. RFC 3516
+                            section 7: partial = "<" number "." nz-number ">"
+  sort-partial              SORT (ARRIVAL) US-ASCII RETURN (PARTIAL 1:1) ALL. RFC 5267 section 5:
+                            extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria [...]
 """
 import base64
 import os
