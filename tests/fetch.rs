@@ -139,6 +139,51 @@ fn imap_into_a_maildir() {
     assert_eq!(names(&on_server(&dovecot)), names(&before));
 }
 
+/// Behind the login: what else is asked along with the folder, its messages, their bodies. Nobody
+/// waits for the answer to LOGOUT.
+#[test]
+fn a_folder_takes_three_round_trips() {
+    let Some(dovecot) = filled("a_folder_takes_three_round_trips") else { return };
+    let home = Home::new();
+    fetch(&home, &dovecot, &dovecot.url("imaps", "alice"))
+        .args(["--trace", "trace", "--to", "maildir:box"])
+        .run()
+        .success();
+    same(&maildir(&home, "box"), &sorted(originals()));
+    let trace = std::fs::read_to_string(home.path().join("trace")).expect("a trace");
+    let mut flights: Vec<Vec<String>> = Vec::new();
+    let mut is_sending = false;
+    for event in trace.lines() {
+        let event: serde_json::Value = serde_json::from_str(event).expect("an object");
+        let sent = match event["direction"].as_str() {
+            Some("sent") => true,
+            Some("received") => false,
+            _ => continue,
+        };
+        let text = event["text"].as_str().unwrap_or_default().trim_end();
+        if sent && !text.is_empty() {
+            if !is_sending {
+                flights.push(Vec::new());
+            }
+            let verb = text.split_once(' ').map_or(text, |(_, rest)| rest);
+            flights.last_mut().expect("a flight").push(verb.to_owned());
+        }
+        is_sending = sent;
+    }
+    let last = |flight: &Vec<String>| flight.last().cloned().unwrap_or_default();
+    let all: Vec<String> = flights.iter().map(last).collect();
+    let behind = all.iter().position(|last| last == "EXAMINE INBOX").expect("a folder");
+    let wanted = [
+        "EXAMINE INBOX",
+        "UID FETCH 1:* (UID FLAGS)",
+        "UID FETCH 1:60 (UID FLAGS INTERNALDATE BODY.PEEK[])",
+        "LOGOUT",
+    ];
+    assert_eq!(all[behind..], wanted, "{flights:?}");
+    assert!(flights[behind].len() > 1, "the folder is selected along with the rest: {flights:?}");
+    assert!(!trace.contains("Logging out"), "nobody waits for the goodbye");
+}
+
 #[test]
 fn line_ends_as_the_source_has_them() {
     let Some(dovecot) = filled("line_ends_as_the_source_has_them") else { return };
@@ -772,6 +817,7 @@ fn a_watch_brings_what_comes_over_a_connection_that_breaks() {
     let url = format!("imaps://alice@localhost:{}/INBOX", relay.port);
     let watch = || {
         home.pillarbox(args!["fetch", &url, "--watch", "--exec", "grep ^Subject: >> got"])
+            .args(["--trace", "trace"])
             .arg("--ca-file")
             .arg(dovecot.ca())
             .password("secret")
@@ -799,6 +845,11 @@ fn a_watch_brings_what_comes_over_a_connection_that_breaks() {
         // Where nothing was cut, it comes at once; the bound is wide for busy machines.
         assert!(burst % 2 == 0 || took < std::time::Duration::from_secs(10), "{took:?}");
     }
+    // What was handed over is written down before anything else is waited for.
+    support::wait_for("the record", support::PATIENCE, || {
+        let trace = std::fs::read_to_string(home.path().join("trace")).unwrap_or_default();
+        (trace.rfind(" IDLE")? > trace.rfind("BODY.PEEK")?).then_some(())
+    });
     running.terminate();
     running.wait(support::PATIENCE);
     let mut all = got();

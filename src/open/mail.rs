@@ -15,6 +15,7 @@ use crate::base::location::{
 };
 use crate::config::Account;
 use crate::imap::store::Account as ImapAccount;
+use crate::imap::syntax::mailbox::Mailbox;
 use crate::net::Endpoint;
 use crate::net::tls::{Connector, Mode};
 use crate::nntp::spool::Newsgroup;
@@ -206,6 +207,32 @@ pub enum Ahead {
     Nothing,
     /// Its folders, which is what will be asked for first.
     Folders,
+    /// To select the folder that the location names, only to read it or not, where its name
+    /// needs nothing else to be known.
+    Folder {
+        /// As [`Store::select`] has it.
+        read_only: bool,
+    },
+}
+
+impl Ahead {
+    /// The same where the folder's name has to be mapped first.
+    fn without_folder(self) -> Self {
+        if matches!(self, Self::Folder { .. }) { Self::Nothing } else { self }
+    }
+
+    /// The mailbox to select.
+    fn select(self, mailbox: Option<&[u8]>) -> Option<(Mailbox<'_>, bool)> {
+        let Self::Folder { read_only } = self else { return None };
+        let name = match mailbox {
+            None => &b"INBOX"[..],
+            Some(name) if name.eq_ignore_ascii_case(b"INBOX") => &b"INBOX"[..],
+            // The same in UTF-8 and in modified UTF-7.
+            Some(name) if name.iter().all(|c| c.is_ascii_graphic() && *c != b'&') => name,
+            Some(_) => return None,
+        };
+        Some((Mailbox(name.into()), read_only))
+    }
 }
 
 /// Opens a location that holds mail, logged in where it is on a server.
@@ -234,7 +261,8 @@ pub async fn open_mail_and(
 ) -> Result<Opened> {
     let account = context.config.account_of(location)?;
     match location {
-        Location::Account { folder, .. } => {
+        Location::Account { folder, whole, .. } => {
+            let ahead = if *whole { ahead.without_folder() } else { ahead };
             let Some(account) = account else {
                 return Err(Failure::usage(format!("{location}: no such account")).into());
             };
@@ -264,6 +292,10 @@ async fn of_account(
 ) -> Result<Opened> {
     match (&account.imap, &account.pop, folder) {
         (Some(url), _, folder) => {
+            let ahead = match folder {
+                Some(folder) if !folder.eq_ignore_ascii_case("INBOX") => ahead.without_folder(),
+                _ => ahead,
+            };
             let mut opened = self::imap(url, Some(account), options, ahead, context).await?;
             if let Some(folder) = folder {
                 opened.folder = Some(match folder.starts_with('\\') {
@@ -338,6 +370,7 @@ async fn imap(
                 }),
                 timeout: context.net.timeout,
                 list: ahead == Ahead::Folders,
+                select: ahead.select(url.mailbox.as_ref().map(|mailbox| &*mailbox.name)),
                 ..Options::default()
             };
             match Client::open(peer.connect(context).await?, &options).await {

@@ -383,22 +383,48 @@ impl Client {
         mailbox: &Mailbox<'_>,
         read_only: bool,
     ) -> Result<&Selected, Error> {
+        let is_same = |selected: &&Selected| {
+            selected.mailbox == *mailbox.0 && selected.read_only == read_only
+        };
+        if std::mem::take(&mut self.is_selected_ahead)
+            && self.state.selected.as_ref().is_some_and(|selected| is_same(&selected))
+        {
+            return self.state.selected.as_ref().ok_or(Error::NothingSelected);
+        }
         self.settle().await?;
-        let condstore = self.capabilities().has("CONDSTORE") || self.capabilities().has("QRESYNC");
-        let parameters = match condstore && !self.state.condstore {
+        let command = self.enter(mailbox, read_only, self.state.condstore);
+        let ended = self.run(command, &mut |_| {}).await;
+        self.entered(ended.is_ok());
+        ended?;
+        self.state.selected.as_ref().ok_or(Error::NothingSelected)
+    }
+
+    /// The command that selects a mailbox, which is the selected one from now on. CONDSTORE is
+    /// asked for with it where it is offered and not enabled.
+    pub(super) fn enter(
+        &mut self,
+        mailbox: &Mailbox<'_>,
+        read_only: bool,
+        is_condstore: bool,
+    ) -> Command<'static> {
+        let capabilities = self.capabilities();
+        let condstore = capabilities.has("CONDSTORE") || capabilities.has("QRESYNC");
+        let parameters = match condstore && !is_condstore {
             true => vec![SelectParameter::CondStore],
             false => Vec::new(),
         };
+        let mailbox = Mailbox(mailbox.0.to_vec().into());
         let selected = Selected { mailbox: mailbox.0.to_vec(), read_only, ..Selected::default() };
         self.state.enter(selected);
-        let command = Command::Select { mailbox: mailbox.clone(), read_only, parameters };
-        if let Err(error) = self.run(command, &mut |_| {}).await {
-            self.state.entered();
-            self.state.selected = None;
-            return Err(error);
-        }
+        Command::Select { mailbox, read_only, parameters }
+    }
+
+    /// SELECT has ended, well or not.
+    pub(super) fn entered(&mut self, is_in: bool) {
         self.state.entered();
-        self.state.selected.as_ref().ok_or(Error::NothingSelected)
+        if !is_in {
+            self.state.selected = None;
+        }
     }
 
     /// Selects the selected mailbox again, for a fresh HIGHESTMODSEQ and UIDNEXT.

@@ -34,6 +34,7 @@ use crate::imap::syntax::UidValidity;
 use crate::imap::syntax::command::{Command, Tagged};
 use crate::imap::syntax::encode::{Encoded, Encoder, Literals};
 use crate::imap::syntax::frame::{Framer, Step};
+use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::response::{self, Condition, Data, Response};
 use crate::imap::syntax::set::SequenceSet;
 use crate::net::tls::Connector;
@@ -84,6 +85,9 @@ pub struct Options<'a> {
     /// Ask for all mailboxes along with what is asked for after the login, where the answer to
     /// that decides nothing about how: [`Client::list`] has the answer then.
     pub list: bool,
+    /// Select this mailbox along with what is asked for after the login, only to read where that
+    /// is `true`: [`Client::select`] of the same has the answer then.
+    pub select: Option<(Mailbox<'a>, bool)>,
     /// Compress the connection after the login, where it is offered (RFC 4978).
     pub compress: bool,
     /// Cap on every deadline of the table.
@@ -113,6 +117,8 @@ pub struct Client {
     method: Option<&'static str>,
     /// What was listed ahead, until somebody wants it.
     listed: Option<Vec<folders::Listing>>,
+    /// The mailbox that is selected was selected ahead, and nobody has asked for that yet.
+    is_selected_ahead: bool,
     timeout: Option<Duration>,
     /// The tag of an IDLE that was begun and not ended.
     idling: Option<u32>,
@@ -139,6 +145,7 @@ impl Client {
             present: Present::default(),
             method: None,
             listed: None,
+            is_selected_ahead: false,
             timeout,
             idling: None,
             is_broken: false,
@@ -585,13 +592,26 @@ impl Client {
         }
     }
 
-    /// LOGOUT, and the end of the connection. A server that just goes is no error.
+    /// LOGOUT, and the end of the connection. A server that just goes is no error. Where the
+    /// selected mailbox can only be read, its answer is not waited for: there is nothing that it
+    /// could tell of.
     ///
     /// # Errors
     /// [`Error::Network`] where the server stays silent.
     pub async fn logout(&mut self) -> Result<(), Error> {
         use crate::imap::syntax::command::Word;
         if self.is_broken {
+            return Ok(());
+        }
+        if self.selected().is_some_and(|selected| selected.read_only)
+            && self.state.pending.is_empty()
+        {
+            self.deadline(deadline::COMMAND);
+            let sent = self.send(Command::Word(Word::Logout)).await;
+            self.is_broken = true;
+            if sent.is_ok() {
+                let _ = self.wire.shutdown().await;
+            }
             return Ok(());
         }
         let ended = self.run(Command::Word(Word::Logout), &mut |_| {}).await;

@@ -275,10 +275,10 @@ impl Client {
         Err(protocol("AUTHENTICATE", malformed, b""))
     }
 
-    /// ID, ENABLE and NAMESPACE, in one flight, and LIST where that is wanted.
+    /// ID, ENABLE and NAMESPACE, in one flight, and LIST or SELECT where that is wanted.
     async fn introduce(&mut self, options: &Options<'_>) -> Result<(), Error> {
         let capabilities = &self.state.capabilities;
-        let mut commands = Vec::new();
+        let (mut commands, mut is_condstore) = (Vec::new(), false);
         if capabilities.has("ID") {
             let field = |name: &'static str, value: &'static str| {
                 (Cow::Borrowed(name.as_bytes()), Some(Cow::Borrowed(value.as_bytes())))
@@ -298,12 +298,24 @@ impl Client {
                 .filter_map(|names| names.iter().find(|name| capabilities.has(name)))
                 .map(|name| Cow::Borrowed(name.as_bytes()))
                 .collect();
+            is_condstore =
+                wanted.iter().any(|name| choices[1].iter().any(|c| c.as_bytes() == &**name));
             if !wanted.is_empty() {
                 commands.push(Command::Enable(wanted));
             }
         }
         if capabilities.has("NAMESPACE") {
             commands.push(Command::Word(Word::Namespace));
+        }
+        if let Some((mailbox, read_only)) = &options.select {
+            commands.push(self.enter(mailbox, *read_only, is_condstore));
+            let mut results = self.try_all(commands, &mut |_| {}).await?;
+            // What was refused is asked for again by whoever wants it, and so is what CONDSTORE
+            // turned out not to be enabled for.
+            let is_in = results.pop().is_some_and(|ended| ended.is_ok());
+            self.entered(is_in);
+            self.is_selected_ahead = is_in && is_condstore == self.state.condstore;
+            return Ok(());
         }
         // How OBJECTID is used depends on what the server is.
         if !options.list || capabilities.has("OBJECTID") {

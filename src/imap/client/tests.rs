@@ -1,11 +1,14 @@
 //! The client over a connection in memory, with servers that follow a script.
 
+mod append;
+mod open;
+
 use std::future::Future;
 use std::time::Duration;
 
 use super::fetch::Wanted;
 use super::messages::FlagUpdate;
-use super::{Client, Error, Login, Options};
+use super::{Client, Error, Options};
 use crate::base::backoff::Busy;
 use crate::imap::store::Account;
 use crate::imap::syntax::ModSeq;
@@ -93,129 +96,6 @@ fn selected(exists: u32, more: &[&str]) -> Vec<Step> {
 
 async fn inbox(client: &mut Client) {
     client.select(&Mailbox(b"INBOX"[..].into()), false).await.expect("INBOX");
-}
-
-fn credential() -> Credential {
-    Credential {
-        user: "ann".into(),
-        authorize_as: None,
-        secret: CredentialSecret::Password(crate::base::secret::Secret::new("se\"cret")),
-    }
-}
-
-fn open_with(script: Vec<Step>, allow_cleartext: bool) -> Result<Client, Error> {
-    run(async {
-        let (near, far) = Wire::duplex(1 << 16);
-        let credential = credential();
-        let options = Options {
-            login: Some(Login {
-                credential: &credential,
-                mechanism: None,
-                allow_cleartext,
-                host: "localhost",
-                port: 143,
-            }),
-            ..Options::default()
-        };
-        let ours = client_within(Client::open(near, &options));
-        // The server may be left in the middle of its script by a client that gives up.
-        tokio::select! {
-            client = ours => client,
-            () = async { play(far, script).await; std::future::pending().await } => {
-                unreachable!("the server stays")
-            }
-        }
-    })
-}
-
-#[test]
-fn login_by_sasl_ir_then_id_and_enable_in_one_flight() {
-    let client = open_with(
-        vec![
-            say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hello"),
-            Hear("a1 AUTHENTICATE PLAIN AGFubgBzZSJjcmV0"),
-            say("* CAPABILITY IMAP4rev1 ID ENABLE CONDSTORE QRESYNC"),
-            say("a1 OK done"),
-            Hear(concat!(
-                "a2 ID (\"name\" \"pillarbox\" \"version\" \"",
-                env!("CARGO_PKG_VERSION"),
-                "\")"
-            )),
-            Hear("a3 ENABLE QRESYNC"),
-            say("* ID (\"name\" \"Dovecot\")"),
-            say("a2 OK done"),
-            say("* ENABLED QRESYNC"),
-            say("a3 OK done"),
-        ],
-        true,
-    )
-    .expect("a session");
-    assert!(client.has_qresync());
-    assert_eq!(client.server_id(), [("name".to_owned(), "Dovecot".to_owned())]);
-}
-
-#[test]
-fn login_without_sasl_ir_waits_for_the_go_ahead() {
-    let client = open_with(
-        vec![
-            say("* OK hello"),
-            Hear("a1 CAPABILITY"),
-            say("* CAPABILITY IMAP4rev1 AUTH=PLAIN"),
-            say("a1 OK done"),
-            Hear("a2 AUTHENTICATE PLAIN"),
-            say("+ "),
-            Hear("AGFubgBzZSJjcmV0"),
-            say("a2 OK [CAPABILITY IMAP4rev1] done"),
-        ],
-        true,
-    );
-    assert!(client.expect("a session").capabilities().has("imap4rev1"));
-}
-
-#[test]
-fn login_command_where_sasl_has_no_way() {
-    let client = open_with(
-        vec![
-            say("* OK [CAPABILITY IMAP4rev1] hello"),
-            Hear("a1 LOGIN ann \"se\\\"cret\""),
-            say("a1 OK [CAPABILITY IMAP4rev1 IDLE] done"),
-        ],
-        true,
-    );
-    assert!(client.expect("a session").capabilities().has("IDLE"));
-}
-
-#[test]
-fn no_password_crosses_in_the_clear_or_where_login_is_disabled() {
-    for greeting in ["* OK [CAPABILITY IMAP4rev1] x", "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] x"] {
-        let error = open_with(vec![say(greeting)], false).err().expect("refused");
-        assert!(matches!(&error, Error::Sasl(error) if error.is_cleartext()), "{error}");
-    }
-    let script = vec![say("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] x")];
-    let error = open_with(script, true).err().expect("refused");
-    assert!(error.is_auth() && matches!(error, Error::LoginDisabled));
-}
-
-#[test]
-fn what_a_server_says_of_a_login_is_kept() {
-    let error = open_with(
-        vec![
-            say("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] x"),
-            Hear("a1 AUTHENTICATE PLAIN AGFubgBzZSJjcmV0"),
-            say("a1 NO [AUTHENTICATIONFAILED] wrong password"),
-        ],
-        true,
-    )
-    .err()
-    .expect("refused");
-    assert!(error.is_auth() && !error.is_transient());
-    assert_eq!(
-        error.to_string(),
-        "the server refused PLAIN: NO [AUTHENTICATIONFAILED] wrong password"
-    );
-    let error = open_with(vec![say("* BYE [UNAVAILABLE] later")], true).err().expect("refused");
-    assert!(error.is_transient());
-    assert_eq!(error.to_string(), "the server ended the session: BYE [UNAVAILABLE] later");
 }
 
 #[test]
@@ -350,86 +230,6 @@ fn batches_are_in_flight_together_and_lines_stay_short() {
     let all: Vec<u32> = (u32::MAX - 9..=u32::MAX).collect();
     let texts = Client::batches(&all, 4).iter().map(|set| set.to_text()).collect::<Vec<_>>();
     assert_eq!(texts, ["4294967286:4294967289", "4294967290:4294967293", "4294967294:4294967295"]);
-}
-
-#[test]
-fn appends_pipeline_with_literal_plus() {
-    let script = vec![
-        Hear("a1 APPEND Sent (\\Seen) \"17-Jul-1996 09:44:25 +0000\" {6+}"),
-        Hear("a"),
-        Hear("b"),
-        Hear(""),
-        say("* 1 EXISTS"),
-        say("a1 OK [APPENDUID 7 42] done"),
-    ];
-    let places = session(PLAIN, script, async |mut client| {
-        let mut given = Given::one(b"a\nb\n", &["\\Seen"], 837_596_665);
-        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect("stored")
-    });
-    assert_eq!(places[0].expect("told").uid, 42);
-}
-
-#[test]
-fn appends_wait_where_the_server_has_to_agree() {
-    let script = vec![
-        Hear("a1 APPEND Sent {3}"),
-        say("+ go on"),
-        Hear("x"),
-        Hear(""),
-        say("a1 OK done"),
-        Hear("a2 APPEND Sent {3}"),
-        say("a2 NO [OVERQUOTA] full"),
-    ];
-    let error = session("IMAP4rev1", script, async |mut client| {
-        let mut given = Given::new(&[b"x\n", b"y\n"]);
-        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect_err("refused")
-    });
-    assert!(error.is_transient(), "{error}");
-}
-
-#[test]
-fn multiappend_takes_all_in_one_command() {
-    let script = vec![
-        Hear("a1 APPEND Sent {3+}"),
-        Hear("x"),
-        Hear(" {3+}"),
-        Hear("y"),
-        Hear(""),
-        say("a1 OK [APPENDUID 7 42:43] done"),
-    ];
-    let places = session("IMAP4rev1 LITERAL+ MULTIAPPEND", script, async |mut client| {
-        let mut given = Given::new(&[b"x\n", b"y\r\n"]);
-        client.append(&Mailbox(b"Sent"[..].into()), &mut given).await.expect("stored")
-    });
-    assert_eq!(places.iter().map(|place| place.expect("told").uid).collect::<Vec<_>>(), [42, 43]);
-}
-
-#[test]
-fn a_long_append_is_read_twice_and_streams() {
-    run(async {
-        let body: Vec<u8> = b"line\n".repeat(80_000);
-        let (near, mut far) = Wire::duplex(4096);
-        let expected = b"line\r\n".repeat(80_000);
-        let ours = async {
-            let mut client = Client::open(near, &Options::default()).await.expect("a session");
-            let mut given = Given::new(&[&body]);
-            client.append(&Mailbox(b"x"[..].into()), &mut given).await.expect("stored")
-        };
-        let theirs = async {
-            far.queue(b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] x\r\n");
-            let len = far.line(1000).await.expect("a line");
-            assert_eq!(&far.buffered()[..len], b"a1 APPEND x {480000+}\r\n");
-            far.consume(len);
-            while far.buffered().len() < 480_002 {
-                far.fill().await.expect("the message");
-            }
-            assert!(far.buffered()[..480_000] == expected);
-            far.queue(b"a1 OK done\r\n");
-            far.flush().await.expect("the client listens");
-        };
-        let (places, ()) = tokio::join!(ours, theirs);
-        assert_eq!(places, [None]);
-    });
 }
 
 #[test]

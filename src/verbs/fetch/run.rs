@@ -22,7 +22,7 @@ use super::targets::{All, Lacking, Taken};
 use super::then::{self, Then};
 use super::watch;
 use super::ways::Ways;
-use crate::open::{self, Context, Create, Mail, Opened};
+use crate::open::{self, Ahead, Context, Create, Mail, Opened};
 use crate::state::seen::Seen;
 use crate::store::{self, Id, Listed, Status, What};
 use crate::ui::progress::Show;
@@ -38,7 +38,7 @@ struct Work {
     /// The folder; `None`: the one that the location means.
     folder: Option<String>,
     place: Place,
-    /// Every message that was found or named.
+    /// Every message that was found or named, where the old ones of them are deleted.
     listed: Vec<Id>,
     /// Those of them that are wanted, with the targets that lack them.
     wanted: Vec<(Id, Lacking)>,
@@ -139,7 +139,13 @@ pub(super) async fn open_all(
     let mut sources = Vec::with_capacity(errands.len());
     for errand in errands {
         let options = &args.server.options;
-        sources.push(open::open_mail(&errand.location, options, Create::No, context).await?);
+        // As `folders::of` and `select` will have it.
+        let ahead = match args.recursive || errand.folders.is_some() {
+            true => Ahead::Nothing,
+            false => Ahead::Folder { read_only: !args.changes() },
+        };
+        let location = &errand.location;
+        sources.push(open::open_mail_and(location, options, Create::No, ahead, context).await?);
     }
     Ok(sources)
 }
@@ -210,8 +216,7 @@ impl Job<'_> {
             if !(is_first && is_last) {
                 select_again(source, work, !args.changes()).await?;
             }
-            let ids: Vec<Id> = work.wanted.iter().map(|(id, _)| id.clone()).collect();
-            let references = names(source, &ids, ways, out);
+            let references = names(source, &work.wanted, ways, out);
             let as_mbox = (total > 1 || args.watch) && errand.what == What::Whole;
             let targets = match work.count() {
                 0 => Vec::new(),
@@ -383,9 +388,10 @@ impl Job<'_> {
             }
         };
         let is_whole = errand.wanted == Wanted::All && selection.is_none();
+        let kept = if args.delete_after.is_some() { listed.clone() } else { Vec::new() };
         let mut wanted = match memory {
-            Some(memory) => memory.lacking(&place, listed.clone(), is_whole)?,
-            None => listed.iter().map(|id| (id.clone(), ways.all())).collect(),
+            Some(memory) => memory.lacking(&place, listed, is_whole)?,
+            None => listed.into_iter().map(|id| (id, ways.all())).collect(),
         };
         if args.then.is_none() {
             wanted.retain(|(_, lacking)| *lacking != Lacking::NONE);
@@ -410,7 +416,7 @@ impl Job<'_> {
             unwanted = delete;
             context.debug(|| format!("{}: {} to fetch", place.source, keep.len()));
         }
-        Ok(Work { source: number, folder, place, listed, wanted, unwanted })
+        Ok(Work { source: number, folder, place, listed: kept, wanted, unwanted })
     }
 }
 
@@ -471,11 +477,12 @@ fn is_section(what: &What) -> bool {
 }
 
 /// The references of messages that somebody is told, by id.
-fn names(source: &mut Opened, ids: &[Id], ways: &Ways, out: &Output) -> References {
+fn names(source: &mut Opened, messages: &[(Id, Lacking)], ways: &Ways, out: &Output) -> References {
     if !ways.names_messages(out) {
         return References::new();
     }
-    ids.iter().filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect()
+    let ids = messages.iter().map(|(id, _)| id);
+    ids.filter_map(|id| Some((id.clone(), source.reference(id)?.to_string()))).collect()
 }
 
 #[cfg(test)]
