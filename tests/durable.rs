@@ -9,7 +9,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::{Dovecot, Home, Run, Scratch, Stored, args, mail, needs};
+use support::{Dovecot, Home, Run, Scratch, Stored, args, mail, steps};
 
 /// What a run did to files and said to servers, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,19 +382,6 @@ fn traced(home: &Home, dovecot: &Dovecot, arguments: &[std::ffi::OsString]) -> (
     (run, events)
 }
 
-/// Whether strace is here and may trace; if not, the skip has been printed.
-fn can_trace(test: &str) -> bool {
-    if !needs(test, &["strace"]) {
-        return false;
-    }
-    let tried = std::process::Command::new("strace").args(["-o", "/dev/null", "true"]).output();
-    let may = tried.is_ok_and(|output| output.status.success());
-    if !may {
-        support::skip(test, "strace is not allowed to trace here");
-    }
-    may
-}
-
 /// Without TLS, so that the trace shows what is said.
 fn clear(dovecot: &Dovecot, scheme: &str) -> String {
     let url = dovecot.url(scheme, "alice");
@@ -433,7 +420,7 @@ const COUNTS: [usize; 2] = [3, 40];
 #[test]
 fn fetch_into_a_maildir() {
     let test = "fetch_into_a_maildir";
-    if !can_trace(test) {
+    if !steps::can_trace(test) {
         return;
     }
     for count in COUNTS {
@@ -468,7 +455,7 @@ fn fetch_into_a_maildir() {
 #[test]
 fn fetch_into_an_mbox() {
     let test = "fetch_into_an_mbox";
-    if !can_trace(test) {
+    if !steps::can_trace(test) {
         return;
     }
     let Some(dovecot) = Dovecot::start(test) else { return };
@@ -487,7 +474,7 @@ fn fetch_into_an_mbox() {
 #[test]
 fn sync_pulls_then_records_then_deletes() {
     let test = "sync_pulls_then_records_then_deletes";
-    if !can_trace(test) {
+    if !steps::can_trace(test) {
         return;
     }
     let Some(dovecot) = Dovecot::start(test) else { return };
@@ -562,7 +549,7 @@ fn committed_between(events: &[Event], until: usize) -> Result<(), String> {
 #[test]
 fn sync_pushes_then_records_then_expunges() {
     let test = "sync_pushes_then_records_then_expunges";
-    if !can_trace(test) {
+    if !steps::can_trace(test) {
         return;
     }
     let Some(dovecot) = Dovecot::start(test) else { return };

@@ -46,6 +46,7 @@ pub mod probe;
 pub mod proxy;
 pub mod scripted;
 pub mod serve_test;
+pub mod steps;
 
 pub(crate) use binary::args;
 pub use binary::{Home, Invocation, Run, Running};

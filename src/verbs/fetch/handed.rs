@@ -143,6 +143,10 @@ impl Target for IntoCommand {
     fn taken(&self) -> Taken {
         self.taken
     }
+
+    fn acts_at_once(&self) -> bool {
+        true
+    }
 }
 
 /// Whom a delivered message goes to.
@@ -277,6 +281,10 @@ impl Target for IntoServer<'_> {
 
     fn taken(&self) -> Taken {
         self.taken
+    }
+
+    fn acts_at_once(&self) -> bool {
+        true
     }
 
     async fn finish(&mut self) -> Result<()> {

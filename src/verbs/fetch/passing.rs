@@ -108,16 +108,21 @@ impl Passing<'_, '_> {
         if taken.is_empty() {
             return Ok(());
         }
-        if let Some(memory) = &mut self.memory {
-            if let Some(copies) = &mut self.copies {
-                copies.record(memory.seen()).map_err(of_record)?;
-            }
-            memory
-                .record(self.place, &taken, open::now().seconds)
-                .map_err(|error| store::Error::Caller(error.into()))?;
+        if let (Some(memory), Some(copies)) = (&mut self.memory, &mut self.copies) {
+            copies.record(memory.seen()).map_err(of_record)?;
+        }
+        self.write_down(&taken)?;
+        if self.memory.is_some() {
             self.reached.extend(taken);
         }
         Ok(())
+    }
+
+    fn write_down(&mut self, taken: &[(Id, Lacking)]) -> store::Result<()> {
+        let Some(memory) = &mut self.memory else { return Ok(()) };
+        memory
+            .record(self.place, taken, open::now().seconds)
+            .map_err(|error| store::Error::Caller(error.into()))
     }
 
     /// Gives a message that was held back to those that lack a copy of it; those that have it
@@ -193,11 +198,20 @@ impl Sink for Passing<'_, '_> {
             self.targets.taken()
         };
         self.worst = self.worst.max(worst);
+        // Killed from here on, the run after this one does not hand it over again.
+        let at_once = self.targets.at_once(taken);
+        let is_acted_on = at_once != Lacking::NONE;
+        if is_acted_on && self.copies.is_none() {
+            self.write_down(&[(message.id.clone(), at_once)])?;
+        }
         self.waiting.push((message.id.clone(), taken));
         self.waiting_octets += self.octets;
         self.done += 1;
         self.empty += usize::from(self.octets == 0);
         self.progress.advance(1, 0);
+        if is_acted_on && self.copies.is_some() {
+            return self.commit().await;
+        }
         if self.waiting.len() >= BATCH_MESSAGES || self.waiting_octets >= BATCH_OCTETS {
             self.settle().await?;
         }

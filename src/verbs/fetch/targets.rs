@@ -39,6 +39,12 @@ pub trait Target: Sink {
         Taken::Yes
     }
 
+    /// Whether each message has its effect when it ends, which nothing takes back: that it was
+    /// taken is written down at once.
+    fn acts_at_once(&self) -> bool {
+        false
+    }
+
     /// No more will come.
     async fn finish(&mut self) -> Result<()> {
         Ok(())
@@ -367,6 +373,14 @@ impl<'t> All<'t> {
             }
         }
         taken
+    }
+
+    /// Those of these targets on which a message acts at once.
+    pub fn at_once(&self, taken: Lacking) -> Lacking {
+        let numbered = self.targets.iter().enumerate();
+        numbered
+            .filter(|(number, target)| taken.has(*number) && target.acts_at_once())
+            .fold(Lacking::NONE, |all, (number, _)| all.with(number))
     }
 
     /// Ends all of them.

@@ -4,6 +4,8 @@
 //! Each storm has a seed, which is printed; `PILLARBOX_SEED` repeats one, `PILLARBOX_FULL=1`
 //! makes them long.
 
+mod steps;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
