@@ -151,7 +151,7 @@ class Bench:
             text = re.sub(r"@([A-Z0-9_]+)@", lambda m: str(words[m.group(1)]) if m.group(1) in words else m.group(0), file.read())
         configuration = self.write("dovecot.conf", text)
         self.servers.append(Server([program("dovecot"), "-F", "-c", configuration], ports["IMAPS"]))
-        self.imaps, self.pop3s, self.ca = ports["IMAPS"], ports["POP3S"], tls + "/ca.pem"
+        self.imap, self.imaps, self.pop3s, self.ca = ports["IMAP"], ports["IMAPS"], ports["POP3S"], tls + "/ca.pem"
 
     def account(self, user):
         """The Maildir of a user, to be filled; then call ready()."""
@@ -188,8 +188,9 @@ class Bench:
         self.servers.append(server)
         return port
 
-    def mbsync(self, user, out, port=None):
+    def mbsync(self, user, out, port=None, tls=True):
         os.makedirs(out)
+        trust = "SSLType IMAPS\nSystemCertificates no\nCertificateFile %s" % self.ca if tls else "SSLType None\nAuthMechs LOGIN"
         rc = self.write("mbsyncrc-" + hashlib.sha1(out.encode()).hexdigest()[:8], """SyncState *
 
 IMAPStore far
@@ -197,9 +198,7 @@ Host localhost
 Port %d
 User %s
 Pass %s
-SSLType IMAPS
-SystemCertificates no
-CertificateFile %s
+%s
 
 MaildirStore near
 Path %s/
@@ -211,12 +210,19 @@ Near :near:
 Patterns INBOX
 Create Near
 Sync Pull
-""" % (port or self.imaps, user, PASSWORD, self.ca, out, out))
+""" % (port or self.imaps, user, PASSWORD, trust, out, out))
         return ["mbsync", "-q", "-c", rc, "-a"]
 
     def fetch(self, user, out, port=None):
         return [PILLARBOX, "fetch", "imaps://%s@localhost:%d/INBOX" % (user, port or self.imaps), "--ca-file", self.ca,
                 "--to", "maildir:" + out]
+
+    def fetch_plain(self, user, out, port):
+        return [PILLARBOX, "fetch", "imap://%s@localhost:%d/INBOX" % (user, port), "--tls", "none", "--allow-cleartext-password",
+                "--to", "maildir:" + out]
+
+    def floor(self, user, port, tls=True):
+        return [sys.executable, os.path.join(HERE, "floor.py"), str(port), user, PASSWORD] + ([self.ca] if tls else [])
 
     def mpop(self, user, out, port):
         for name in ("", "/cur", "/new", "/tmp"):
@@ -403,9 +409,9 @@ class SingleSendFar(SingleSend):
 
 
 class Fetch(Job):
-    """messages from Dovecot over TLS into a Maildir"""
+    """messages from Dovecot over TLS into a Maildir; the floor throws them away"""
     runs = 7
-    peers = dict.fromkeys(("pillarbox", "mbsync"))
+    peers = dict.fromkeys(("pillarbox", "mbsync", "floor"))
     needs = ("dovecot", "root")
     place = "memory"
     wanted = None
@@ -426,21 +432,36 @@ class Fetch(Job):
     def command(self, peer, run):
         out = self.out(peer)
         shutil.rmtree(out, ignore_errors=True)
-        if peer == "mbsync":
-            command = self.bench.mbsync(USER, out)
-        else:
-            command = self.bench.fetch(USER, out)
         os.sync()
-        return dict(command=command)
+        return dict(command=self.client(peer, out))
+
+    def client(self, peer, out, port=None):
+        if peer == "floor":
+            return self.bench.floor(USER, port or self.bench.imaps)
+        return (self.bench.mbsync if peer == "mbsync" else self.bench.fetch)(USER, out, port)
 
     def check(self, peer, run, measured):
+        if peer == "floor":
+            return "" if int(measured.output.split()[0]) > Fetch.wanted[1] else "only %s octets came" % measured.output
         got = maildir(self.out(peer))
         shutil.rmtree(self.out(peer), ignore_errors=True)
         return "" if got == Fetch.wanted else "wanted %s, got %s" % (Fetch.wanted[:2], got[:2])
 
 
+class FetchPlain(Fetch):
+    """the same without TLS"""
+
+    def client(self, peer, out, port=None):
+        if peer == "floor":
+            return self.bench.floor(USER, self.bench.imap, tls=False)
+        if peer == "mbsync":
+            return self.bench.mbsync(USER, out, self.bench.imap, tls=False)
+        return self.bench.fetch_plain(USER, out, self.bench.imap)
+
+
 class FetchDisk(Fetch):
-    """the same onto the disk, durably: each tool as it comes, so mbsync syncs each message"""
+    """the same over TLS onto the disk, durably: each tool as it comes, so mbsync syncs each message"""
+    peers = dict.fromkeys(("pillarbox", "mbsync"))
     place = "disk"
 
 
@@ -453,8 +474,7 @@ class FetchFar(Fetch):
             self.bench.far_imaps = delayed(self.bench.imaps, 0.02)
         out = self.out(peer)
         shutil.rmtree(out, ignore_errors=True)
-        client = self.bench.mbsync if peer == "mbsync" else self.bench.fetch
-        return dict(command=client(USER, out, self.bench.far_imaps))
+        return dict(command=self.client(peer, out, self.bench.far_imaps))
 
 
 class FetchPop(Fetch):
@@ -811,7 +831,7 @@ def delayed(port, seconds):
             time.sleep(0.01)
 
 
-JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
+JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-plain": FetchPlain, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
         "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
@@ -835,7 +855,7 @@ def lacking(job):
 
 
 def version(peer):
-    command = {"pillarbox": PILLARBOX, "dovecot": "dovecot"}.get(peer, peer)
+    command = {"pillarbox": PILLARBOX, "dovecot": "dovecot", "floor": sys.executable}.get(peer, peer)
     try:
         said = subprocess.run([program(command) or command, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout
     except OSError:
@@ -847,7 +867,7 @@ def version(peer):
 def run_job(bench, name, rows):
     job = JOBS[name](bench)
     peers = [peer for peer in job.peers if not bench.options.only or peer in bench.options.only or peer == "pillarbox"]
-    absent = [peer for peer in peers if peer != "pillarbox" and not program(peer)]
+    absent = [peer for peer in peers if peer not in ("pillarbox", "floor") and not program(peer)]
     for peer in absent:
         print("SKIP: %s: %s is not installed" % (name, peer), flush=True)
     peers = [peer for peer in peers if peer not in absent]
