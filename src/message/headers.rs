@@ -175,11 +175,19 @@ pub fn find<'a>(message: &'a [u8], name: &str) -> Option<Field<'a>> {
     fields(message).find(|field| field.is(name))
 }
 
+/// Octets of an mbox `From ` line at the start; 0 where there is none. A From field with the
+/// blanks that obsolete syntax allows before its colon is none.
+pub fn mbox_line(message: &[u8]) -> usize {
+    let length = line_length(message);
+    let is_it = message.starts_with(b"From ") && name_of(&message[..length]).is_none();
+    if is_it { length } else { 0 }
+}
+
 /// Whether the octets begin with a header at all: a field, an mbox `From ` line, or the
 /// blank line that ends an empty header.
 pub fn begins_with_header(message: &[u8]) -> bool {
     let first = &message[..line_length(message)];
-    is_empty_line(first) || name_of(first).is_some() || first.starts_with(b"From ")
+    is_empty_line(first) || name_of(first).is_some() || mbox_line(first) > 0
 }
 
 /// The octets without the fields that `drop` chooses; everything else, the body included,
@@ -318,8 +326,7 @@ pub fn insert(message: &[u8], place: Place, name: &str, value: &str) -> Result<V
         return Ok(out);
     }
     let at = match place {
-        Place::First if message.starts_with(b"From ") => line_length(message),
-        Place::First => 0,
+        Place::First => mbox_line(message),
         Place::Last => fields_end(message),
     };
     out.extend_from_slice(&message[..at]);
@@ -396,6 +403,9 @@ mod tests {
         assert_eq!(insert(b"", Place::First, "C", "d").unwrap(), b"C: d\r\n");
         let mbox = insert(b"From x@y now\nA: b\n\n", Place::First, "C", "d").unwrap();
         assert_eq!(mbox, b"From x@y now\nC: d\nA: b\n\n");
+        // A field of obsolete syntax (RFC 5322 section 4.5) is no mbox line.
+        let field = insert(b"From : a@b\n\n", Place::First, "C", "d").unwrap();
+        assert_eq!(field, b"C: d\nFrom : a@b\n\n");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! (RFC 8305), TCP options.
 
 use std::cell::Cell;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -378,6 +379,9 @@ async fn lookup(host: &str, port: u16, options: &Options) -> Result<Vec<SocketAd
     Ok(in_turn(found))
 }
 
+/// Octets of the system's own list of hosts that are looked through here.
+const HOSTS_OCTETS: u64 = 64 * 1024;
+
 /// The addresses of `localhost` as the system's own list has them, IPv6 first; none for any other
 /// name, and where the list has none. No server is ever asked for that name (RFC 6761 section
 /// 6.3), so that nothing here can hang: a thread for getaddrinfo would take as long as all the rest
@@ -386,7 +390,14 @@ fn own_addresses(name: &str) -> Vec<IpAddr> {
     if !name.eq_ignore_ascii_case("localhost") {
         return Vec::new();
     }
-    std::fs::read("/etc/hosts").map(|list| loopback_of(&list)).unwrap_or_default()
+    let mut list = Vec::new();
+    let read = std::fs::File::open("/etc/hosts")
+        .and_then(|file| file.take(HOSTS_OCTETS + 1).read_to_end(&mut list));
+    match read {
+        Ok(octets) if octets as u64 <= HOSTS_OCTETS => loopback_of(&list),
+        // The system's own resolver may have an index, and as much time as it likes.
+        _ => Vec::new(),
+    }
 }
 
 /// What hosts(5) gives for `localhost`; an entry that is no loopback address is left to the

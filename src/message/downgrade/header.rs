@@ -1,9 +1,9 @@
 //! Header blocks made fit: long lines folded, raw UTF-8 made encoded words.
 
 use super::{Error, LINE_OCTETS};
-use crate::message::address;
 use crate::message::headers::{self, Field};
 use crate::message::words;
+use crate::message::{address, charset};
 
 /// Fields whose value is a list of addresses (RFC 5322 section 3.6).
 const ADDRESSES: [&str; 11] = [
@@ -68,11 +68,11 @@ pub fn fold(block: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 /// A header block in ASCII, and the names of the fields that were changed for it: names of
-/// people and unstructured text become encoded words.
+/// people and unstructured text become encoded words. Octets that are not UTF-8 count as
+/// windows-1252.
 ///
 /// # Errors
-/// [`Error::RawField`] for a field where they have no place, an address that is not ASCII, and
-/// octets that are not UTF-8.
+/// [`Error::RawField`] for a field where they have no place, and an address that is not ASCII.
 pub fn ascii(block: &[u8]) -> Result<(Vec<u8>, Vec<String>), Error> {
     let line_end = headers::line_end_of(block);
     let mut out = Vec::with_capacity(block.len() + 256);
@@ -97,14 +97,13 @@ pub fn ascii(block: &[u8]) -> Result<(Vec<u8>, Vec<String>), Error> {
 }
 
 fn encoded(field: &Field<'_>) -> Option<String> {
-    std::str::from_utf8(field.value).ok()?;
     if field.name.is_empty() || STRUCTURED.iter().any(|name| field.is(name)) {
         return None;
     }
     if !ADDRESSES.iter().any(|name| field.is(name)) {
         return Some(words::encode(&words::decode(field.value)));
     }
-    let mailboxes = address::mailboxes(field.value).ok()?;
+    let mailboxes = address::mailboxes(charset::unlabelled(field.value).as_bytes()).ok()?;
     let written: Option<Vec<String>> = mailboxes
         .iter()
         .map(|mailbox| match &mailbox.name {

@@ -296,6 +296,11 @@ pub struct Diagnosis {
 }
 
 impl Composing {
+    /// Whether recipients are named by fields.
+    pub fn to_given(&self) -> bool {
+        !(self.to.is_empty() && self.cc.is_empty() && self.bcc.is_empty())
+    }
+
     /// Whether the message is composed here.
     pub fn composes(&self) -> bool {
         self.subject.is_some()

@@ -88,19 +88,24 @@ fn change(plan: &mut Plan, route: Route) -> Result<(), Failure> {
         }
     };
     let message = &mut plan.message;
-    let is_raw = !message.header.is_ascii() && std::str::from_utf8(&message.header).is_ok();
+    // What is neither ASCII nor UTF-8 was never allowed, and travels as far as 8-bit text does.
+    let lacks = match std::str::from_utf8(&message.header) {
+        _ if message.header.is_ascii() => None,
+        Ok(_) => (!route.utf8_header).then_some("SMTPUTF8"),
+        Err(_) => (!route.eight_bit).then_some("8BITMIME"),
+    };
     let is_signed = || ["DKIM-Signature", "ARC-Message-Signature"];
-    if is_raw && !route.utf8_header {
+    if let Some(lacks) = lacks {
         if let Some(by) =
             is_signed().into_iter().find(|name| headers::find(&message.header, name).is_some())
         {
-            let need = "has UTF-8 in its header";
+            let need = "has octets above 127 in its header";
             return Err(refused(downgrade::Error::Signed { by, need }));
         }
         let (header, changed) = downgrade::ascii(&message.header).map_err(refused)?;
         message.header = header;
         for name in changed {
-            plan.changes.push(format!("wrote {name} in encoded words: the server lacks SMTPUTF8"));
+            plan.changes.push(format!("wrote {name} in encoded words: the server lacks {lacks}"));
         }
         rescan(message)?;
     }
@@ -209,6 +214,21 @@ mod tests {
         assert!(told.contains("Subject") && told.contains("8BITMIME"), "{told}");
         // MIME fields without a MIME-Version mean nothing.
         assert!(headers::find(&plan.message.header, "MIME-Version").is_some());
+    }
+
+    #[test]
+    fn a_header_of_no_charset_is_ascii_for_a_narrow_server() {
+        let message = b"From: J\xfcrg <j@x>\r\nSubject: Gr\xfcn\r\n\r\nx\r\n";
+        let mut wide = plan(message);
+        fit(&mut wide, Route::OPEN).expect("passes as everybody passes it");
+        assert!(octets(&mut wide).ends_with(message));
+        let mut narrow = plan(message);
+        let fitted = fit(&mut narrow, NARROW).expect("is made fit");
+        assert_eq!(fitted, Fitted { body: None, utf8_header: false });
+        let header = crate::message::facts::Header::new(&octets(&mut narrow));
+        assert_eq!(header.subject(), Some("Gr\u{fc}n"));
+        let told = narrow.changes.join("; ");
+        assert!(told.contains("From") && told.contains("8BITMIME"), "{told}");
     }
 
     #[test]

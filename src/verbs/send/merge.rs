@@ -130,8 +130,16 @@ fn json_lines(text: &str) -> Rows {
             let value = match value {
                 serde_json::Value::String(text) => text,
                 serde_json::Value::Null => String::new(),
-                value @ (serde_json::Value::Bool(_) | serde_json::Value::Number(_)) => {
-                    value.to_string()
+                serde_json::Value::Bool(value) => value.to_string(),
+                serde_json::Value::Number(number) => {
+                    let text = number.to_string();
+                    let digits = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
+                    if !line.split(|c| !digits(c)).any(|word| word == text) {
+                        // 1.50 is 1.5 to JSON, and a long one loses its end.
+                        let why = format!("{name:?} is a number that reads {text}: quote it");
+                        return Err((at, why));
+                    }
+                    text
                 }
                 _ => return Err((at, format!("{name:?} is a list or an object"))),
             };
@@ -193,6 +201,9 @@ fn csv(text: &str) -> Rows {
         return Err((1, "no line of names".to_owned()));
     };
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if let Some(twice) = (1..names.len()).find(|at| names[..*at].contains(&names[*at])) {
+        return Err((1, format!("two columns are called {:?}", names[twice])));
+    }
     let mut rows = Vec::new();
     for (at, record) in records {
         if record.len() != names.len() {
@@ -466,6 +477,20 @@ mod tests {
 
     const LETTER: &str =
         "From: a@x\nTo: {{name}} <{{email}}>\nSubject: Hello {{ name }}\n\nDear {{name}},\n{{x}}\n";
+
+    #[test]
+    fn nothing_of_a_table_is_guessed_or_dropped() {
+        assert!(csv("a,b,a\n1,2,3\n").is_err(), "two columns of one name");
+        let number = |text: &str| {
+            json_lines(&format!("{{\"n\": {text}}}")).map(|rows| rows[0].1["n"].clone())
+        };
+        for text in ["1", "-7", "0.25", "18446744073709551615"] {
+            assert_eq!(number(text).as_deref(), Ok(text));
+        }
+        for text in ["1.50", "1e3", "123456789012345678901234567890"] {
+            assert!(number(text).is_err_and(|(_, why)| why.contains("quote it")), "{text}");
+        }
+    }
 
     #[test]
     fn values_are_encoded_as_their_place_wants_it() {

@@ -26,6 +26,7 @@ mod spool;
 mod spooled;
 mod stages;
 mod stdio;
+mod together;
 
 pub use args::Args;
 pub use run::run;

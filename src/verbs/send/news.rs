@@ -181,7 +181,7 @@ fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> R
         Spooled::of(compose::message(&args.composing, from, &[], None, input)?)
     } else {
         plan::refuse_compose_options(&args.composing)?;
-        Spooled::take(input)?
+        Spooled::take(input)?.with_header_lines()?
     };
     plan::check(&article)?;
     plan::complete(&mut article, from.as_ref())?;

@@ -9,24 +9,28 @@ use anyhow::Result;
 use super::deliver::Told;
 use super::fit::{self, Route};
 use super::plan::Plan;
+use super::signing;
 use crate::base::dot::LineEnds;
+use crate::message::dkim::Signer;
 use crate::store::line_ends::{self, Converter};
 use crate::store::{Delivery, Fate};
 use crate::ui::{Exit, Failure};
 
 /// Runs `command` by the shell with the recipients as `$1` and on, `SENDER` in its environment,
-/// and the message on its standard input, lines ended by LF unless it is sent as it is. What it
-/// prints goes to our stderr.
+/// and the message on its standard input, signed, lines ended by LF unless it is sent as it is. What
+/// it prints goes to our stderr.
 ///
 /// # Errors
-/// [`Failure`]: 65 for a message that cannot be made fit, 70 when no shell can be started.
+/// [`Failure`]: 65 for a message that cannot be made fit or signed, 70 when no shell can be started.
 pub fn hand_over(
     command: &str,
     plan: &mut Plan,
+    signers: &[Signer],
     inspect: impl Fn(&Plan) -> Result<()>,
 ) -> Result<Vec<Told>> {
     fit::fit(plan, Route::OPEN)?;
     inspect(plan)?;
+    signing::sign(plan, signers)?;
     let stderr = std::io::stderr().as_fd().try_clone_to_owned().map_err(|error| {
         Failure::new(Exit::Io, format!("stderr cannot be given to the command: {error}"))
     })?;

@@ -102,7 +102,7 @@ impl Plan {
             return Self::raw(Spooled::take(input)?, given, author, unsafe_too);
         }
         if composing.resend {
-            let mut message = Spooled::take(input)?;
+            let mut message = Spooled::take(input)?.with_header_lines()?;
             check(&message)?;
             let from = given.from.clone().ok_or_else(|| {
                 Failure::usage("--resend needs to know who sends the message on")
@@ -134,7 +134,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Failure`]: 65 for a message that is none, 64 when nobody is named.
-    pub fn of(mut message: Spooled, given: Given<'_>, author: &Author) -> Result<Self> {
+    pub fn of(message: Spooled, given: Given<'_>, author: &Author) -> Result<Self> {
+        let mut message = message.with_header_lines()?;
         check(&message)?;
         let named = envelope::from_header(&message.header, source(&message.header));
         let mut changes = complete(&mut message, given.from.as_ref())?;
@@ -296,9 +297,9 @@ pub fn check(message: &Spooled) -> Result<(), Failure> {
 pub fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<Vec<String>> {
     let mut changes = Vec::new();
     // What mbox files begin with is no header field.
-    if message.header.starts_with(b"From ") {
-        let end = memchr::memchr(b'\n', &message.header).map_or(message.header.len(), |at| at + 1);
-        message.header.drain(..end);
+    let mbox_line = headers::mbox_line(&message.header);
+    if mbox_line > 0 {
+        message.header.drain(..mbox_line);
         changes.push("removed the mbox line at the start".to_owned());
     }
     let missing = |header: &[u8], name: &str| headers::find(header, name).is_none();
@@ -317,7 +318,9 @@ pub fn complete(message: &mut Spooled, from: Option<&Mailbox>) -> Result<Vec<Str
         add(message, "Date", &open::now().message())?;
     }
     if missing(&message.header, "Message-ID") {
-        let id = new_message_id(from);
+        let author = headers::find(&message.header, "From")
+            .and_then(|field| address::mailboxes(field.value).ok()?.into_iter().next());
+        let id = new_message_id(author.as_ref());
         add(message, "Message-ID", &format!("<{id}>"))?;
     }
     let is_mime = headers::find(&message.header, "Content-Type").is_some()
@@ -357,6 +360,9 @@ pub fn recipients(words: &[String], author: &Author) -> Result<Vec<String>> {
         }
         let found = address::mailboxes(word.as_bytes())
             .map_err(|error| Failure::usage(format!("recipient {word:?}: {error}")))?;
+        if found.iter().all(|mailbox| mailbox.addr.is_empty()) {
+            return Err(Failure::usage(format!("recipient {word:?} names nobody")).into());
+        }
         for mailbox in found {
             let addresses = match &author.aliases {
                 Some(aliases) => aliases

@@ -14,14 +14,17 @@ use super::merge::Merge;
 use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
 use super::spool::{self, Courier, Item};
-use super::{compose, direct, news, outcome, persona, pipe, sent, stages, stdio};
+use super::{
+    compose, direct, news, outcome, persona, pipe, sent, signing, stages, stdio, together,
+};
 use crate::base::apart::apart;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
 use crate::open::references::Place;
 use crate::open::{self, Context, Create, Dialogue, EndpointOptions, ProxyHeader};
-use crate::store::{self, Delivery, Fate, Meta, Sink, What};
+use crate::smtp::syntax::ehlo::Capabilities;
+use crate::store::{self, Delivery, Envelope, Fate, Meta, Sink, What};
 use crate::ui::{Exit, Failure, Format, Output, report};
 
 /// Sends one message, or one to each person of a table.
@@ -38,6 +41,7 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
 }
 
 async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    together::check(args)?;
     match args.persona.as_ref().map(|persona| persona.mode) {
         Some(Mode::Print) => {
             return spool::list(&args.spooling.folder()?, out);
@@ -81,10 +85,6 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
     if args.bulk.is_wanted() {
         if args.bulk.input.is_empty() {
             return Err(Failure::usage("this is for many messages: give --input or --merge").into());
-        }
-        if args.composing.composes() || args.conversion.raw || args.conversion.dry_run {
-            let message = "--input sends whole messages: nothing is composed, raw, or only shown";
-            return Err(Failure::usage(message).into());
         }
         let given = Given {
             recipients: plan::recipients(&args.recipients, &author)?,
@@ -256,7 +256,7 @@ impl Sender<'_> {
     /// Sends one message.
     async fn one(&mut self, mut plan: Plan, out: &mut Output) -> Result<Exit> {
         if self.args.conversion.dry_run {
-            return show(&mut plan, &self.args.conversion, out);
+            return show(&mut plan, &self.args.conversion, &self.wishes, out);
         }
         if let Way::Spool(folder) = &self.way {
             self.store(folder, &mut plan, out)?;
@@ -298,7 +298,7 @@ impl Sender<'_> {
         while let Some(plan) = plans.next() {
             let mut plan = plan?;
             if self.args.conversion.dry_run {
-                show(&mut plan, &self.args.conversion, out)?;
+                show(&mut plan, &self.args.conversion, &self.wishes, out)?;
                 continue;
             }
             if let Way::Spool(folder) = &self.way {
@@ -326,6 +326,10 @@ impl Sender<'_> {
         }
         sessions.finish().await;
         pool.finish().await;
+        if fates.is_empty() {
+            // Only shown or stored, or a table of nobody.
+            return Ok(Exit::Ok);
+        }
         Ok(outcome::exit(fates.iter()))
     }
 
@@ -365,7 +369,7 @@ impl Sender<'_> {
         let conversion = &self.args.conversion;
         let inspect = |plan: &Plan| inspect(plan, conversion);
         match &self.way {
-            Way::Pipe(command) => pipe::hand_over(command, plan, inspect),
+            Way::Pipe(command) => pipe::hand_over(command, plan, self.wishes.signers(), inspect),
             Way::Direct(way) => {
                 let way = direct::Way {
                     direct: way,
@@ -520,9 +524,22 @@ pub fn not_handed_over(plan: &Plan, error: &anyhow::Error) -> Vec<Told> {
 }
 
 /// The envelope and the exact octets, as they would leave.
-fn show(plan: &mut Plan, conversion: &Conversion, out: &mut Output) -> Result<Exit> {
-    fit::fit(plan, Route::OPEN)?;
+fn show(
+    plan: &mut Plan,
+    conversion: &Conversion,
+    wishes: &Wishes,
+    out: &mut Output,
+) -> Result<Exit> {
+    let fitted = fit::fit(plan, Route::OPEN)?;
+    let Envelope { sender, recipients } = &plan.envelope;
+    let nobody = Capabilities::default();
+    let submission =
+        wishes.submission(sender, recipients, fitted.body, fitted.utf8_header, &nobody)?;
+    let sender = submission.from.to_string();
+    let recipients: Vec<String> =
+        submission.recipients.iter().map(|recipient| recipient.path.to_string()).collect();
     inspect(plan, conversion)?;
+    signing::sign(plan, wishes.signers())?;
     let mut encoder = Encoder::counted(match plan.line_ends {
         LineEnds::Canonical => LineEnds::Canonical,
         LineEnds::Verbatim | LineEnds::VerbatimUnsafe => LineEnds::VerbatimUnsafe,
@@ -538,15 +555,15 @@ fn show(plan: &mut Plan, conversion: &Conversion, out: &mut Output) -> Result<Ex
         })?;
         encoder.finish(&mut encoded).expect("nothing is refused here");
         out.json(&serde_json::json!({
-            "sender": plan.envelope.sender,
-            "recipients": plan.envelope.recipients,
+            "sender": sender,
+            "recipients": recipients,
             "octets": octets + encoded.len(),
             "changes": plan.changes,
         }))?;
         return Ok(Exit::Ok);
     }
-    let mut lines = format!("MAIL FROM:<{}>\n", plan.envelope.sender);
-    for recipient in &plan.envelope.recipients {
+    let mut lines = format!("MAIL FROM:<{sender}>\n");
+    for recipient in &recipients {
         lines.push_str(&format!("RCPT TO:<{recipient}>\n"));
     }
     lines.push_str("DATA\n");

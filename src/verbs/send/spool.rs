@@ -41,7 +41,7 @@ const LIFE: i64 = 5 * 24 * 60 * 60;
 pub struct Spooling {
     /// Store the message in the folder DIR and return; `send --flush` delivers it
     #[arg(long, value_name = "DIR")]
-    #[arg(conflicts_with_all = ["pipe", "sent", "dkim_key", "input"])]
+    #[arg(conflicts_with_all = ["pipe", "sent", "input"])]
     pub spool: Option<PathBuf>,
 
     /// Deliver what is due in the --spool folder, or in the usual one

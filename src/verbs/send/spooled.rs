@@ -117,6 +117,42 @@ impl Spooled {
         Self { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 }
     }
 
+    /// The same with each CR that stands alone in the header taken for the line end that it will
+    /// leave as: what is read in the header is then what is sent.
+    ///
+    /// # Errors
+    /// [`Failure`]: 73 and 74 for the file of a long message.
+    pub fn with_header_lines(mut self) -> Result<Self, Failure> {
+        let mut lines = self.header.clone();
+        let mut is_changed = false;
+        for at in 0..lines.len() {
+            if lines[at] == b'\r' && lines.get(at + 1) != Some(&b'\n') {
+                lines[at] = b'\n';
+                is_changed = true;
+            }
+        }
+        if !is_changed {
+            return Ok(self);
+        }
+        let end = headers::body_offset(&lines).unwrap_or(lines.len());
+        let of_body = self.header.split_off(end);
+        lines.truncate(end);
+        self.header = lines;
+        if of_body.is_empty() {
+            return Ok(self);
+        }
+        let mut keeper = Keeper::default();
+        let mut is_header = true;
+        self.each(|octets| {
+            keeper.push(octets)?;
+            if std::mem::take(&mut is_header) { keeper.push(&of_body) } else { Ok(()) }
+        })?;
+        let scan = self.scan;
+        let mut whole = keeper.finish()?;
+        whole.scan = scan;
+        Ok(whole)
+    }
+
     /// The octets from `at` on into `buffer`; 0 is the end.
     ///
     /// # Errors
@@ -319,5 +355,29 @@ mod tests {
         assert_eq!(Spooled::take(&mut &b""[..]).expect_err("empty").exit, Exit::NoInput);
         let endless = b"X: y\r\n".repeat(400_000);
         assert_eq!(Spooled::take(&mut endless.as_slice()).expect_err("endless").exit, Exit::Data);
+    }
+
+    #[test]
+    fn a_cr_alone_ends_a_header_line() {
+        let read = |octets: &[u8]| {
+            let mut message = Spooled::of(octets.to_vec()).with_header_lines().expect("lines");
+            (message.header.clone(), all(&mut message))
+        };
+        // What hides behind a CR is a field for whoever reads what leaves: so it is here.
+        let (header, whole) = read(b"A: b\rBcc: c\r\nD: e\r\n\r\nf\rg");
+        assert_eq!(header, b"A: b\nBcc: c\r\nD: e\r\n\r\n");
+        assert_eq!(whole, b"A: b\nBcc: c\r\nD: e\r\n\r\nf\rg");
+        // The header may end earlier than it seemed to; the body keeps its octets.
+        let (header, whole) = read(b"A: b\r\rf\rg\n\nh");
+        assert_eq!(
+            (header.as_slice(), whole.as_slice()),
+            (&b"A: b\n\n"[..], &b"A: b\n\nf\rg\n\nh"[..])
+        );
+        let long = [&b"A: b\r\rx\n\n"[..], &vec![b'x'; 2_000_000]].concat();
+        let mut keeper = Keeper::default();
+        keeper.push(&long).expect("taken");
+        let mut message = keeper.finish().expect("whole").with_header_lines().expect("lines");
+        assert_eq!(message.header, b"A: b\n\n");
+        assert_eq!(all(&mut message), [&b"A: b\n\nx\n\n"[..], &vec![b'x'; 2_000_000]].concat());
     }
 }
