@@ -104,6 +104,12 @@ impl Outgoing {
         mailbox_of(self.account.as_ref()?)
     }
 
+    /// Whether anybody could be at the other end: options or account say not to verify.
+    pub fn is_unverified(&self, options: &EndpointOptions) -> bool {
+        let of_account = self.account.as_ref().and_then(|account| account.tls.insecure);
+        options.insecure || of_account == Some(true)
+    }
+
     /// Opens a session: TLS as the location asks, logged in where a user is known.
     ///
     /// # Errors

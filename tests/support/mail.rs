@@ -14,6 +14,14 @@ impl Random {
         Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
+    /// The generator of a storm, whose seed is printed; `PILLARBOX_SEED` repeats one.
+    pub fn of_storm(test: &str, usual: u64) -> Random {
+        let given = std::env::var("PILLARBOX_SEED").ok().and_then(|text| text.parse().ok());
+        let seed = given.unwrap_or(usual);
+        eprintln!("{test}: PILLARBOX_SEED={seed}");
+        Random::new(seed)
+    }
+
     /// Eight of them.
     pub fn octets(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;

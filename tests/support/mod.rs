@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 pub mod binary;
 pub mod certificates;
 pub mod courier;
+pub mod cut;
 pub mod cyrus;
 pub mod dns;
 pub mod dovecot;

@@ -128,7 +128,9 @@ impl Capabilities {
             }
             "MT-PRIORITY" => self.mt_priority = Some(words.next().unwrap_or_default().to_owned()),
             "DELIVERBY" => {
-                let least = number(words.next()).and_then(|seconds| seconds.try_into().ok());
+                // RFC 2852 section 2: min-by-time *( ',' extension-token )
+                let least = words.next().and_then(|word| word.split(',').next());
+                let least = number(least).and_then(|seconds| seconds.try_into().ok());
                 self.deliver_by = Some(least.unwrap_or(0));
             }
             "LIMITS" => {

@@ -186,6 +186,9 @@ impl MailParameters {
                 }
                 "HOLDFOR" => {
                     let seconds = nine_digits(&mut value)?;
+                    if seconds == 0 {
+                        return Err(Malformed { offset, expected: "seconds from 1" });
+                    }
                     once(&mut all.hold, Hold::For(seconds), offset)?;
                 }
                 "HOLDUNTIL" => {
@@ -256,7 +259,7 @@ impl MailParameters {
         }
         match self.hold {
             None => {}
-            Some(Hold::For(seconds)) if seconds <= 999_999_999 => {
+            Some(Hold::For(seconds @ 1..=999_999_999)) => {
                 number(" HOLDFOR=", seconds.into(), out);
             }
             Some(Hold::For(_)) => return Err(Unencodable { what: "HOLDFOR" }),
@@ -624,7 +627,7 @@ pub(super) mod tests {
         let second = (
             any::<bool>(),
             of(prop_oneof![
-                (0..=999_999_999u32).prop_map(Hold::For),
+                (1..=999_999_999u32).prop_map(Hold::For),
                 (0..4_000_000_000i64)
                     .prop_map(|s| Hold::Until(jiff::Timestamp::from_second(s).unwrap()))
             ]),

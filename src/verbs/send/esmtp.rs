@@ -36,11 +36,12 @@ impl Wishes {
     /// [`Failure`] (64) for a value outside its grammar.
     pub fn new(envelope: &EnvelopeOptions, extensions: &Extensions) -> Result<Self, Failure> {
         let hold = match (extensions.hold_for, extensions.hold_until) {
-            (Some(seconds), _) if seconds > 999_999_999 => {
-                return Err(Failure::usage("--hold-for: at most 999999999 seconds"));
+            // RFC 4865 section 4: future-release-integer.
+            (Some(seconds), _) if !(1..=999_999_999).contains(&seconds) => {
+                return Err(Failure::usage("--hold-for: want 1 to 999999999 seconds"));
             }
             (Some(seconds), _) => Some(Hold::For(seconds)),
-            (None, until) => until.map(Hold::Until),
+            (None, until) => until.map(|until| Hold::Until(whole_seconds(until))),
         };
         if let Some(envid) = &envelope.envid {
             let fits = (1..=100).contains(&envid.len())
@@ -195,6 +196,12 @@ fn with_a_labels(address: &str) -> Result<String, Failure> {
     Ok(format!("{local}@{domain}"))
 }
 
+/// The time without a fraction, which servers do not expect there; never an earlier one.
+fn whole_seconds(time: jiff::Timestamp) -> jiff::Timestamp {
+    time.round(jiff::TimestampRound::new().smallest(jiff::Unit::Second).mode(jiff::RoundMode::Ceil))
+        .unwrap_or(time)
+}
+
 fn notify(text: &str) -> Result<Notify, Failure> {
     let mut notify = Notify::default();
     let words: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -334,6 +341,16 @@ mod tests {
         }
         let by = deliver_by("-5;nt").expect("a time that is over");
         assert_eq!(by, DeliverBy { seconds: -5, is_return: false, trace: true });
+        let hold = |seconds| {
+            let extensions = Extensions { hold_for: Some(seconds), ..Extensions::default() };
+            Wishes::new(&EnvelopeOptions::default(), &extensions)
+        };
+        assert!(hold(0).is_err() && hold(1).is_ok() && hold(1_000_000_000).is_err());
+        let time = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+        assert_eq!(
+            whole_seconds(time("2035-10-19T16:00:00.2+02:00")).to_string(),
+            "2035-10-19T14:00:01Z"
+        );
         assert!(original("a;\u{1}").is_err());
         assert!(original(";a").is_err());
         assert_eq!(original("j\u{f6}rg@x").expect("utf-8").1.address_type, "utf-8");

@@ -388,7 +388,13 @@ impl Sender<'_> {
         match &self.way {
             Way::Server(route) => {
                 let dialogue = dialogue(self.args)?;
-                route.open_by(&self.args.server.options, &dialogue, self.context).await
+                let options = &self.args.server.options;
+                if self.wishes.needs_tls() && route.is_unverified(options) {
+                    // RFC 8689 section 2: by a trust chain or by DANE, or not at all.
+                    let why = "the server's certificate is not to be verified";
+                    return Err(deliver::Unprotected::no_tls(why).into());
+                }
+                route.open_by(options, &dialogue, self.context).await
             }
             Way::Direct(_) | Way::Pipe(_) | Way::Spool(_) => {
                 Err(Failure::new(Exit::Software, "there is no server to open").into())

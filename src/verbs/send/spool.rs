@@ -8,7 +8,9 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,14 @@ use crate::ui::{Exit, Failure, Output, report};
 /// before.
 const FIRST_PAUSE: i64 = 15 * 60;
 const LONGEST_PAUSE: i64 = 4 * 60 * 60;
+
+/// Characters that are kept of what a server said, and how many octets one recipient's fate takes
+/// at most: a character has up to six in JSON.
+const TEXT_CHARACTERS: usize = 200;
+const FATE_OCTETS: usize = 2048;
+
+/// Files without their message are left alone for so long: somebody may be about to complete it.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// After so many seconds a message is given up.
 const LIFE: i64 = 5 * 24 * 60 * 60;
@@ -77,6 +87,9 @@ pub struct Item {
     pub sender: String,
     /// Those who do not have it yet.
     pub recipients: Vec<String>,
+    /// Those who will never have it, and of whom the sender does not know yet.
+    #[serde(default)]
+    unreported: Vec<Unreported>,
     /// When it was stored, in seconds since 1970.
     pub created: i64,
     /// When it is tried next.
@@ -92,6 +105,45 @@ pub struct Item {
     /// Options about the envelope, as words of a command line.
     pub options: Vec<String>,
     line_ends: Ends,
+}
+
+/// A fate that a report is still to be made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Unreported {
+    recipient: String,
+    /// Nobody knows whether it was delivered.
+    is_unknown: bool,
+    code: Option<u16>,
+    enhanced: Option<String>,
+    text: String,
+}
+
+impl Unreported {
+    fn of(delivery: &Delivery) -> Self {
+        Self {
+            recipient: delivery.recipient.clone(),
+            is_unknown: delivery.state == Fate::Unknown,
+            code: delivery.code,
+            enhanced: delivery.enhanced.clone(),
+            text: short(&delivery.text),
+        }
+    }
+
+    fn delivery(self) -> Delivery {
+        Delivery {
+            recipient: self.recipient,
+            state: if self.is_unknown { Fate::Unknown } else { Fate::Permanent },
+            stage: "body",
+            code: self.code,
+            enhanced: self.enhanced,
+            text: self.text,
+        }
+    }
+}
+
+/// What a server said, short enough to be written down whatever the disk has left.
+fn short(text: &str) -> String {
+    text.chars().take(TEXT_CHARACTERS).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +222,7 @@ pub fn store(
     let item = Item {
         sender: plan.envelope.sender.clone(),
         recipients: plan.envelope.recipients.clone(),
+        unreported: Vec::new(),
         created: now,
         due: now,
         attempts: 0,
@@ -214,20 +267,47 @@ fn write(folder: &Path, name: &str, plan: &mut Plan, item: &Item) -> std::io::Re
 
 /// Replaces what is to be done with a message, durably.
 fn replace(folder: &Path, name: &str, item: &Item) -> std::io::Result<()> {
-    let opened = File::open(folder)?;
+    settled(folder, name, item, &beside(folder, name, &serde_json::to_vec(item)?)?)
+}
+
+/// Takes as much of the disk as the fates of a message may want, before it is tried: who has it
+/// can then be written down even when the disk is full.
+fn reserve(folder: &Path, name: &str, item: &Item) -> std::io::Result<File> {
+    let fates = item.recipients.len() + item.unreported.len() + 1;
+    let octets = serde_json::to_vec(item)?.len() + fates * FATE_OCTETS;
+    let file = beside(folder, name, &vec![b' '; octets])?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// The file that takes the place of the item's, with these octets.
+fn beside(folder: &Path, name: &str, octets: &[u8]) -> std::io::Result<File> {
     let beside = format!(".{name}.json");
     drop(fs::remove_file(folder.join(&beside)));
-    let mut file = durable::create_new(&opened, &beside)?;
-    file.write_all(&serde_json::to_vec(item)?)?;
-    file.sync_all()?;
-    fs::rename(folder.join(&beside), folder.join(format!("{name}.json")))?;
-    durable::flush_folder(&opened)
+    let mut file = durable::create_new(&File::open(folder)?, &beside)?;
+    if let Err(error) = file.write_all(octets) {
+        drop(fs::remove_file(folder.join(&beside)));
+        return Err(error);
+    }
+    Ok(file)
+}
+
+/// Writes what is to be done now into the file that was reserved for it, and puts that in place.
+fn settled(folder: &Path, name: &str, item: &Item, reserved: &File) -> std::io::Result<()> {
+    let octets = serde_json::to_vec(item)?;
+    reserved.write_all_at(&octets, 0)?;
+    // Only now: what is not needed is given back, nothing is asked for.
+    reserved.set_len(octets.len() as u64)?;
+    reserved.sync_all()?;
+    fs::rename(folder.join(format!(".{name}.json")), folder.join(format!("{name}.json")))?;
+    durable::flush_folder_at(folder)
 }
 
 /// Takes a message away.
 fn remove(folder: &Path, name: &str) -> std::io::Result<()> {
     fs::remove_file(folder.join(format!("{name}.json")))?;
     fs::remove_file(folder.join(format!("{name}.eml")))?;
+    drop(fs::remove_file(folder.join(format!(".{name}.json"))));
     durable::flush_folder_at(folder)
 }
 
@@ -317,8 +397,8 @@ pub trait Courier {
 /// Delivers all that is due, and prints the fates.
 ///
 /// # Errors
-/// A folder that cannot be read or written. What keeps one message from being delivered is its
-/// recipients' fate.
+/// A folder that cannot be read or written, and a message that cannot be read, once all others
+/// had their turn. What keeps one from being delivered is its recipients' fate.
 pub async fn flush(
     folder: &Path,
     courier: &mut impl Courier,
@@ -326,45 +406,18 @@ pub async fn flush(
     out: &mut Output,
 ) -> Result<Exit> {
     let mut fates: Vec<Delivery> = Vec::new();
+    let mut broken: Option<anyhow::Error> = None;
     for name in names(folder)? {
-        let path = folder.join(format!("{name}.eml"));
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            // Another flush has it.
-            Err(TryLockError::WouldBlock) => continue,
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| path.display().to_string());
-            }
-        }
-        // Now nobody else changes it; what it was before does not count.
-        let Some(mut item) = read(folder, &name)? else { continue };
-        let now = open::now().seconds;
-        if item.due > now {
-            continue;
-        }
-        let mut plan = Plan::empty();
-        plan.envelope =
-            Envelope { sender: item.sender.clone(), recipients: item.recipients.clone() };
-        plan.message = Spooled::take(&mut &file)?;
-        plan.line_ends = match item.line_ends {
-            Ends::Canonical => LineEnds::Canonical,
-            Ends::Verbatim => LineEnds::Verbatim,
-            Ends::VerbatimUnsafe => LineEnds::VerbatimUnsafe,
-        };
-        let told = match courier.carry(&item, &mut plan).await {
+        let told = match deliver(folder, &name, courier).await {
             Ok(told) => told,
-            Err(error) => item
-                .recipients
-                .iter()
-                .map(|recipient| super::deliver::failed(recipient, &error))
-                .collect(),
+            Err(error) => {
+                if let Some(before) = broken.replace(error) {
+                    let causes: Vec<String> = before.chain().map(ToString::to_string).collect();
+                    report::warning(&report::joined(&causes));
+                }
+                continue;
+            }
         };
-        settle(folder, &name, &mut item, &mut plan, &told, now)?;
         if quiet && out.format() != crate::ui::Format::Json {
             outcome::tell_failures(&told);
         } else {
@@ -372,12 +425,91 @@ pub async fn flush(
         }
         fates.extend(told.into_iter().map(|it| it.delivery));
     }
+    sweep(folder);
     out.flush()?;
-    if fates.is_empty() {
+    match broken {
+        Some(error) => Err(error),
         // Nothing was due.
-        return Ok(Exit::Ok);
+        None if fates.is_empty() => Ok(Exit::Ok),
+        None => Ok(outcome::exit(fates.iter())),
     }
-    Ok(outcome::exit(fates.iter()))
+}
+
+/// Delivers one message, where it is due and nobody else is at it.
+async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Result<Vec<Told>> {
+    let path = folder.join(format!("{name}.eml"));
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        // Another flush has it.
+        Err(TryLockError::WouldBlock) => return Ok(Vec::new()),
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| path.display().to_string());
+        }
+    }
+    // Now nobody else changes it; what it was before does not count.
+    let Some(mut item) = read(folder, name)? else { return Ok(Vec::new()) };
+    let now = open::now().seconds;
+    if item.due > now {
+        return Ok(Vec::new());
+    }
+    let mut plan = Plan::empty();
+    plan.envelope = Envelope { sender: item.sender.clone(), recipients: item.recipients.clone() };
+    plan.message = Spooled::take(&mut &file)?;
+    plan.line_ends = match item.line_ends {
+        Ends::Canonical => LineEnds::Canonical,
+        Ends::Verbatim => LineEnds::Verbatim,
+        Ends::VerbatimUnsafe => LineEnds::VerbatimUnsafe,
+    };
+    let reserved = reserve(folder, name, &item).map_err(|error| {
+        let place = folder.display();
+        let message = format!("{name} is not tried: {place} has no room to note it: {error}");
+        Failure::new(Exit::Io, message)
+    })?;
+    let mut told = Vec::new();
+    if !item.recipients.is_empty() {
+        told = courier.carry(&item, &mut plan).await.unwrap_or_else(|error| {
+            let recipients = item.recipients.iter();
+            recipients.map(|recipient| super::deliver::failed(recipient, &error)).collect()
+        });
+    }
+    settle(folder, name, &mut item, &mut plan, &told, &reserved, now)?;
+    Ok(told)
+}
+
+/// Takes away what a process that was killed has left of messages that are not in the spool: their
+/// octets, of which nobody was told, and room that was reserved.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let file_name = entry.file_name();
+        let Some(name) = file_name.to_str() else { continue };
+        let whose = name
+            .strip_suffix(".eml")
+            .or_else(|| name.strip_prefix('.').and_then(|name| name.strip_suffix(".json")));
+        let Some(whose) = whose.filter(|whose| is_name(whose)) else { continue };
+        let is_old = || {
+            let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+            Some(age >= ABANDONED)
+        };
+        if !folder.join(format!("{whose}.json")).exists() && is_old() == Some(true) {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Whether a name is one that [`store`] gives.
+fn is_name(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(seconds, random)| {
+        !seconds.is_empty()
+            && seconds.bytes().all(|octet| octet.is_ascii_digit())
+            && random.len() == 16
+            && random.bytes().all(|octet| octet.is_ascii_lowercase() || octet.is_ascii_digit())
+    })
 }
 
 /// Writes down what became of a message: it goes, or waits for its next turn, and its sender
@@ -388,16 +520,18 @@ fn settle(
     item: &mut Item,
     plan: &mut Plan,
     told: &[Told],
+    reserved: &File,
     now: i64,
 ) -> Result<()> {
     let is_over = now - item.created >= LIFE;
-    let mut failed: Vec<Delivery> = Vec::new();
+    let mut failed: Vec<Delivery> =
+        std::mem::take(&mut item.unreported).into_iter().map(Unreported::delivery).collect();
     let mut waiting = Vec::new();
     for Told { delivery, .. } in told {
         match delivery.state {
             Fate::Delivered => {}
             Fate::Temporary if !is_over => {
-                item.reason = format!("{}: {}", delivery.recipient, delivery.text);
+                item.reason = format!("{}: {}", delivery.recipient, short(&delivery.text));
                 waiting.push(delivery.recipient.clone());
             }
             Fate::Temporary | Fate::Permanent | Fate::Unknown => failed.push(delivery.clone()),
@@ -406,11 +540,14 @@ fn settle(
     let spool = |error: std::io::Error| {
         Failure::new(Exit::Io, format!("cannot change {name} in {}: {error}", folder.display()))
     };
-    if !failed.is_empty() {
+    if !failed.is_empty()
         // First of all, and on disk: a crash now may report twice, never not at all.
-        complain(folder, item, plan, &failed)?;
+        && let Err(error) = complain(folder, item, plan, &failed)
+    {
+        report::warning(&format!("{name}: its sender hears of it with the next flush: {error:#}"));
+        item.unreported = failed.iter().map(Unreported::of).collect();
     }
-    if waiting.is_empty() {
+    if waiting.is_empty() && item.unreported.is_empty() {
         return remove(folder, name).map_err(|error| spool(error).into());
     }
     let pause = FIRST_PAUSE.saturating_mul(1 << item.attempts.min(16)).min(LONGEST_PAUSE);
@@ -418,7 +555,7 @@ fn settle(
     // The last try is when its time runs out.
     item.due = (now + pause).min((item.created + LIFE).max(now + FIRST_PAUSE));
     item.recipients = waiting;
-    replace(folder, name, item).map_err(|error| spool(error).into())
+    settled(folder, name, item, reserved).map_err(|error| spool(error).into())
 }
 
 /// Spools a report to the sender, who may have none (a report itself) or not want one.
@@ -454,6 +591,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_kill_left_is_swept_once_it_is_old() {
+        let folder = std::env::temp_dir().join(format!("pillarbox-sweep-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("an own folder");
+        let name = |last: char| format!("1700000000.abcdefghijklmno{last}");
+        let put = |name: &str, is_old: bool| {
+            let file = File::create(folder.join(name)).expect("an own file");
+            let age = if is_old { 2 * ABANDONED } else { Duration::ZERO };
+            file.set_modified(std::time::SystemTime::now() - age).expect("a time");
+        };
+        put(&format!("{}.eml", name('a')), true);
+        put(&format!(".{}.json", name('a')), true);
+        put(&format!("{}.eml", name('b')), false);
+        put(&format!("{}.eml", name('c')), true);
+        put(&format!("{}.json", name('c')), true);
+        put("mine.eml", true);
+        sweep(&folder);
+        let mut left: Vec<String> = fs::read_dir(&folder)
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        left.sort();
+        let (b, c) = (name('b'), name('c'));
+        assert_eq!(
+            left,
+            [format!("{b}.eml"), format!("{c}.eml"), format!("{c}.json"), "mine.eml".into()]
+        );
+        fs::remove_dir_all(&folder).expect("an own folder");
+    }
+
+    #[test]
     fn options_come_back_as_they_went() {
         let options =
             ["--notify=failure,delay", "--return=headers", "--envid=a b", "--orcpt=x@y", "--prdr"]
@@ -462,6 +629,14 @@ mod tests {
         let item = Item {
             sender: "a@x".into(),
             recipients: vec!["b@y".into()],
+            unreported: vec![Unreported::of(&Delivery {
+                recipient: "c@z".into(),
+                state: Fate::Unknown,
+                stage: "body",
+                code: None,
+                enhanced: None,
+                text: "x".repeat(1000),
+            })],
             created: 1,
             due: 1,
             attempts: 0,
