@@ -555,3 +555,123 @@ fn the_accounts_of_msmtp_are_used() {
         .expect(78)
         .says(&[".msmtprc, line", "only its owner"]);
 }
+
+/// Headers of every age and kind: what is read in them is what leaves, and nobody hides there.
+#[test]
+fn odd_headers_are_read_as_they_leave() {
+    let home = Home::new();
+    let show = |input: &[u8], more: &[&str]| {
+        home.pillarbox(args!["send", "--via", "smtp://localhost:1", "--dry-run", "--json"])
+            .args(more)
+            .stdin(input.to_vec())
+            .run()
+    };
+    let cases: [(&[u8], &str, &[&str]); 9] = [
+        // Groups, and one of nobody.
+        (
+            b"From: a@x.test\nTo: friends: \"B, C\" <b@y.test>, c@z.test;, undisclosed:;\n\nhi\n",
+            "a@x.test",
+            &["b@y.test", "c@z.test"],
+        ),
+        // RFC 5322 appendix A.6.1: routes, lone commas, blanks within addresses and before colons.
+        (
+            b"From : Joe Q. Public <john . q @ example . com>\nTo: Mary Smith <@node.test,@b.test:mary@example.net>, , jdoe@test  . example\n\nhi\n",
+            "john.q@example.com",
+            &["mary@example.net", "jdoe@test.example"],
+        ),
+        // Appendix A.5: comments everywhere.
+        (
+            b"From: Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>\nTo:A Group(Some people):Chris <c@(his)public.example>,\n joe@example.org;\n\nhi\n",
+            "pete@silly.test",
+            &["c@public.example", "joe@example.org"],
+        ),
+        (
+            b"From: a@x.test\nBcc : c@z.test,\n\td@z.test\nbCC: e@z.test\n\nhi\n",
+            "a@x.test",
+            &["c@z.test", "d@z.test", "e@z.test"],
+        ),
+        // A CR alone is a line end on the wire: what stands behind it is a field here, too.
+        (b"From: a@x.test\rTo: b@y.test\rBcc: c@z.test\r\rhi\r", "a@x.test", &["b@y.test", "c@z.test"]),
+        (
+            b"From: a@x.test\r\nTo: b@y.test\r\nSubject: x\rBcc: c@z.test\r\n\r\nhi\r\n",
+            "a@x.test",
+            &["b@y.test", "c@z.test"],
+        ),
+        // A line of mbox is none of a header.
+        (b"From a@b Tue Mar  3 10:00:00 2026\nFrom: a@x.test\nTo: b@y.test\n\nhi\n", "a@x.test", &["b@y.test"]),
+        // Domains leave as A-labels where the local part can, else nothing is changed.
+        (
+            "From: a@b\u{fc}cher.test\nTo: j\u{f6}rg@b\u{fc}cher.test\n\nhi\n".as_bytes(),
+            "a@xn--bcher-kva.test",
+            &["j\u{f6}rg@b\u{fc}cher.test"],
+        ),
+        (
+            b"Sender: s@x.test\nFrom: a@x.test, c@x.test\nTo: \"a b\"@y.test, b@[127.0.0.1]\n\nhi\n",
+            "s@x.test",
+            &["\"a b\"@y.test", "b@[127.0.0.1]"],
+        ),
+    ];
+    for (input, sender, recipients) in cases {
+        let run = show(input, &[]).success();
+        let told = &run.json_lines()[0];
+        assert_eq!(told["sender"], sender, "{run}");
+        assert_eq!(told["recipients"], serde_json::json!(recipients), "{run}");
+        let text = home
+            .pillarbox(args!["send", "--via", "smtp://localhost:1", "--dry-run"])
+            .stdin(input.to_vec())
+            .run()
+            .success();
+        let (_, message) = text.text().split_once("DATA\n").expect("a message");
+        assert!(message.starts_with("From") || message.starts_with("Sender"), "{text}");
+        assert!(
+            !message.to_ascii_lowercase().contains("bcc") && !message.contains("Mar  3"),
+            "{text}"
+        );
+        assert!(message.ends_with("\r\n\r\nhi\r\n"), "{text}");
+        let domain = sender.rsplit_once('@').expect("an address").1;
+        let id = message.lines().find(|line| line.starts_with("Message-ID: ")).expect("one");
+        assert!(domain.starts_with("xn--") || id.ends_with(&format!("@{domain}>")), "{text}");
+    }
+    for (input, more, code) in [
+        (&b""[..], &[][..], 66),
+        (b"\n", &[], 64),
+        (b"From: a@x.test\nTo: undisclosed-recipients:;\n\nhi\n", &[], 64),
+        (b"From: a@x.test\nSubject: a\0b\n\nhi\n", &["b@y.test"], 65),
+        (b"From: a@x.test\nTo: b@[bogus]\n\nhi\n", &[], 65),
+        (b"no header\n", &["b@y.test"], 65),
+        // Nobody is not everybody whom the header names.
+        (b"From: a@x.test\nTo: b@y.test\n\nhi\n", &[""], 64),
+        (b"From: a@x.test\nTo: b@y.test\n\nhi\n", &["<>"], 64),
+        (b"From: a@x.test\nTo: b@y.test\n\nhi\n", &["list:;"], 64),
+    ] {
+        show(input, more).expect(code);
+    }
+}
+
+/// Octets above 127 in a header, of no charset that could be told: as they are for a server with
+/// 8BITMIME, in encoded words for one without.
+#[test]
+fn a_header_of_eight_bits_is_seven_for_an_old_server() {
+    let test = "a_header_of_eight_bits_is_seven_for_an_old_server";
+    let sent =
+        b"From: J\xfcrg <alice@example.test>\nTo: bob@example.test\nSubject: gr\xfc\xdfe\n\nhi\n";
+    for (options, is_old) in [(&["-8"][..], true), (&["-e"], true), (&[], false)] {
+        let Some(sink) = SmtpSink::start(test, options) else { return };
+        Home::new()
+            .pillarbox(args!["send", "--via", sink.url(), "--tls", "none"])
+            .stdin(sent.to_vec())
+            .run()
+            .success();
+        let dump = wait_for("the message", PATIENCE, || {
+            sink.dumps().into_iter().find(|dump| dump.ends_with(b"\nhi\n\n"))
+        });
+        assert_eq!(dump.is_ascii(), is_old, "{}", String::from_utf8_lossy(&dump));
+        let subject: &[u8] =
+            if is_old { b"\nSubject: =?utf-8?" } else { b"\nSubject: gr\xfc\xdfe\n" };
+        assert!(
+            dump.windows(subject.len()).any(|it| it == subject),
+            "{}",
+            String::from_utf8_lossy(&dump)
+        );
+    }
+}

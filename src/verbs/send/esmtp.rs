@@ -137,7 +137,8 @@ impl Wishes {
                 .map(|it| with_a_labels(it))
                 .collect::<Result<_, Failure>>()?,
         };
-        let mut submission = Submission::plain(&envelope).map_err(crate::open::smtp_error)?;
+        let mut submission = Submission::plain(&envelope)
+            .map_err(|error| Failure::new(Exit::Data, error.to_string()))?;
         let smtputf8 = submission.parameters.smtputf8 || has_utf8_header;
         submission.parameters = MailParameters { body, smtputf8, ..self.mail.clone() };
         submission.all_or_none = self.all_or_none;
