@@ -106,11 +106,16 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
-    /// Says on which thread it was asked.
+    /// Says on which thread it was asked, once the gate can be passed.
     #[derive(Debug)]
-    struct Slow(bool);
+    struct Slow {
+        is_slow: bool,
+        gate: Arc<Mutex<()>>,
+    }
 
     impl Client for Slow {
         fn mechanism(&self) -> Mechanism {
@@ -118,10 +123,11 @@ mod tests {
         }
 
         fn may_block(&self) -> bool {
-            self.0
+            self.is_slow
         }
 
         fn initial(&mut self) -> Result<Option<Vec<u8>>, Error> {
+            drop(self.gate.lock());
             Ok(Some(format!("{:?}", std::thread::current().id()).into_bytes()))
         }
 
@@ -138,7 +144,7 @@ mod tests {
     async fn what_may_block_does_so_elsewhere() {
         let here = format!("{:?}", std::thread::current().id()).into_bytes();
         for is_slow in [false, true] {
-            let mut exchange = Exchange::new(Box::new(Slow(is_slow)));
+            let mut exchange = Exchange::new(Box::new(Slow { is_slow, gate: Arc::default() }));
             let there = exchange.initial().await.expect("an answer").expect("client first");
             assert_eq!(there != here, is_slow);
             assert_eq!(exchange.step(b"x").await, Ok(b"x".to_vec()));
@@ -148,8 +154,11 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_dropped_call_ends_the_exchange() {
-        let mut exchange = Exchange::new(Box::new(Slow(true)));
+        let gate: Arc<Mutex<()>> = Arc::default();
+        let mut exchange = Exchange::new(Box::new(Slow { is_slow: true, gate: gate.clone() }));
         {
+            // The answer does not come before the call is dropped.
+            let _closed = gate.lock().expect("nobody panicked");
             let mut call = std::pin::pin!(exchange.initial());
             let waker = std::task::Waker::noop();
             let _ = call.as_mut().poll(&mut std::task::Context::from_waker(waker));
