@@ -635,7 +635,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--seed-mail', '--seed-mail', [CompletionResultType]::ParameterName, 'Put the messages of this mbox, Maildir or file into the first user''s INBOX; repeatable')
             [CompletionResult]::new('--seed-news', '--seed-news', [CompletionResultType]::ParameterName, 'Make newsgroups of the articles in this mbox, Maildir or file, as their Newsgroups fields say; repeatable (there is always `local.test`)')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Where mail is kept: memory, or maildir:DIR, a Maildir++ for each user in DIR')
-            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told; copies count once, newsgroups not at all')
+            [CompletionResult]::new('--max-memory', '--max-memory', [CompletionResultType]::ParameterName, 'Hold no more than SIZE of mail and news (as 500M, 2G): the oldest is dropped, and that is told; copies count once')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it')
             [CompletionResult]::new('--tls', '--tls', [CompletionResultType]::ParameterName, 'How good the certificate is')

@@ -621,7 +621,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --seed-mail 'Put the messages of this mbox, Maildir or file into the first user''s INBOX; repeatable'
             cand --seed-news 'Make newsgroups of the articles in this mbox, Maildir or file, as their Newsgroups fields say; repeatable (there is always `local.test`)'
             cand --store 'Where mail is kept: memory, or maildir:DIR, a Maildir++ for each user in DIR'
-            cand --max-memory 'Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told; copies count once, newsgroups not at all'
+            cand --max-memory 'Hold no more than SIZE of mail and news (as 500M, 2G): the oldest is dropped, and that is told; copies count once'
             cand --port 'Listen on a port of choice, as imap=1143; repeatable (default: any free port)'
             cand --listen 'Listen on this address instead of 127.0.0.1; this is a test server, mind who can reach it'
             cand --tls 'How good the certificate is'

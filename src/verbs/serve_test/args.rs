@@ -64,8 +64,8 @@ pub struct Args {
     #[arg(long, value_name = "STORE", default_value = "memory", value_parser = store)]
     pub store: Store,
 
-    /// Hold no more than SIZE of mail (as 500M, 2G): the oldest is dropped, and that is told;
-    /// copies count once, newsgroups not at all
+    /// Hold no more than SIZE of mail and news (as 500M, 2G): the oldest is dropped, and that is
+    /// told; copies count once
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_memory: Option<u64>,
 
@@ -95,8 +95,8 @@ pub struct Args {
     /// Allow no more than this; repeatable, or between commas
     ///
     /// `message=10M` (octets), `recipients=100`, `connections=50` (at a time), `line=1000`
-    /// (octets of a command of SMTP and POP3), `commands=100/min` (of one connection; also /s
-    /// and /h), `idle=30s`, `login-delay=60s` (between two logins of a user of POP3).
+    /// (octets of a command, IMAP's literals not counted), `commands=100/min` (of one
+    /// connection; also /s and /h), `idle=30s`, `login-delay=60s` (between two logins of a user of POP3).
     #[arg(long = "limit", value_name = "NAME=VALUE,...", value_delimiter = ',')]
     pub limits: Vec<Limit>,
 
@@ -166,8 +166,8 @@ pub struct Args {
 
     /// Pass connections on to a real server, as imaps://imap.example.org, for `--record`
     ///
-    /// Clients connect here, and their dialogue goes through: over TLS for imaps, pop3s and
-    /// submissions, in the clear for the others. The other protocols are served as ever.
+    /// Clients connect here, and their dialogue goes through: over TLS for imaps, pop3s,
+    /// submissions and nntps, in the clear for the others. The other protocols are served as ever.
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
 

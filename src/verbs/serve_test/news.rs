@@ -1,10 +1,11 @@
 //! Newsgroups: what stands behind NNTP, and, for reading, behind IMAP as `#news.`.
 //!
-//! An article that is posted is injected as RFC 5537 section 3.5 says, and goes nowhere else. In
-//! the mailbox of a group, an article's UID is its number.
+//! An article that is posted is injected as RFC 5537 section 3.5 says, and goes nowhere else. The
+//! articles are kept in the mailboxes of their groups, where an article's UID is its number: what
+//! is dropped there for want of memory is gone from the group, too.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,19 +47,21 @@ struct Shelf {
     groups: BTreeMap<String, Shelved>,
     by_id: HashMap<String, Rc<Entry>>,
     /// Oldest first.
-    arrived: Vec<Rc<Entry>>,
+    arrived: VecDeque<Rc<Entry>>,
 }
 
 struct Shelved {
     description: &'static str,
     created: i64,
     high: u64,
+    /// May name articles that are no longer in the mailbox.
     articles: BTreeMap<u64, Rc<Entry>>,
 }
 
 struct Entry {
-    stored: Stored,
-    groups: Vec<String>,
+    id: String,
+    /// The groups that it is in, and its number in each.
+    places: Vec<(String, u64)>,
     seconds: i64,
 }
 
@@ -125,7 +128,8 @@ impl News {
         }
         let now = open::now();
         let (article, id) = self.injected(article, path, now)?;
-        if self.shelf.borrow().by_id.contains_key(&id) {
+        self.forget_dropped();
+        if self.by_id(&id).is_some() {
             return Err(format!("the article {id} is here already"));
         }
         let mut shelf = self.shelf.borrow_mut();
@@ -135,17 +139,14 @@ impl News {
             .collect();
         let places: Vec<String> =
             numbers.iter().map(|(name, number)| format!("{name}:{number}")).collect();
+        let (id_in_shelf, seconds) = (id.clone(), now.seconds);
         // RFC 5536 section 3.2.14; another server's means nothing here.
         let (article, _) = headers::remove(&article, &["Xref"]);
         let xref = format!("{} {}", self.host, places.join(" "));
         let octets: Arc<[u8]> = headers::insert(&article, Place::Last, "Xref", &xref)
             .map_err(|error| error.to_string())?
             .into();
-        let entry = Rc::new(Entry {
-            stored: Stored { id: id.clone(), octets: octets.clone() },
-            groups: known,
-            seconds: now.seconds,
-        });
+        let entry = Rc::new(Entry { id: id_in_shelf, places: numbers.clone(), seconds });
         for (name, number) in numbers {
             if let Some(group) = shelf.groups.get_mut(&name) {
                 group.high = number;
@@ -153,11 +154,59 @@ impl News {
             }
             let message =
                 NewMessage { flags: Flags::new(), received: None, octets: octets.clone() };
-            let _ = put(&self.users.newsgroups(), &format!("{PREFIX}{name}"), message);
+            put(&self.users.newsgroups(), &format!("{PREFIX}{name}"), message)
+                .ok_or("the newsgroup is full")?;
         }
         shelf.by_id.insert(id.clone(), entry.clone());
-        shelf.arrived.push(entry);
+        shelf.arrived.push_back(entry);
         Ok(id)
+    }
+
+    /// The article of that number in a group, where its mailbox still has it.
+    fn octets(&self, group: &str, number: u64) -> Option<Arc<[u8]>> {
+        let mail = self.users.newsgroups();
+        let mail = mail.borrow();
+        let mailbox = mail.mailbox(mail.find(&format!("{PREFIX}{group}"))?)?;
+        Some(mailbox.message(u32::try_from(number).ok()?)?.octets.clone())
+    }
+
+    fn stored(&self, entry: &Entry) -> Option<Stored> {
+        let octets = entry.places.iter().find_map(|(group, number)| self.octets(group, *number))?;
+        Some(Stored { id: entry.id.clone(), octets })
+    }
+
+    /// Forgets the oldest articles that no mailbox has any more.
+    fn forget_dropped(&self) {
+        loop {
+            let Some(oldest) = self.shelf.borrow().arrived.front().cloned() else { return };
+            if self.stored(&oldest).is_some() {
+                return;
+            }
+            let mut shelf = self.shelf.borrow_mut();
+            shelf.arrived.pop_front();
+            shelf.by_id.remove(&oldest.id);
+            for (name, number) in &oldest.places {
+                if let Some(group) = shelf.groups.get_mut(name) {
+                    group.articles.remove(number);
+                }
+            }
+        }
+    }
+
+    /// What is told of a group.
+    fn told(&self, name: &str, group: &Shelved) -> Group {
+        let numbers = self.numbers(name);
+        Group {
+            active: Active {
+                name: name.to_owned(),
+                count: Some(numbers.len() as u64),
+                high: group.high,
+                low: numbers.first().copied().unwrap_or(group.high + 1),
+                status: Status::Open,
+            },
+            description: group.description.to_owned(),
+            created: group.created,
+        }
     }
 
     /// The article with what an injecting agent adds where it is missing, and its message-id.
@@ -231,43 +280,53 @@ fn newsgroups(article: &[u8]) -> Result<Vec<String>, String> {
 #[async_trait(?Send)]
 impl Newsroom for News {
     fn groups(&self) -> Vec<Group> {
-        self.shelf.borrow().groups.iter().map(|(name, group)| told(name, group)).collect()
+        let shelf = self.shelf.borrow();
+        shelf.groups.iter().map(|(name, group)| self.told(name, group)).collect()
     }
 
     fn group(&self, name: &str) -> Option<Group> {
-        self.shelf.borrow().groups.get(name).map(|group| told(name, group))
+        self.shelf.borrow().groups.get(name).map(|group| self.told(name, group))
     }
 
     fn numbers(&self, group: &str) -> Vec<u64> {
-        let shelf = self.shelf.borrow();
-        shelf.groups.get(group).map(|it| it.articles.keys().copied().collect()).unwrap_or_default()
+        let mail = self.users.newsgroups();
+        let mail = mail.borrow();
+        let mailbox = mail.find(&format!("{PREFIX}{group}")).and_then(|id| mail.mailbox(id));
+        let messages = mailbox.map(|mailbox| mailbox.messages()).unwrap_or_default();
+        messages.iter().map(|message| u64::from(message.uid)).collect()
     }
 
     fn article(&self, group: &str, number: u64) -> Option<Stored> {
+        let octets = self.octets(group, number)?;
         let shelf = self.shelf.borrow();
-        shelf.groups.get(group)?.articles.get(&number).map(|entry| entry.stored.clone())
+        let entry = shelf.groups.get(group)?.articles.get(&number)?;
+        Some(Stored { id: entry.id.clone(), octets })
     }
 
     fn by_id(&self, id: &str) -> Option<Stored> {
-        self.shelf.borrow().by_id.get(id).map(|entry| entry.stored.clone())
+        let entry = self.shelf.borrow().by_id.get(id).cloned()?;
+        self.stored(&entry)
     }
 
     fn since(&self, seconds: i64) -> Vec<(Vec<String>, String)> {
+        self.forget_dropped();
         let shelf = self.shelf.borrow();
         let new = shelf.arrived.iter().filter(|entry| entry.seconds >= seconds);
-        new.map(|entry| (entry.groups.clone(), entry.stored.id.clone())).collect()
+        let groups = |entry: &Entry| entry.places.iter().map(|(name, _)| name.clone()).collect();
+        new.map(|entry| (groups(entry), entry.id.clone())).collect()
     }
 
     async fn post(&self, article: Vec<u8>, user: Option<&str>) -> Result<String, String> {
         let id = self.shelve(article, Some(&self.host))?;
         let entry = self.shelf.borrow().by_id.get(&id).cloned();
-        if let Some(entry) = entry {
+        let stored = entry.as_ref().and_then(|entry| self.stored(entry));
+        if let (Some(entry), Some(stored)) = (entry, stored) {
             self.log.add(Arrival {
                 protocol: "nntp",
                 user: user.map(str::to_owned),
                 from: String::new(),
-                recipients: entry.groups.clone(),
-                octets: entry.stored.octets.clone(),
+                recipients: entry.places.iter().map(|(name, _)| name.clone()).collect(),
+                octets: stored.octets,
             });
         }
         Ok(id)
@@ -275,21 +334,6 @@ impl Newsroom for News {
 
     fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
         Some(logins(&self.users, subject))
-    }
-}
-
-fn told(name: &str, group: &Shelved) -> Group {
-    let low = group.articles.keys().next().copied().unwrap_or(group.high + 1);
-    Group {
-        active: Active {
-            name: name.to_owned(),
-            count: Some(group.articles.len() as u64),
-            high: group.high,
-            low,
-            status: Status::Open,
-        },
-        description: group.description.to_owned(),
-        created: group.created,
     }
 }
 
@@ -362,6 +406,27 @@ mod tests {
         drop(mail);
         let again = news.shelve(article("local.test", "Message-ID: <1@x>\r\n"), Some("h"));
         assert!(again.is_err_and(|reason| reason.contains("already")));
+    }
+
+    #[test]
+    fn what_was_dropped_is_gone_from_its_groups() {
+        let news = news();
+        for number in 1..=3 {
+            let id = format!("Message-ID: <{number}@x>\r\n");
+            news.shelve(article("local.test", &id), Some("h")).expect("taken");
+        }
+        let mail = news.users.newsgroups();
+        let mailbox = mail.borrow().find("#news.local.test").expect("a mailbox");
+        mail.borrow_mut().expunge(mailbox, &[1]).expect("dropped");
+        let active = news.group("local.test").expect("a group").active;
+        assert_eq!((active.count, active.low, active.high), (Some(2), 2, 3));
+        assert_eq!(news.numbers("local.test"), [2, 3]);
+        assert!(news.article("local.test", 1).is_none() && news.by_id("<1@x>").is_none());
+        assert_eq!(news.since(0).len(), 2);
+        assert_eq!(news.shelf.borrow().by_id.len(), 2);
+        // It may come again, with a number of its own.
+        news.shelve(article("local.test", "Message-ID: <1@x>\r\n"), Some("h")).expect("taken");
+        assert_eq!(news.numbers("local.test"), [2, 3, 4]);
     }
 
     #[test]

@@ -86,6 +86,9 @@ impl Users {
             folder: keep.folder.map(Path::to_owned),
             budget: keep.budget,
         };
+        if let Some(budget) = &all.budget {
+            all.news.borrow_mut().set_budget(budget.clone());
+        }
         for (name, password) in users {
             all.add(name, Some(Secret::new(password.as_bytes())))?;
         }
@@ -163,7 +166,8 @@ impl Users {
     fn oldest(&self) -> Option<(Shared, MailboxId, u32, u64)> {
         let mut found = None;
         let mut least = None;
-        for (_, shared) in self.all() {
+        let news = ("#news".to_owned(), self.news.clone());
+        for (_, shared) in self.all().into_iter().chain([news]) {
             let mail = shared.borrow();
             for (_, mailbox) in mail.mailboxes() {
                 let Some(first) = mailbox.messages().first() else { continue };
@@ -246,7 +250,8 @@ impl Users {
             .or_else(|| self.any.then(|| self.add_unnamed(plain)).flatten())
             .or_else(|| self.mail(self.catch_all.as_deref()?))
             .or_else(|| {
-                (to.is_postmaster() || Magic::of(&address).is_some_and(|it| it.has_mailbox()))
+                // RFC 5321 section 4.5.1: whatever the domain, as all of them are here.
+                (local == "postmaster" || Magic::of(&address).is_some_and(|it| it.has_mailbox()))
                     .then(first)
                     .flatten()
             })
