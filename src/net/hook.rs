@@ -26,6 +26,12 @@ pub trait Hook {
         let _ = command;
     }
 
+    /// Octets a second at which the answer that [`Hook::before_write`] saw last is to leave;
+    /// `None`, the default: as fast as the connection takes it.
+    fn pace(&self) -> Option<u64> {
+        None
+    }
+
     /// Octets are about to be written: the answer to `command`, empty for the greeting and for
     /// what the server says unasked. They may be changed.
     async fn before_write(&mut self, command: &[u8], answer: &mut Vec<u8>) -> Verdict;

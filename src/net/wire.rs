@@ -330,6 +330,32 @@ impl Wire {
         self.ease().await
     }
 
+    /// Writes all that is queued, and then `octets` at so many a second, ten times a second at
+    /// most: for a server that is slow on purpose. Message content (`is_body`) is only counted by
+    /// the transcript. Not cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Wire::flush`].
+    pub async fn trickle(
+        &mut self,
+        octets: &[u8],
+        is_body: bool,
+        per_second: u64,
+    ) -> Result<(), Error> {
+        let per_second = per_second.max(1);
+        let piece = usize::try_from(per_second.div_ceil(10)).unwrap_or(usize::MAX);
+        for piece in octets.chunks(piece) {
+            self.flush().await?;
+            let nanoseconds = (piece.len() as u64).saturating_mul(1_000_000_000) / per_second;
+            tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+            match is_body {
+                true => self.queue_body(piece),
+                false => self.queue(piece),
+            }
+        }
+        self.flush().await
+    }
+
     /// Writes all that is queued, reading meanwhile. Cancel-safe.
     ///
     /// # Errors
@@ -751,5 +777,17 @@ mod tests {
             far.fill().await.expect("read");
             assert_eq!(far.buffered(), b"answer\r\n".map(|octet| !octet));
         });
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn octets_trickle() {
+        let (mut near, mut far) = Wire::duplex(1 << 10);
+        near.queue(b"at once ");
+        let start = std::time::Instant::now();
+        near.trickle(b"a hundred milliseconds in all.", false, 300).await.expect("written");
+        assert!(start.elapsed() >= Duration::from_millis(99), "{:?}", start.elapsed());
+        near.trickle(b"", true, 1).await.expect("nothing to write");
+        far.fill().await.expect("read");
+        assert_eq!(far.buffered(), b"at once a hundred milliseconds in all.");
     }
 }

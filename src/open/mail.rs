@@ -450,6 +450,8 @@ async fn pop(
                     port: peer.port,
                 }),
                 timeout: context.net.timeout,
+                // The messages are wanted as they are.
+                utf8: true,
                 ..pop::client::Options::default()
             };
             match pop::client::Client::open(peer.connect(context).await?, &options).await {

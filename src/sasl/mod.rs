@@ -133,6 +133,11 @@ impl Mechanism {
         Self::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
     }
 
+    /// Whether a client may speak first; LOGIN's clients may not by its draft, and do.
+    pub fn takes_initial_response(self) -> bool {
+        self != Mechanism::CramMd5
+    }
+
     /// Whether the secret itself crosses the connection: such a mechanism needs encryption.
     pub fn is_cleartext(self) -> bool {
         matches!(

@@ -11,6 +11,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::base::limits::IMAP_FRAME_OCTETS;
 use crate::net::deadline;
 use crate::net::tls::Acceptor;
 use crate::sasl::Mechanism;
@@ -103,6 +104,9 @@ pub struct Settings {
     pub gmail: bool,
     /// Largest message that APPEND takes, in octets (APPENDLIMIT, RFC 7889).
     pub append_limit: u64,
+    /// Most octets of a command outside its literals, line ends included; longer ones are BAD,
+    /// and one without an end ends the connection.
+    pub line_octets: usize,
     /// How many commands in a row may be bad before the connection is closed.
     pub bad_commands: u32,
     /// How many logins may fail before the connection is closed.
@@ -138,6 +142,7 @@ impl Default for Settings {
             hidden: Vec::new(),
             gmail: false,
             append_limit: 64 * 1024 * 1024,
+            line_octets: IMAP_FRAME_OCTETS,
             bad_commands: 50,
             failed_logins: 20,
             login_timeout: Duration::from_secs(300),

@@ -259,6 +259,8 @@ impl Builder<'_> {
                 let found = identity::labelled(&self.account.borrow(), &label);
                 self.extra(Extra::EmailIds(found))
             }
+            // Every message has the empty string in it.
+            Key::Text(Field::Body | Field::Text, text) if text.is_empty() => Expr::And(Vec::new()),
             Key::Text(field, text) => {
                 let pattern = Pattern::text(&self.text(text)?);
                 let written = Expr::Term(Term::Match(field_of(*field)?, pattern.clone()));
@@ -342,6 +344,10 @@ impl Builder<'_> {
                 Some(most) => size(None, Some(most)),
                 None => nothing,
             },
+            // RFC 5032 section 5: the interval is an nz-number.
+            Measure::Older | Measure::Younger if number == 0 => {
+                return Err(Outcome::bad("an interval is at least a second"));
+            }
             Measure::Older => self.extra(Extra::ReceivedUntil(self.ago(number))),
             Measure::Younger => self.extra(Extra::ReceivedFrom(self.ago(number))),
             Measure::GmMessageId | Measure::GmThreadId if !self.gmail => return Err(gmail()),

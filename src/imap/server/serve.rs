@@ -56,12 +56,13 @@ pub async fn serve(
 ) -> Result<(), net::Error> {
     let channel = channel(&wire, &server);
     let session = Session::new(server.clone(), secrets(subject(&wire)), channel);
+    let framer = Framer::commands().with_line_limit(server.settings.line_octets);
     let mut connection = Connection {
         line: Line { wire, hook, command: Vec::new() },
         session,
         server,
         secrets,
-        framer: Framer::commands(),
+        framer,
         frame: Vec::new(),
         literals: Vec::new(),
     };
@@ -128,9 +129,10 @@ impl Line {
             Some(hook) => hook.before_write(&self.command, &mut octets).await,
             None => Verdict::Send,
         };
-        match is_body {
-            true => self.wire.queue_body(&octets),
-            false => self.wire.queue(&octets),
+        match (self.hook.as_ref().and_then(|hook| hook.pace()), is_body) {
+            (Some(pace), _) => self.wire.trickle(&octets, is_body, pace).await?,
+            (None, true) => self.wire.queue_body(&octets),
+            (None, false) => self.wire.queue(&octets),
         }
         match verdict {
             Verdict::Send => self.wire.ease().await,
@@ -483,7 +485,8 @@ impl Connection<'_> {
     /// A line of AUTHENTICATE.
     async fn challenge(&mut self) -> Result<Next, net::Error> {
         self.line.wire.flush().await?;
-        let len = self.line.wire.line(LINE_OCTETS).await?;
+        let limit = self.server.settings.line_octets.min(LINE_OCTETS);
+        let len = self.line.wire.line(limit).await?;
         let line = self.line.wire.buffered()[..len].to_vec();
         self.line.wire.consume_secret(len);
         self.line.answers(&line);
@@ -499,13 +502,14 @@ impl Connection<'_> {
     /// Waits for changes and for DONE.
     async fn idle(&mut self) -> Result<Next, net::Error> {
         let mut changes = self.session.account().map(|account| account.borrow().changes());
+        let limit = self.server.settings.line_octets.min(LINE_OCTETS);
         self.line.answers(b"");
         // What happened before that was not woken for.
         self.session.idle_update(&mut self.line).await?;
         loop {
             self.line.wire.flush().await?;
             let changed = tokio::select! {
-                line = self.line.wire.line(LINE_OCTETS) => Woken::Line(line?),
+                line = self.line.wire.line(limit) => Woken::Line(line?),
                 () = changed(&mut changes) => Woken::Changed,
             };
             match changed {

@@ -441,6 +441,11 @@ impl Session {
                 outcome.word(CodeWord::PrivacyRequired)
             });
         }
+        if initial.is_some() && !mechanism.takes_initial_response() {
+            // RFC 4959 section 3.
+            let outcome = Outcome::bad("the mechanism has no initial response");
+            return Answer::Refused(outcome);
+        }
         let (exchange, answer) = Exchange::begin(self.mechanism(mechanism), initial);
         self.exchange = Some(exchange);
         answer

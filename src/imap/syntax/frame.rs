@@ -52,6 +52,10 @@ pub struct Framer {
     direction: Direction,
     /// Largest frame, in octets held.
     limit: usize,
+    /// Most octets of a frame outside its literals.
+    line_limit: usize,
+    /// Octets outside literals on the lines of this frame before the current one.
+    outside: usize,
     /// Everything before this offset has been looked at. May lie beyond the buffer: in a
     /// literal that has not arrived yet.
     scanned: usize,
@@ -85,6 +89,8 @@ impl Framer {
         Self {
             direction,
             limit: IMAP_FRAME_OCTETS,
+            line_limit: usize::MAX,
+            outside: 0,
             scanned: 0,
             line: 0,
             left: 0,
@@ -100,11 +106,19 @@ impl Framer {
         self
     }
 
+    /// The same with a limit on the octets of one frame that are outside its literals, line
+    /// ends included.
+    pub fn with_line_limit(mut self, octets: usize) -> Self {
+        self.line_limit = octets;
+        self
+    }
+
     /// Forgets the frame in progress: the next buffer begins with a new one.
     pub fn reset(&mut self) {
         *self = Self {
             direction: self.direction,
             limit: self.limit,
+            line_limit: self.line_limit,
             unasked: self.unasked,
             ..Self::responses()
         };
@@ -119,7 +133,7 @@ impl Framer {
         let dropped = looked_at.min(held);
         self.scanned -= dropped;
         self.line = self.line.saturating_sub(dropped);
-        (self.left, self.first, self.skipping) = (0, false, true);
+        (self.left, self.outside, self.first, self.skipping) = (0, 0, false, true);
         dropped
     }
 
@@ -142,11 +156,13 @@ impl Framer {
             };
             let Some(i) = memchr(b'\n', unseen) else {
                 self.scanned = buffer.len();
+                self.line_fits(self.scanned)?;
                 return self.more(self.scanned);
             };
             let end = self.scanned + i + 1;
             let text = &buffer[self.line.min(end - 1)..end - 1];
             let text = text.strip_suffix(b"\r").unwrap_or(text);
+            self.line_fits(end)?;
             if text.last() == Some(&b'}')
                 && let Some((len, synchronising)) = self.literal(text)
             {
@@ -154,11 +170,15 @@ impl Framer {
                     self.reset();
                     return Ok(Step::Complete { len: end });
                 }
+                let outside = self.outside + end.saturating_sub(self.line);
                 if len > INLINE_LITERAL_OCTETS as u64 {
                     self.more(end)?;
                     let (left, skipping) = (self.left + end, self.skipping);
                     self.reset();
-                    (self.left, self.skipping) = (if skipping { 0 } else { left }, skipping);
+                    self.skipping = skipping;
+                    if !skipping {
+                        (self.left, self.outside) = (left, outside);
+                    }
                     self.first = false;
                     return Ok(Step::Literal { head: end, len, synchronising });
                 }
@@ -167,6 +187,7 @@ impl Framer {
                 } else {
                     self.unasked = self.unasked.max(len);
                 }
+                self.outside = outside;
                 self.scanned = end + len as usize;
                 self.line = self.scanned;
                 self.first = false;
@@ -179,6 +200,15 @@ impl Framer {
             self.reset();
             return Ok(Step::Complete { len: end });
         }
+    }
+
+    /// Whether what stands outside literals, up to `end`, is within its limit.
+    fn line_fits(&self, end: usize) -> Result<(), Malformed> {
+        let octets = self.outside.saturating_add(end.saturating_sub(self.line));
+        if octets > self.line_limit && !self.skipping {
+            return Err(Malformed { offset: self.line_limit, expected: "end of an overlong line" });
+        }
+        Ok(())
     }
 
     fn more(&self, held: usize) -> Result<Step, Malformed> {
@@ -233,6 +263,28 @@ mod tests {
         assert_eq!(framer.step(text), Ok(Step::Complete { len: 40 }));
         assert_eq!(framer.step(&text[40..]), Ok(Step::Complete { len: 8 }));
         assert_eq!(framer.step(b""), Ok(Step::More));
+    }
+
+    #[test]
+    fn lines_have_a_limit_that_literals_do_not_count_for() {
+        let framer = || Framer::commands().with_line_limit(20);
+        let long = [&b"a APPEND x {30+}\r\n"[..], &[b'x'; 30], b"\r\n"].concat();
+        assert_eq!(framer().step(&long), Ok(Step::Complete { len: long.len() }));
+        // 18 octets before the literal and 4 behind it.
+        let longer = [&b"a APPEND x {30+}\r\n"[..], &[b'x'; 30], b" y\r\n"].concat();
+        assert!(framer().step(&longer).is_err());
+        let streamed = b"a APPEND x {70000}\r\n";
+        let mut outer = framer();
+        assert!(matches!(outer.step(streamed), Ok(Step::Literal { head: 20, .. })));
+        assert!(outer.step(b"\r\n").is_err(), "there was no room for a line end");
+        assert!(framer().step(b"a NOOP 3456789 123456").is_err(), "without an end, too");
+        // What is passed over may be of any length.
+        let mut framer = framer();
+        assert!(framer.step(b"a NOOP 3456789 123456").is_err());
+        assert_eq!(framer.skip(21), 0);
+        let rest = b"a NOOP 3456789 12345678\r\nb";
+        assert_eq!(framer.step(rest), Ok(Step::Complete { len: 25 }));
+        assert_eq!(framer.step(&rest[25..]), Ok(Step::More));
     }
 
     #[test]

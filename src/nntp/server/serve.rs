@@ -80,9 +80,10 @@ impl Output {
             Some(hook) => hook.before_write(&self.line, octets).await,
             None => Verdict::Send,
         };
-        match is_body {
-            true => self.wire.queue_body(octets),
-            false => self.wire.queue(octets),
+        match (self.hook.as_ref().and_then(|hook| hook.pace()), is_body) {
+            (Some(pace), _) => self.wire.trickle(octets, is_body, pace).await?,
+            (None, true) => self.wire.queue_body(octets),
+            (None, false) => self.wire.queue(octets),
         }
         octets.clear();
         match verdict {

@@ -122,6 +122,8 @@ impl Session {
     pub fn command(&mut self, command: Result<Command, Malformed>) -> Answer {
         let answer = match command {
             Ok(command) => self.known(command),
+            // RFC 4643 section 2.4.2.
+            Err(Malformed { expected: "base64", .. }) => say(504, "that is not base64"),
             Err(malformed) => say(501, &format!("syntax error: {malformed}")),
         };
         self.bad_commands += u32::from(answer.reply.code >= 480);
@@ -134,6 +136,7 @@ impl Session {
     /// The answer to a line without an end within the limit.
     pub fn line_too_long(&mut self) -> Answer {
         self.bad_commands += 1;
+        self.exchange = None;
         say(501, "line too long")
     }
 
@@ -191,6 +194,10 @@ impl Session {
             | Command::Xover(_)
             | Command::Hdr(..)
             | Command::Xhdr(..) => say(500, "that is not offered here"),
+            // RFC 3977 section 3.2.1: what is known of these is not this.
+            Command::Unknown { keyword, .. } if ["AUTHINFO", "MODE"].contains(&&*keyword) => {
+                say(501, &format!("{keyword} wants another argument"))
+            }
             Command::Unknown { keyword, .. } => say(500, &format!("{keyword} is not known here")),
         }
     }
@@ -255,6 +262,9 @@ impl Session {
                 let is_listed = |offered: &String| offered.eq_ignore_ascii_case(&mechanism);
                 let is_listed = offer.sasl && self.settings.offer.sasl.iter().any(is_listed);
                 match Mechanism::from_name(&mechanism) {
+                    Some(known) if initial.is_some() && !known.takes_initial_response() => {
+                        say(482, "that mechanism has no initial response")
+                    }
                     Some(known) if is_listed && self.may_use(&mechanism) => {
                         self.begin(known, initial.as_deref())
                     }
@@ -500,7 +510,9 @@ impl Session {
 
     fn list(&self, list: &List) -> Answer {
         if !self.settings.offer.lists(keyword(list)) {
-            return say(501, "no such list here");
+            // RFC 3977 section 7.6.2 has 503 for a list that is known and not kept.
+            let is_known = KNOWN_LISTS.contains(&keyword(list));
+            return say(if is_known { 503 } else { 501 }, "no such list here");
         }
         let groups = |wildmat: &Option<Wildmat>| {
             let fits = |name: &str| wildmat.as_ref().is_none_or(|wildmat| wildmat.matches(name));
@@ -570,6 +582,21 @@ enum Form {
     Hdr,
     Xhdr,
 }
+
+/// The lists of RFC 3977 section 7.6.2 and RFC 6048 section 3.
+const KNOWN_LISTS: [&str; 11] = [
+    "ACTIVE",
+    "ACTIVE.TIMES",
+    "COUNTS",
+    "DISTRIB.PATS",
+    "DISTRIBUTIONS",
+    "HEADERS",
+    "MODERATORS",
+    "MOTD",
+    "NEWSGROUPS",
+    "OVERVIEW.FMT",
+    "SUBSCRIPTIONS",
+];
 
 const HELP: [&str; 23] = [
     "ARTICLE [number|<message-id>]",

@@ -196,7 +196,15 @@ fn lists_and_news() {
         "215 newsgroups follow\na.b 5 3 y\nempty 0 1 y\n.\n\
          215 newsgroups follow\na.b 5 3 2 y\n.\n\
          501 syntax error: expected wildmat at octet 5\n\
-         215 times follow\nempty 930000000 news.test\n.\n501 no such list here\n"
+         215 times follow\nempty 930000000 news.test\n.\n503 no such list here\n"
+    );
+    // RFC 3977 sections 3.2.1 and 7.6.2.
+    assert_eq!(
+        said("LIST FROBNICATE\nLIST OVERVIEW.FMT x\nMODE STREAM\nAUTHINFO GENERIC x\n")
+            .lines()
+            .map(|line| &line[..3])
+            .collect::<Vec<_>>(),
+        ["501", "501", "501", "501"]
     );
     assert_eq!(
         said("DATE\nNEWGROUPS 19990624 000000 GMT\nNEWNEWS * 19700101 000200 GMT\n"),
@@ -241,6 +249,11 @@ fn logins_go_their_way() {
         said("AUTHINFO SASL PLAIN\n*\nAUTHINFO SASL PLAIN\n!\nDATE\n"),
         "383 =\n481 authentication cancelled\n383 =\n504 that is not base64\n111 19990623135624\n"
     );
+    // RFC 4643 section 2.4.2.
+    let mut settings = settings();
+    settings.offer.sasl = vec!["CRAM-MD5".into(), "PLAIN".into()];
+    let (said, _) = dialogue(settings, "AUTHINFO SASL CRAM-MD5 AAAA\nAUTHINFO SASL PLAIN =AAA\n");
+    assert!(said.contains("\n482 ") && said.contains("\n504 that is not base64\n"), "{said}");
 }
 
 #[test]

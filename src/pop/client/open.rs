@@ -41,7 +41,11 @@ impl Client {
         if let Some(login) = &options.login {
             let user = &login.credential.user;
             if client.capabilities.utf8.is_some() && (options.utf8 || !user.is_ascii()) {
-                client.ask(&Command::Utf8, Stage::Other).await?;
+                // A server may say no to it (RFC 6856 section 2.1).
+                match client.ask(&Command::Utf8, Stage::Other).await {
+                    Ok(_) | Err(Error::Refused { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
             client.method = Some(client.login(login).await?);
         }

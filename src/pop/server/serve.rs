@@ -2,6 +2,7 @@
 //!
 //! RFC 1939 section 3, RFC 2449 section 6.6: commands that came together are answered together.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use async_trait::async_trait;
@@ -11,12 +12,16 @@ use super::session::{Answer, Then};
 use super::{Maildrops, Session, Settings};
 use crate::base::decode::{Decoded, Malformed};
 use crate::base::dot::{Encoder, LineEnds};
+use crate::message::{downgrade, headers};
 use crate::net::hook::{Hook, Verdict};
 use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire};
 use crate::pop::syntax::command::{AuthResponse, Command};
 use crate::pop::syntax::reply::Reply;
 use crate::store::{self, Meta, Sink, What};
+
+/// Octets of a header that are held back to be made ASCII; a longer one goes as it is.
+const HEADER_OCTETS: usize = 256 * 1024;
 
 /// What one connection needs.
 pub struct Service {
@@ -75,9 +80,10 @@ impl Output {
             Some(hook) => hook.before_write(&self.line, octets).await,
             None => Verdict::Send,
         };
-        match is_body {
-            true => self.wire.queue_body(octets),
-            false => self.wire.queue(octets),
+        match (self.hook.as_ref().and_then(|hook| hook.pace()), is_body) {
+            (Some(pace), _) => self.wire.trickle(octets, is_body, pace).await?,
+            (None, true) => self.wire.queue_body(octets),
+            (None, false) => self.wire.queue(octets),
         }
         octets.clear();
         match verdict {
@@ -237,6 +243,7 @@ impl Connection<'_> {
         place: usize,
         lines: Option<u32>,
     ) -> Result<Then, Error> {
+        let wants_ascii = self.session.wants_ascii();
         let Some((spool, id, octets)) =
             self.session.maildrop().and_then(|opened| opened.message(place))
         else {
@@ -249,13 +256,20 @@ impl Connection<'_> {
             encoder: None,
             scratch: Vec::new(),
             top: lines.map(Top::new),
+            header: wants_ascii.then(Vec::new),
+            is_refused: false,
             error: None,
         };
         let what = if lines == Some(0) { What::Headers } else { What::Whole };
         let read = spool.read(std::slice::from_ref(id), &what, &mut sending).await;
-        let Sending { encoder, error, .. } = sending;
+        let Sending { encoder, error, is_refused, .. } = sending;
         match (read, encoder, error) {
             (_, _, Some(error)) => Err(error),
+            (_, None, None) if is_refused => {
+                let text = "[UTF8] an address in it is not ASCII: UTF8 comes before the login";
+                self.output.say(&Reply::err(text)).await?;
+                Ok(Then::Command)
+            }
             (Ok(()), Some(encoder), None) => {
                 let mut octets = Vec::new();
                 encoder.finish(&mut octets).map_err(|bare| Error::Setting(bare.to_string()))?;
@@ -286,6 +300,11 @@ struct Sending<'a> {
     encoder: Option<Encoder>,
     scratch: Vec<u8>,
     top: Option<Top>,
+    /// What has come of a header that may have to be made ASCII; `None`: it is over, or comes
+    /// as it is.
+    header: Option<Vec<u8>>,
+    /// The header cannot be made ASCII.
+    is_refused: bool,
     /// What the wire failed with.
     error: Option<Error>,
 }
@@ -293,6 +312,29 @@ struct Sending<'a> {
 #[async_trait(?Send)]
 impl Sink for Sending<'_> {
     async fn begin(&mut self, _: &Meta) -> store::Result<()> {
+        match self.header {
+            Some(_) => Ok(()),
+            None => self.announce().await,
+        }
+    }
+
+    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+        let Some(header) = &mut self.header else { return self.pass(octets).await };
+        // An empty line may have begun in what came before.
+        let from = header.len().saturating_sub(3);
+        header.extend_from_slice(octets);
+        let is_over = header.len() > HEADER_OCTETS || has_empty_line(header, from);
+        if is_over { self.pass_header().await } else { Ok(()) }
+    }
+
+    async fn end(&mut self, _: &Meta) -> store::Result<()> {
+        self.pass_header().await
+    }
+}
+
+impl Sending<'_> {
+    /// The status line, before the first octet.
+    async fn announce(&mut self) -> store::Result<()> {
         let text = match self.top {
             None => format!("{} octets", self.octets),
             Some(_) => "the top of it".to_owned(),
@@ -302,7 +344,29 @@ impl Sink for Sending<'_> {
         self.unless_broken(said)
     }
 
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
+    /// Sends the header that was held back, in ASCII where it is UTF-8: the surrogate that RFC
+    /// 6856 section 2.1 wants. What is neither goes as it is.
+    async fn pass_header(&mut self) -> store::Result<()> {
+        let Some(held) = self.header.take() else { return Ok(()) };
+        let end = headers::body_offset(&held).unwrap_or(held.len());
+        let (header, body) = held.split_at(end);
+        let is_utf8 = !header.is_ascii() && std::str::from_utf8(header).is_ok();
+        let header = match is_utf8 && header.len() <= HEADER_OCTETS {
+            false => Cow::Borrowed(header),
+            true => match downgrade::ascii(header) {
+                Ok((header, _)) => Cow::Owned(header),
+                Err(_) => {
+                    self.is_refused = true;
+                    return Err(store::Error::OutputClosed);
+                }
+            },
+        };
+        self.announce().await?;
+        self.pass(&header).await?;
+        self.pass(body).await
+    }
+
+    async fn pass(&mut self, octets: &[u8]) -> store::Result<()> {
         let octets = match &mut self.top {
             None => octets,
             Some(top) => top.part(octets),
@@ -315,12 +379,6 @@ impl Sink for Sending<'_> {
         self.unless_broken(written)
     }
 
-    async fn end(&mut self, _: &Meta) -> store::Result<()> {
-        Ok(())
-    }
-}
-
-impl Sending<'_> {
     fn unless_broken(&mut self, done: Result<(), Error>) -> store::Result<()> {
         match done {
             Ok(()) if self.output.is_over => Err(store::Error::OutputClosed),
@@ -331,6 +389,15 @@ impl Sending<'_> {
             }
         }
     }
+}
+
+/// Whether a header ends behind `from`, or has no field at all.
+fn has_empty_line(octets: &[u8], from: usize) -> bool {
+    let is_first = octets.starts_with(b"\n") || octets.starts_with(b"\r\n");
+    let rest = &octets[from..];
+    is_first
+        || memchr::memmem::find(rest, b"\n\r\n").is_some()
+        || memchr::memmem::find(rest, b"\n\n").is_some()
 }
 
 /// Finds the end of what TOP wants: the header, the empty line, and so many lines more.

@@ -57,6 +57,8 @@ pub struct Session {
     timestamp: String,
     /// The argument of USER.
     user: Option<String>,
+    /// UTF8 was said.
+    is_utf8: bool,
     exchange: Option<Box<dyn sasl::Server>>,
     /// Whom the exchange has proved, while its last challenge waits for the empty answer.
     proved: Option<String>,
@@ -121,6 +123,7 @@ impl Session {
             subject: None,
             timestamp,
             user: None,
+            is_utf8: false,
             exchange: None,
             proved: None,
             opened: None,
@@ -139,6 +142,12 @@ impl Session {
         self.channel.bindings = bindings;
         self.subject = subject;
         self.user = None;
+    }
+
+    /// Whether a header in UTF-8 has to be sent as one in ASCII (RFC 6856 section 2.1): the
+    /// client could have said UTF8, and has not.
+    pub fn wants_ascii(&self) -> bool {
+        self.settings.offer.utf8.is_some() && !self.is_utf8
     }
 
     /// The maildrop, in the transaction state.
@@ -162,6 +171,7 @@ impl Session {
     /// The answer to a line without an end within the limit.
     pub fn line_too_long(&mut self) -> Answer {
         self.bad_commands += 1;
+        (self.exchange, self.proved) = (None, None);
         err("line too long")
     }
 
@@ -241,7 +251,10 @@ impl Session {
             Command::Stls if self.settings.offer.stls => {
                 Answer { then: Then::StartTls, ..ok("go ahead") }
             }
-            Command::Utf8 if self.settings.offer.utf8.is_some() => ok("UTF-8 it is"),
+            Command::Utf8 if self.settings.offer.utf8.is_some() => {
+                self.is_utf8 = true;
+                ok("UTF-8 it is")
+            }
             Command::Unknown { verb, .. } => err(&format!("{verb} is not known here")),
             Command::Stls | Command::Utf8 | Command::Lang(_) => err("that is not offered here"),
             Command::Stat

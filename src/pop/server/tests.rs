@@ -233,6 +233,34 @@ fn logins_that_fail_say_why() {
     assert_eq!(heard.matches("-ERR").count(), 2, "{heard}");
 }
 
+/// RFC 6856 section 2.1: what is not ASCII comes as it is only behind UTF8, which a session has
+/// to say before it logs in.
+#[test]
+fn headers_in_utf_8_have_a_surrogate() {
+    let fixture = fixture(|_| {});
+    let put = |place: usize, text: &[u8]| fixture.messages.all.borrow_mut()[place].1 = text.into();
+    put(0, "From: Jos\u{e9} <jose@h>\r\nSubject: Gr\u{fc}\u{df}e\r\n\r\n\u{e4}\r\n".as_bytes());
+    put(1, "From: jos\u{e9}@h\r\n\r\nx\r\n".as_bytes());
+    put(2, b"Subject: Gr\xfc\xdfe\r\n\r\nlatin-1\r\n");
+    let heard = answers(&fixture, "TOP 1 0\r\nRETR 1\r\nTOP 2 0\r\nRETR 2\r\nNOOP\r\nQUIT\r\n");
+    let header = "From: =?utf-8?B?Sm9zw6k=?= <jose@h>\r\nSubject: =?utf-8?B?R3LDvMOfZQ==?=\r\n\r\n";
+    assert_eq!(heard.matches(header).count(), 2, "{heard}");
+    assert!(heard.contains("\r\n\r\n\u{e4}\r\n.\r\n"), "{heard}");
+    assert_eq!(heard.matches("\r\n-ERR [UTF8] ").count(), 2, "{heard}");
+    assert!(heard.contains("\r\n+OK still here\r\n"), "{heard}");
+    let latin = answers(&fixture, "RETR 3\r\nQUIT\r\n");
+    assert!(latin.contains("Subject: Gr\u{fffd}\u{fffd}e\r\n"), "no surrogate of it: {latin}");
+    let heard =
+        converse(&fixture, &format!("UTF8\r\n{LOGIN}RETR 1\r\nRETR 2\r\nUTF8\r\nQUIT\r\n"), None);
+    assert!(heard.contains("Subject: Gr\u{fc}\u{df}e\r\n"), "{heard}");
+    assert!(heard.contains("From: jos\u{e9}@h\r\n"), "{heard}");
+    assert!(heard.contains("\r\n-ERR logged in already\r\n"), "{heard}");
+    // Who cannot say UTF8 cannot be asked to.
+    let fixture = self::fixture(|it| it.offer.utf8 = None);
+    fixture.messages.all.borrow_mut()[0].1 = "Subject: \u{fc}\r\n\r\n".into();
+    assert!(answers(&fixture, "RETR 1\r\nQUIT\r\n").contains("Subject: \u{fc}\r\n"));
+}
+
 /// Cuts a body short, and answers STAT in the session's place.
 struct Disturbing;
 

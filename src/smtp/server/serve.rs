@@ -250,12 +250,12 @@ impl Connection<'_> {
         &mut self,
         octets: u64,
         last: bool,
-        refused: Option<Reply>,
+        refused: Vec<Reply>,
         chunks: &mut Received,
     ) -> Goes {
-        if let Some(reply) = refused {
+        if !refused.is_empty() {
             self.drop_octets(octets).await?;
-            return self.say(&[reply]).await;
+            return self.say(&refused).await;
         }
         let limit = self.service.settings.message_octets;
         let (begun, mut left) = (Instant::now(), octets);
@@ -328,7 +328,10 @@ impl Connection<'_> {
             Some(hook) => hook.before_write(&self.line, &mut octets).await,
             None => Verdict::Send,
         };
-        self.wire.queue(&octets);
+        match self.hook.as_ref().and_then(|hook| hook.pace()) {
+            Some(pace) => self.wire.trickle(&octets, false, pace).await?,
+            None => self.wire.queue(&octets),
+        }
         self.line.clear();
         match verdict {
             Verdict::Send => self.wire.ease().await.map(|()| true),

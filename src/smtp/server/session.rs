@@ -42,8 +42,8 @@ pub enum Then {
         first: bool,
         /// It is the last.
         last: bool,
-        /// The reply to give once it has been read and dropped; `None`: it is wanted.
-        refused: Option<Reply>,
+        /// The replies to give once it has been read and dropped; none: it is wanted.
+        refused: Vec<Reply>,
     },
     /// The TLS handshake, then [`Session::secured`].
     StartTls,
@@ -157,6 +157,10 @@ impl Session {
             Err(Malformed { offset: 0, expected: "a command" }) => {
                 self.no(500, (5, 5, 2), "that is no command")
             }
+            // RFC 4954 section 4.
+            Err(Malformed { expected: "base64", .. }) => {
+                self.no(501, (5, 5, 2), "that is not base64")
+            }
             Err(malformed) => self.no(501, (5, 5, 4), &format!("syntax error: {malformed}")),
         };
         // A recipient that is not known here is no fault of the client's.
@@ -171,7 +175,12 @@ impl Session {
     /// The answer to a line without an end within the limit.
     pub fn line_too_long(&mut self) -> Answer {
         self.bad_commands += 1;
-        self.no(500, (5, 5, 6), "line too long")
+        let is_exchange = self.exchange.is_some();
+        self.forget_exchange();
+        match is_exchange {
+            true => self.no(500, (5, 5, 6), "authentication exchange line is too long"),
+            false => self.no(500, (5, 5, 2), "line too long"),
+        }
     }
 
     /// The last words to a client that was silent for too long.
@@ -206,7 +215,7 @@ impl Session {
             Command::Vrfy(text) => {
                 let known = self.delivery.verify(&text);
                 let unknown = "send some mail, and see";
-                answer(known.unwrap_or_else(|| self.reply(252, (2, 5, 2), unknown)))
+                answer(known.unwrap_or_else(|| self.reply(252, (2, 0, 0), unknown)))
             }
             Command::Expn(_) => self.no(502, (5, 5, 1), "there are no lists here"),
             Command::Quit => self.goodbye(221, (2, 0, 0), "goodbye"),
@@ -224,7 +233,11 @@ impl Session {
         self.peer.is_old = is_old;
         self.is_greeted = true;
         self.transaction = None;
-        let greeting = format!("{} greets {}", self.settings.name, self.peer.name);
+        // RFC 6531 section 3.7.1: nothing but ASCII before a client has said SMTPUTF8.
+        let greeting = match self.peer.name.is_ascii() {
+            true => format!("{} greets {}", self.settings.name, self.peer.name),
+            false => self.settings.name.clone(),
+        };
         self.offered = self.offer();
         if is_old {
             return answer(Reply::new(250, &greeting));
@@ -280,6 +293,10 @@ impl Session {
         let most = self.settings.offer.limits.as_ref().and_then(|limits| limits.mail_max);
         if most.is_some_and(|most| self.messages >= most) {
             return self.no(451, (4, 7, 0), "enough messages for one session");
+        }
+        let takes_logins = !self.settings.offer.auth.is_empty();
+        if parameters.auth.is_some() && !takes_logins {
+            return self.no(555, (5, 5, 4), "AUTH is not offered here");
         }
         if let Some(keyword) = unoffered(&parameters, &self.offered) {
             let text = format!("{keyword} is not offered here");
@@ -406,6 +423,10 @@ impl Session {
             first = !std::mem::replace(&mut transaction.is_chunked, true);
             transaction.has_failed |= refused.is_some();
         }
+        // RFC 2033 section 4.3: the end of the message has a reply for each recipient.
+        let recipients = self.transaction.as_ref().map_or(0, |it| it.recipients.len());
+        let count = if last && self.settings.mode == Mode::Lmtp { recipients.max(1) } else { 1 };
+        let refused = refused.map_or(Vec::new(), |reply| vec![reply; count]);
         Answer { reply: None, then: Then::Chunk { octets, first, last, refused } }
     }
 
@@ -498,6 +519,10 @@ impl Session {
                 true => self.no(538, (5, 7, 11), "that mechanism needs TLS"),
                 false => self.no(504, (5, 5, 4), "that mechanism is not possible here"),
             };
+        }
+        if initial.is_some() && !mechanism.takes_initial_response() {
+            // RFC 4954 section 4.
+            return self.no(501, (5, 7, 0), "that mechanism has no initial response");
         }
         let Some(secrets) = self.delivery.secrets(self.subject.as_deref()) else {
             return self.no(454, (4, 7, 0), "nobody can log in now");

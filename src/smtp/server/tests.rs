@@ -199,6 +199,56 @@ fn commands_out_of_place_are_refused() {
     assert_eq!(answers(&heard), ["530", "500", "500", "421"]);
 }
 
+/// Replies of which the RFCs name both codes.
+#[test]
+fn replies_have_the_codes_of_the_rfcs() {
+    let mut settings = Settings::new("h", Mode::Smtp, &["PLAIN", "CRAM-MD5"]);
+    settings.allow_cleartext = true;
+    let fixture = fixture(Mode::Smtp, |it| *it = settings, false);
+    let long = format!("NOOP {}", "x".repeat(20_000));
+    let long_response = format!("AUTH CRAM-MD5\r\n{}", "A".repeat(20_000));
+    for (said, wanted) in [
+        // RFC 4954 section 4.
+        ("AUTH CRAM-MD5 AAAA", "501 5.7.0 "),
+        ("AUTH PLAIN !", "501 5.5.2 "),
+        ("AUTH PLAIN AAAA", "535 5.7.8 "),
+        ("AUTH CRAM-MD5\r\n*", "501 5.7.0 "),
+        ("AUTH CRAM-MD5\r\n!", "501 5.5.2 "),
+        ("AUTH NTLM", "504 5.5.4 "),
+        (&long_response, "500 5.5.6 "),
+        (&long, "500 5.5.2 "),
+        // RFC 1870 section 6: twenty digits, of any value.
+        ("MAIL FROM:<a@b> SIZE=99999999999999999999", "552 5.3.4 "),
+        ("MAIL FROM:<a@b> SIZE=999999999999999999999", "501 5.5.4 "),
+        // RFC 5321 sections 3.5.3, 4.1.1 and 4.2.4, RFC 6531 section 3.7.4.2.
+        ("VRFY bob", "252 2.0.0 "),
+        ("VRFY bob SMTPUTF8", "252 2.0.0 "),
+        ("EXPN list", "502 5.5.1 "),
+        ("DATA x", "501 5.5.4 "),
+        ("RSET x", "501 5.5.4 "),
+        ("SEND FROM:<a@b>", "500 5.5.1 "),
+        ("TURN", "500 5.5.1 "),
+        // RFC 3461 section 4.
+        ("MAIL FROM:<a@b>\r\nRCPT TO:<a@b> NOTIFY=NEVER,SUCCESS", "501 5.5.4 "),
+        ("MAIL FROM:<a@b> RET=SOME", "501 5.5.4 "),
+        // RFC 4954 section 5.
+        ("MAIL FROM:<a@b> AUTH=e+3Dmc2@example.com", "250 2.1.0 "),
+        // RFC 8689 section 4.2.1: only under TLS.
+        ("MAIL FROM:<a@b> REQUIRETLS", "555 5.5.4 "),
+    ] {
+        let said = format!("EHLO me\r\n{said}\r\n");
+        let heard = converse(&fixture, format!("{said}QUIT\r\n").as_bytes(), None);
+        let last = heard.lines().rev().nth(1).unwrap_or_default();
+        assert!(last.starts_with(wanted), "{said:.60}: {last}");
+    }
+    // Before a client has said what it can read, it reads ASCII.
+    let heard = converse(&fixture, "EHLO m\u{e4}\r\nQUIT\r\n".as_bytes(), None);
+    assert!(heard.is_ascii() && heard.contains("\r\n250-h\r\n"), "{heard}");
+    let fixture = self::fixture(Mode::Smtp, |it| it.offer.auth.clear(), false);
+    let heard = converse(&fixture, b"EHLO me\r\nMAIL FROM:<a@b> AUTH=<>\r\nQUIT\r\n", None);
+    assert_eq!(answers(&heard), ["555", "221"]);
+}
+
 #[test]
 fn smuggled_messages_are_refused_and_read_to_their_true_end() {
     for smuggled in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r\n", "\r\n.\r", "\r.\r"] {
@@ -270,6 +320,20 @@ fn lmtp_and_prdr_answer_for_each_recipient() {
     assert_eq!(
         codes(&heard).split_off(1),
         ["500", "250", "250", "250", "250", "550", "354", "452", "250", "250", "550", "503", "221"]
+    );
+    // RFC 2033 section 4.3: so it is with the last chunk, whatever became of those before.
+    let large = "x".repeat(1001);
+    let chunks = format!(
+        "LHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob>\r\nRCPT TO:<ann>\r\nBDAT 1001\r\n{large}\
+         BDAT 1 LAST\r\nxRSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<nobody>\r\nBDAT 1 LAST\r\nx\
+         RSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob>\r\nRCPT TO:<full>\r\nBDAT 1 LAST\r\nxQUIT\r\n"
+    );
+    assert_eq!(
+        answers(&converse(&fixture, chunks.as_bytes(), None)),
+        [
+            "250", "250", "250", "552", "503", "503", "250", "250", "550", "503", "250", "250",
+            "250", "250", "250", "452", "221"
+        ]
     );
     let fixture = self::fixture(Mode::Smtp, |it| it.offer.prdr = true, true);
     let heard = converse(

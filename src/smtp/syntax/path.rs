@@ -205,7 +205,7 @@ impl ForwardPath {
     }
 
     /// Whether it is `<Postmaster>`, whatever its case and without a domain: every server takes
-    /// it (RFC 5321 section 4.5.1).
+    /// it (RFC 5321 section 4.1.1.3).
     pub fn is_postmaster(&self) -> bool {
         matches!(self, Self::Local(local) if local.eq_ignore_ascii_case("postmaster"))
     }

@@ -325,6 +325,10 @@ impl Hook for Disturbing {
         }
     }
 
+    fn pace(&self) -> Option<u64> {
+        self.throttle
+    }
+
     async fn before_write(&mut self, command: &[u8], answer: &mut Vec<u8>) -> Verdict {
         if !self.is_greeted {
             self.is_greeted = true;
@@ -345,10 +349,6 @@ impl Hook for Disturbing {
         }
         if self.garbles {
             self.faults.garble(answer);
-        }
-        if let Some(rate) = self.throttle {
-            let milliseconds = (answer.len() as u64).saturating_mul(1_000) / rate.max(1);
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
         }
         if let Some(left) = &mut self.left {
             let octets = answer.len() as u64;

@@ -185,6 +185,7 @@ impl Limits<'_> {
         for limit in self.0 {
             match *limit {
                 Limit::Message(octets) => settings.append_limit = octets,
+                Limit::Line(octets) => settings.line_octets = octets,
                 Limit::Idle(span) => {
                     settings.idle_timeout = span;
                     settings.login_timeout = span;

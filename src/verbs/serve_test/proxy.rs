@@ -23,9 +23,9 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The server of a URL: `imaps://host`, `pop3s://host`, `submissions://host` and the like
+    /// The server of a URL: `imaps://host`, `pop3s://host`, `submissions://host`, `nntps://host`
     /// over verified TLS, with the authority of `roots` (DER) where there are any; `imap://`,
-    /// `pop3://` and `smtp://` in the clear, as the client goes on with STARTTLS or not.
+    /// `pop3://`, `smtp://` and `nntp://` in the clear, as the client goes on with STARTTLS or not.
     ///
     /// # Errors
     /// [`Failure`] for what is no such URL.
@@ -39,6 +39,10 @@ impl Upstream {
             Location::Pop(url) => {
                 let scheme = if url.implicit_tls { "pop3s" } else { "pop3" };
                 (url.server.clone(), Protocol::Pop, scheme)
+            }
+            Location::Nntp(url) => {
+                let scheme = if url.implicit_tls { "nntps" } else { "nntp" };
+                (url.server.clone(), Protocol::Nntp, scheme)
             }
             Location::Smtp(url) => match &url.endpoint {
                 SmtpEndpoint::Tcp(server) => {
@@ -60,6 +64,8 @@ impl Upstream {
             "smtp" => 25,
             "smtps" | "submissions" => 465,
             "submission" => 587,
+            "nntp" => 119,
+            "nntps" => 563,
             _ => 24,
         });
         let connector = Connector::new(&server.host, settings).map_err(Error::from)?;
@@ -251,6 +257,13 @@ impl Reading {
                 // The mechanism alone is none, an initial response is.
                 words.nth(1).is_some()
             }
+            Some("AUTHINFO") => match words.next() {
+                Some("SASL") => {
+                    self.is_exchange = true;
+                    words.nth(1).is_some()
+                }
+                kind => kind == Some("PASS"),
+            },
             Some("LOGIN" | "PASS" | "APOP") => true,
             _ => false,
         }
@@ -258,14 +271,16 @@ impl Reading {
 
     /// The server ends an exchange with anything but another challenge, and asks for content.
     fn heard(&mut self, octets: &[u8]) {
-        let is_challenge = octets.starts_with(b"+ ") || octets.starts_with(b"334");
+        let challenge: &[u8] = if self.protocol == Protocol::Nntp { b"383" } else { b"334" };
+        let is_challenge = octets.starts_with(b"+ ") || octets.starts_with(challenge);
         if self.is_exchange && !is_challenge && !octets.starts_with(b"+\r") {
             self.is_exchange = false;
         }
         // The last line: the replies to a pipelined MAIL and RCPT stand before.
         let mut lines = octets.trim_ascii_end().rsplit(|octet| *octet == b'\n');
+        let go_ahead: &[u8] = if self.protocol == Protocol::Nntp { b"340" } else { b"354" };
         if self.protocol != Protocol::Imap
-            && lines.next().is_some_and(|line| line.starts_with(b"354"))
+            && lines.next().is_some_and(|line| line.starts_with(go_ahead))
         {
             self.is_dotted = true;
         }
@@ -314,5 +329,17 @@ mod tests {
         );
         let mut pop = Reading::new(Protocol::Pop);
         assert_eq!(read(&mut pop, b"USER alice\r\nPASS secret\r\n"), [Plain, Secret]);
+        let mut news = Reading::new(Protocol::Nntp);
+        let login = b"AUTHINFO USER alice\r\nauthinfo pass secret\r\n";
+        assert_eq!(read(&mut news, login), [Plain, Secret]);
+        news.heard(b"281 welcome\r\n");
+        assert_eq!(read(&mut news, b"AUTHINFO SASL PLAIN\r\n"), [Plain]);
+        news.heard(b"383 =\r\n");
+        assert_eq!(read(&mut news, b"AGFsaWNlAHNlY3JldA==\r\n"), [Secret]);
+        news.heard(b"281 welcome\r\n");
+        assert_eq!(read(&mut news, b"POST\r\n"), [Plain]);
+        news.heard(b"340 go\r\n");
+        let article = b"From: a@b\r\n\r\nAUTHINFO PASS x\r\n.\r\nQUIT\r\n";
+        assert_eq!(read(&mut news, article), [Content, Content, Content, Content, Plain]);
     }
 }

@@ -183,3 +183,20 @@ fn threaded() {
     assert_eq!(talk.ask("THREAD REFERENCES UTF-8 SUBJECT none"), ["* THREAD"]);
     assert_eq!(talk.end("THREAD NONSENSE UTF-8 ALL"), "BAD");
 }
+
+#[test]
+fn the_empty_string_is_in_every_message_and_no_interval_is_empty() {
+    let account = account();
+    put(
+        &account,
+        1,
+        "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nAAEC\r\n",
+    );
+    let mut talk = Talk::inbox(&server(&account));
+    for key in ["BODY \"\"", "TEXT \"\"", "YOUNGER 100000"] {
+        assert_eq!(talk.ask(&format!("SEARCH {key}")), ["* SEARCH 1"], "{key}");
+    }
+    for key in ["YOUNGER 0", "OLDER 0"] {
+        assert_eq!(talk.end(&format!("SEARCH {key}")), "BAD", "RFC 5032 section 5: {key}");
+    }
+}

@@ -309,6 +309,41 @@ fn a_hook_disturbs() {
 }
 
 #[test]
+fn lines_have_a_limit_of_their_own() {
+    let settings = Settings { line_octets: 64, ..cleartext() };
+    with_client(&account(), settings, |mut client| async move {
+        client.login().await;
+        let long = "x".repeat(100);
+        client.send(format!("a NOOP {long}\r\nb NOOP\r\n").as_bytes()).await;
+        assert!(client.line().await.starts_with("a BAD [LIMIT] "));
+        assert!(client.line().await.starts_with("b OK "));
+        // Literals do not count, and what stands between them does.
+        client.send(format!("c SUBSCRIBE {{100+}}\r\n{long}\r\n").as_bytes()).await;
+        assert!(client.line().await.starts_with("c "));
+        let parts = format!("{{1+}}\r\nx {{1+}}\r\ny {}", &long[..50]);
+        client.send(format!("d RENAME {parts}\r\ne NOOP\r\n").as_bytes()).await;
+        assert!(client.line().await.starts_with("d BAD [LIMIT] "));
+        assert!(client.line().await.starts_with("e OK "));
+        // In an exchange or an IDLE there is no tag to answer by.
+        client.send(b"f IDLE\r\n").await;
+        assert!(client.line().await.starts_with("+ "));
+        client.send(long.as_bytes()).await;
+        assert!(client.line().await.starts_with("* BYE the line is too long"));
+        client.closed().await;
+    });
+}
+
+#[test]
+fn authenticate_with_what_cannot_come_first() {
+    with_client(&account(), cleartext(), |mut client| async move {
+        assert!(client.line().await.starts_with("* OK "));
+        client.send(b"a AUTHENTICATE CRAM-MD5 AAAA\r\nb NOOP\r\n").await;
+        assert!(client.line().await.starts_with("a BAD "), "RFC 4959 section 3");
+        assert!(client.line().await.starts_with("b OK "));
+    });
+}
+
+#[test]
 fn authenticate_in_two_lines() {
     with_client(&account(), cleartext(), |mut client| async move {
         assert!(client.line().await.starts_with("* OK "));
