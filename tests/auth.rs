@@ -419,6 +419,16 @@ if log --imap -m SCRAM-SHA-256 -p secret; then exit 1; fi
     let home = Home::new();
     let run = among_ours(&home, &[], script).run().success();
     assert_eq!(run.lines().len(), 16, "{run}");
+    // Nobody in particular: where anybody has a mailbox, and only there.
+    let script = r#"
+for how in "--imap localhost $IMAP_PORT" "--smtp localhost $SUBMISSION_PORT"; do
+  if gsasl -m ANONYMOUS --anonymous-token=somebody --x509-ca-file="$SSL_CERT_FILE" $how     </dev/null >out 2>&1; then echo in; else echo out; fi
+done
+"#;
+    let run = among_ours(&home, &["--any-user"], script).run().success();
+    assert_eq!(run.lines(), ["in", "in"], "{run}");
+    let run = among_ours(&home, &[], script).run().success();
+    assert_eq!(run.lines(), ["out", "out"], "{run}");
 }
 
 #[test]
@@ -450,7 +460,7 @@ for url in "$IMAPS_URL" "$POP3S_URL"; do
   echo "ok EXTERNAL"
 done
 if [ -x /usr/lib/cyrus/bin/imtest ]; then
-  for mechanism in SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN; do
+  for mechanism in SCRAM-SHA-512 SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN; do
     /usr/lib/cyrus/bin/imtest -m $mechanism -t "" -u alice -a alice -w secret \
       -p "$IMAP_PORT" localhost </dev/null >out 2>&1
     grep -q '^Authenticated' out

@@ -4,8 +4,8 @@
 
 Prints its port. Besides the files (without suffix: text/plain): /chunked?N answers in N chunks,
 /moved redirects to what stands behind the question mark, /status?N answers N, /slow never ends
-its answer, and a POST anywhere answers with what was posted, its header in front. With the file
-`by-host` in the folder, paths are below the name that the request has for its host.
+its answer, and a POST anywhere answers with what was posted, its header in front (N at
+/status?N). With the file `by-host` in the folder, paths are below the name that the request has for its host.
 """
 import os
 import socket
@@ -61,7 +61,9 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(200, bytes(self.headers) + body, [("Content-Type", "application/octet-stream")])
+        path, _, query = self.path.partition("?")
+        status = int(query) if path == "/status" else 200
+        self.answer(status, bytes(self.headers) + body, [("Content-Type", "application/octet-stream")])
 
 
 class Server(ThreadingHTTPServer):

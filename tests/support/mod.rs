@@ -48,6 +48,7 @@ pub mod proxy;
 pub mod scripted;
 pub mod serve_test;
 pub mod steps;
+pub mod wrapped;
 
 pub(crate) use binary::args;
 pub use binary::{Home, Invocation, Run, Running};
