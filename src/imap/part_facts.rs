@@ -2,7 +2,7 @@
 //! section 7.5.2), so that a query about parts is answered without fetching one.
 
 use super::syntax::body::{Body, Extension, Multipart, Parameters, Part};
-use crate::message::facts::PartFacts;
+use crate::message::facts::{PartFacts, charset_of};
 use crate::message::listing::{self as message_listing, Listed};
 use crate::message::structure::content::{self, Parameter};
 use crate::message::transfer::Encoding;
@@ -36,7 +36,9 @@ fn of_part(part: &Part<'_>) -> PartFacts {
     let extension = part.extension.as_ref().map(|extension| &extension.common);
     let facts = of_parameters(&part.parameters, extension);
     let container = part.message.is_some();
-    PartFacts { content_type: essence(&part.media_type, &part.subtype), container, ..facts }
+    let content_type = essence(&part.media_type, &part.subtype);
+    let charset = charset_of(&content_type, facts.charset);
+    PartFacts { content_type, charset, container, ..facts }
 }
 
 fn of_multipart(multipart: &Multipart<'_>) -> PartFacts {
@@ -193,6 +195,8 @@ x\r\n\
         let facts = told("(\"TEXT\" \"HTML\" NIL NIL NIL \"BASE64\" 10 1)");
         assert_eq!(facts.len(), 1);
         assert_eq!(facts[0].content_type, "text/html");
-        assert!(!facts[0].container && facts[0].charset.is_none());
+        assert!(!facts[0].container);
+        // Dovecot tells of the default, others do not.
+        assert_eq!(facts[0].charset.as_deref(), Some("us-ascii"));
     }
 }

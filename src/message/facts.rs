@@ -19,6 +19,9 @@ use crate::base::date::Zoned;
 /// Most octets of decoded text kept of one message; text beyond it is not searched.
 pub const TEXT_OCTETS: usize = 256 * 1024 * 1024;
 
+/// The charset of text that names none (RFC 2045 section 5.2).
+const DEFAULT_CHARSET: &str = "us-ascii";
+
 /// A header block, decoded field by field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -132,7 +135,8 @@ pub fn message_ids(value: &str) -> Vec<String> {
 pub struct PartFacts {
     /// The media type in lower case, `text/plain`.
     pub content_type: String,
-    /// The charset parameter; `None` when there is none.
+    /// The charset parameter; of a text part without one `us-ascii` (RFC 2045 section 5.2), as
+    /// servers tell it, too; `None` where there is none.
     pub charset: Option<String>,
     /// The file name, decoded; `None` when the part has none.
     pub file_name: Option<String>,
@@ -145,16 +149,31 @@ pub struct PartFacts {
 }
 
 impl PartFacts {
+    /// What stands in a multipart that has no parts.
+    fn nothing() -> PartFacts {
+        let charset = Some(DEFAULT_CHARSET.to_owned());
+        PartFacts { content_type: "text/plain".to_owned(), charset, ..PartFacts::default() }
+    }
+
     fn of(part: &Part) -> PartFacts {
+        let content_type = part.content_type.essence();
+        let charset = part.content_type.parameter("charset");
         PartFacts {
-            content_type: part.content_type.essence(),
-            charset: part.content_type.parameter("charset").filter(|name| !name.is_empty()),
+            charset: charset_of(&content_type, charset),
+            content_type,
             file_name: part.file_name(),
             attachment: part.is_attachment(),
             smime_type: part.content_type.parameter("smime-type").map(|kind| kind.to_lowercase()),
             container: part.kind != Kind::Leaf,
         }
     }
+}
+
+/// The charset of a part of this type: what its parameter says, else the default of text.
+pub fn charset_of(content_type: &str, parameter: Option<String>) -> Option<String> {
+    parameter
+        .filter(|name| !name.is_empty())
+        .or_else(|| content_type.starts_with("text/").then(|| DEFAULT_CHARSET.to_owned()))
 }
 
 /// A message in memory (or mapped there) and what has been found out of it so far. It is
@@ -212,9 +231,20 @@ impl<'m> Facts<'m> {
         self.structure.get_or_init(|| structure::parse(self.message))
     }
 
-    /// What each part says of itself, the message itself first.
+    /// What each part says of itself, the message itself first. A multipart without parts has an
+    /// empty text in it: a BODYSTRUCTURE cannot say that there is none (RFC 9051 section 9,
+    /// `body-type-mpart`).
     pub fn parts(&self) -> &[PartFacts] {
-        self.parts.get_or_init(|| self.structure().parts().iter().map(PartFacts::of).collect())
+        self.parts.get_or_init(|| {
+            let mut found = Vec::new();
+            for part in self.structure().parts() {
+                found.push(PartFacts::of(part));
+                if matches!(&part.kind, Kind::Multipart(inside) if inside.is_empty()) {
+                    found.push(PartFacts::nothing());
+                }
+            }
+            found
+        })
     }
 
     /// The text of the bodies: one string for each text part, HTML reduced to its text, and

@@ -42,6 +42,46 @@ pub const PEOPLE: [&str; 5] = [
     "Σίσυφος <s@g.example>",
 ];
 
+/// Files that are attached, and what they are said to be.
+const ATTACHMENTS: [(&str, &str); 15] = [
+    ("report.pdf", "application/pdf"),
+    ("=?utf-8?q?Gr=C3=BC=C3=9Fe.pdf?=", "application/pdf"),
+    ("ship.png", "image/png"),
+    ("ship.JPG", "application/octet-stream"),
+    ("harbour.ogg", "audio/ogg"),
+    ("film.mkv", "application/octet-stream"),
+    ("report.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+    ("budget.ods", "application/vnd.oasis.opendocument.spreadsheet"),
+    ("budget.csv", "text/csv"),
+    ("talk.odp", "application/octet-stream"),
+    ("all.tar.gz", "application/gzip"),
+    ("meeting.ics", "text/calendar"),
+    ("ann.vcf", "text/vcard"),
+    ("fix.patch", "text/x-patch"),
+    ("inner.eml", "application/octet-stream"),
+];
+
+/// Lists that send mail, by their List-Id.
+const LISTS: [&str; 3] = [
+    "The ship list <ship.lists.example>",
+    "=?utf-8?q?Gr=C3=BC=C3=9Fe?= from\r\n here <gruss.lists.example>",
+    "<bare.lists.example>",
+];
+
+/// Parts that are signed or encrypted, as far as a search can tell.
+const PROTECTED: [&str; 4] = [
+    "Content-Type: multipart/signed; protocol=\"application/pgp-signature\"; boundary=s\r\n\r\n\
+     --s\r\n\r\nsigned ship\r\n--s\r\nContent-Type: application/pgp-signature; name=sig.asc\r\n\r\n\
+     aGFyYm91cg==\r\n--s--\r\n",
+    "Content-Type: multipart/encrypted; protocol=\"application/pgp-encrypted\"; boundary=e\r\n\r\n\
+     --e\r\nContent-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n--e\r\n\
+     Content-Type: application/octet-stream\r\n\r\nbudget\r\n--e--\r\n",
+    "Content-Type: application/pkcs7-mime; smime-type=Signed-Data; name=smime.p7m\r\n\
+     Content-Transfer-Encoding: base64\r\n\r\naGFyYm91cg==\r\n",
+    "Content-Type: application/x-pkcs7-mime; smime-type=enveloped-data\r\n\
+     Content-Transfer-Encoding: base64\r\n\r\naGFyYm91cg==\r\n",
+];
+
 fn encoded(charset: &str, text: &str) -> Vec<u8> {
     let encoding = Encoding::for_label(charset.as_bytes()).expect("a known charset");
     encoding.encode(text).0.into_owned()
@@ -213,9 +253,7 @@ fn body(random: &mut Random, depth: usize) -> Vec<u8> {
                 out.extend_from_slice(b"\r\n");
             }
             if choice == 6 {
-                let name =
-                    ["report.pdf", "=?utf-8?q?Gr=C3=BC=C3=9Fe.pdf?=", "ship.png"][random.below(3)];
-                let kind = if name.ends_with("png") { "image/png" } else { "application/pdf" };
+                let (name, kind) = *random.choose(&ATTACHMENTS);
                 let noise = base64(words(random, "utf-8", 9).as_bytes());
                 out.extend_from_slice(
                     format!(
@@ -261,8 +299,26 @@ fn message(random: &mut Random, number: usize) -> Vec<u8> {
     if random.below(3) == 0 {
         head.push_str(&format!("Cc: {}\r\n", person(random)));
     }
+    if random.below(8) == 0 {
+        head.push_str(&format!("Bcc: {}\r\n", person(random)));
+    }
     if random.below(4) == 0 {
-        head.push_str("List-Id: The ship list <ship.lists.example>\r\n");
+        head.push_str(&format!("List-Id: {}\r\n", random.choose(&LISTS)));
+    }
+    // Answers to an earlier one, or to two.
+    match random.below(6) {
+        0 if number > 0 => {
+            let answered = random.below(number.min(40));
+            head.push_str(&format!("In-Reply-To: <{answered}@generated.example> (of yours)\r\n"));
+        }
+        1 if number > 0 => {
+            let (one, other) = (random.below(number.min(40)), random.below(number.min(40)));
+            head.push_str(&format!(
+                "References: <{one}@generated.example>\r\n <{other}@generated.example>\r\n\
+                 In-Reply-To: <gone@generated.example>\r\n"
+            ));
+        }
+        _ => {}
     }
     if random.below(6) == 0 {
         head.push_str(&format!(
@@ -276,6 +332,11 @@ fn message(random: &mut Random, number: usize) -> Vec<u8> {
     head.push_str(&format!("Date: {day:02} Feb 2026 {hour:02}:15:00 {zone}\r\n"));
     head.push_str(&format!("Message-ID: <{number}@generated.example>\r\nMIME-Version: 1.0\r\n"));
     let mut out = head.into_bytes();
-    out.extend_from_slice(&body(random, 0));
+    match random.below(12) {
+        0 => out.extend_from_slice(random.choose(&PROTECTED).as_bytes()),
+        // No word of what it is.
+        1 => out.extend_from_slice(format!("\r\n{}\r\n", words(random, "", 5)).as_bytes()),
+        _ => out.extend_from_slice(&body(random, 0)),
+    }
     out
 }
