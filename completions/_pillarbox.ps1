@@ -254,7 +254,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Stay, and print what comes to match (with --json also what matches no longer)')
             [CompletionResult]::new('--index', '--index', [CompletionResultType]::ParameterName, 'Keep an index of each Maildir in it, brought up to date before it is asked')
             [CompletionResult]::new('--attachments-text', '--attachments-text', [CompletionResultType]::ParameterName, 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact')
-            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Say what would be asked of a server and what would be found out here, and search nothing')
+            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Log in, say what would be asked of a server and what would be found out here, and search nothing')
             [CompletionResult]::new('--fuzzy', '--fuzzy', [CompletionResultType]::ParameterName, 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings')
             [CompletionResult]::new('--exact', '--exact', [CompletionResultType]::ParameterName, 'Download what body: and text: need instead of leaving them to the server''s own meaning')
             [CompletionResult]::new('--verify', '--verify', [CompletionResultType]::ParameterName, 'Compare a server''s answer with every message of the folder, and say where it lies; implies --exact')

@@ -248,7 +248,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --watch 'Stay, and print what comes to match (with --json also what matches no longer)'
             cand --index 'Keep an index of each Maildir in it, brought up to date before it is asked'
             cand --attachments-text 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
-            cand --explain 'Say what would be asked of a server and what would be found out here, and search nothing'
+            cand --explain 'Log in, say what would be asked of a server and what would be found out here, and search nothing'
             cand --fuzzy 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
             cand --exact 'Download what body: and text: need instead of leaving them to the server''s own meaning'
             cand --verify 'Compare a server''s answer with every message of the folder, and say where it lies; implies --exact'

@@ -291,7 +291,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l thread -d
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l watch -d 'Stay, and print what comes to match (with --json also what matches no longer)'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l index -d 'Keep an index of each Maildir in it, brought up to date before it is asked'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l attachments-text -d 'Count text inside PDF, DOCX and ODT attachments as text of the body; implies --exact'
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Say what would be asked of a server and what would be found out here, and search nothing'
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l explain -d 'Log in, say what would be asked of a server and what would be found out here, and search nothing'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l fuzzy -d 'Let a server that can (SEARCH=FUZZY) match body: and text: by sense: word forms, spellings'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l exact -d 'Download what body: and text: need instead of leaving them to the server\'s own meaning'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l verify -d 'Compare a server\'s answer with every message of the folder, and say where it lies; implies --exact'

@@ -58,7 +58,8 @@ pub enum Term {
     Size(SizeRange),
     /// `uid:`.
     Uid(UidSet),
-    /// `thread:`: a message id in the thread, or a server's own thread id.
+    /// `thread:`: the id of a message; true of that one and of what refers to it. The test server
+    /// takes its own thread ids, too (RFC 8474); no other server is asked for them.
     Thread(String),
     /// `gm:`: Gmail's own language, for X-GM-RAW.
     Gmail(String),

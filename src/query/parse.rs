@@ -320,7 +320,13 @@ impl<'a> Parser<'a> {
         };
         let range = match keyword {
             DateKeyword::Date | DateKeyword::On | DateKeyword::Saved => {
-                span::range(&text, self.context).ok_or_else(|| wrong(WANTED))?
+                match span::range(&text, self.context) {
+                    Some(range) => range,
+                    None => {
+                        let is_read = |text: &str| span::moment(text, self.context).is_some();
+                        return Err(self.wrong_range(at, &text, WANTED, &is_read));
+                    }
+                }
             }
             _ => {
                 if text.contains("..") {
@@ -336,6 +342,35 @@ impl<'a> Parser<'a> {
             }
         };
         Ok(Term::Date(DateTerm { keyword, text, range }))
+    }
+
+    /// What is wrong with `A..B`, `A..`, `..B` or `A`, where `is_read` knows what A and B may be.
+    fn wrong_range(
+        &self,
+        at: usize,
+        text: &str,
+        wanted: &'static str,
+        is_read: &dyn Fn(&str) -> bool,
+    ) -> Error {
+        let Some((first, last)) = text.split_once("..") else {
+            return self.expected(at, self.at - at, wanted);
+        };
+        // In quotation marks the places are not those of the text.
+        let is_plain = self.text.get(at..self.at) == Some(text);
+        let place = |from: usize, piece: &str| match is_plain {
+            true => (at + from, piece.len()),
+            false => (at, self.at - at),
+        };
+        let ((offset, length), what) = if first.is_empty() && last.is_empty() {
+            (place(0, text), "an end on one side of the dots at least")
+        } else if !first.is_empty() && !is_read(first) {
+            (place(0, first), wanted)
+        } else if !last.is_empty() && !is_read(last) {
+            (place(first.len() + 2, last), wanted)
+        } else {
+            (place(0, text), "a range that does not end before it begins")
+        };
+        self.expected(offset, length, what)
     }
 
     fn size(&mut self, name: &str) -> Result<Term, Error> {
@@ -365,9 +400,13 @@ impl<'a> Parser<'a> {
                 } else {
                     let (first, last) =
                         text.split_once("..").unwrap_or((text.as_str(), text.as_str()));
+                    let wrong = || {
+                        let is_read = |text: &str| span::size(text).is_some();
+                        self.wrong_range(at, &text, WANTED, &is_read)
+                    };
                     let bound = |text: &str| match text {
                         "" => Ok(None),
-                        _ => octets(text).map(Some),
+                        _ => span::size(text).ok_or_else(wrong).map(Some),
                     };
                     let (least, most) = (bound(first)?, bound(last)?);
                     let open = least.is_none() && most.is_none();

@@ -147,6 +147,12 @@ impl Mbox {
         self.index.as_ref().and_then(|index| index.find(id))
     }
 
+    /// The id that a message has now which was known by this one; `None`: it is not in the file as
+    /// that was listed last.
+    pub fn current(&self, id: &Id) -> Option<Id> {
+        self.find(id).map(|at| self.entries()[at].id())
+    }
+
     fn status(&self) -> Status {
         let entries = self.entries();
         Status {

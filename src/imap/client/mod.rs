@@ -236,6 +236,15 @@ impl Client {
         Ok((tag, name, out.finish()?))
     }
 
+    /// A command as it would be sent, without its tag and its last line end.
+    fn written(&self, command: Command<'_>) -> Result<Vec<u8>, Error> {
+        let mut out = Encoder::new(self.literals(), self.state.utf8);
+        Tagged { tag: b"a".as_slice().into(), command }.encode(&mut out);
+        let octets = out.finish()?.octets;
+        let line = octets.strip_prefix(b"a ").unwrap_or(&octets);
+        Ok(line.strip_suffix(b"\r\n").unwrap_or(line).to_vec())
+    }
+
     /// Queues a command and gives its tag; waits only where a literal has to.
     async fn send(&mut self, command: Command<'_>) -> Result<u32, Error> {
         self.settle().await?;

@@ -29,12 +29,7 @@ impl Client {
             return Err(Error::Missing("MULTISEARCH"));
         }
         let mut answers: Vec<Answered> = mailboxes.iter().map(|_| Answered::default()).collect();
-        let search = Search {
-            returns: Some(inquiry.returns.clone()),
-            charset: self.charset(&inquiry.keys),
-            keys: inquiry.keys.clone(),
-        };
-        let command = Command::MultiSearch(vec![Filter::Mailboxes(mailboxes.to_vec())], search);
+        let command = self.command_in(mailboxes, inquiry);
         let ended = self
             .run(command, &mut |data| {
                 let Data::Esearch(result) = data else { return };
@@ -59,6 +54,19 @@ impl Client {
             Err(Error::Refused { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    pub(super) fn command_in(
+        &self,
+        mailboxes: &[Mailbox<'static>],
+        inquiry: &Inquiry,
+    ) -> Command<'static> {
+        let search = Search {
+            returns: Some(inquiry.returns.clone()),
+            charset: self.charset(&inquiry.keys),
+            keys: inquiry.keys.clone(),
+        };
+        Command::MultiSearch(vec![Filter::Mailboxes(mailboxes.to_vec())], search)
     }
 }
 

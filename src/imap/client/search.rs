@@ -139,6 +139,29 @@ impl Client {
         Ok(answers)
     }
 
+    /// The searches, thread and fetches of one mailbox as they would go over the wire, each on a
+    /// line or more without its tag and its last line end; EXAMINE is left out.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] for what cannot be sent.
+    pub fn planned(&self, asking: &Asking) -> Result<Vec<Vec<u8>>, Error> {
+        let commands = self.commands(asking).into_iter();
+        let asked = commands.filter(|(purpose, ..)| !matches!(purpose, Purpose::Examine(_)));
+        asked.map(|(_, command, _)| self.written(command)).collect()
+    }
+
+    /// The command of one search over many mailboxes (RFC 7377), in the same form.
+    ///
+    /// # Errors
+    /// As [`Client::planned`].
+    pub fn planned_in(
+        &self,
+        mailboxes: &[Mailbox<'static>],
+        inquiry: &Inquiry,
+    ) -> Result<Vec<u8>, Error> {
+        self.written(self.command_in(mailboxes, inquiry))
+    }
+
     /// The commands of one mailbox, and whether each may have to wait for a go-ahead.
     fn commands(&self, asking: &Asking) -> Vec<(Purpose, Command<'static>, bool)> {
         let mut commands = Vec::new();

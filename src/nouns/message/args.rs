@@ -90,13 +90,13 @@ pub struct Append {
 /// What is copied or moved where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Transfer {
-    /// The messages
+    /// The messages, and behind them the folder they go to, unless --to says that
     #[arg(value_name = "REF", required = true)]
     pub references: Vec<String>,
 
     /// The folder they go to
     #[arg(long, value_name = "ACCOUNT:FOLDER")]
-    pub to: String,
+    pub to: Option<String>,
 
     /// Options of the server.
     #[command(flatten)]

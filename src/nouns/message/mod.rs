@@ -159,9 +159,18 @@ async fn transfer(
     context: &Context,
     out: &mut Output,
 ) -> Result<Exit> {
-    let to = Location::parse(&args.to)?;
+    let (references, to) = match (&args.to, args.references.split_last()) {
+        (Some(to), _) => (args.references.as_slice(), to),
+        (None, Some((to, references))) if !references.is_empty() => (references, to),
+        _ => {
+            return Err(Failure::usage("the folder that they go to is missing")
+                .hint("name it behind the messages, or with --to ACCOUNT:FOLDER")
+                .into());
+        }
+    };
+    let to = Location::parse(to)?;
     let target = server_of(&to, context)?;
-    let groups = groups(&args.references, args.common.nul)?;
+    let groups = groups(references, args.common.nul)?;
     for group in &groups {
         if target.is_none() || server_of(&group.location, context)? != target {
             let message = format!("{to}: not in the same account as {}", group.location);

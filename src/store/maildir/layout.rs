@@ -131,16 +131,31 @@ impl Layout {
     /// # Errors
     /// What the system says of reading the directories.
     pub(in crate::store) fn folders(self, root: &Path) -> Result<BTreeMap<String, Place>> {
+        self.readable_folders(root, &mut Err)
+    }
+
+    /// The same; a directory below `root` that cannot be looked into is given to `unreadable`,
+    /// which says whether to go on.
+    ///
+    /// # Errors
+    /// What the system says of reading the root, and what `unreadable` makes of the others.
+    pub(in crate::store) fn readable_folders(
+        self,
+        root: &Path,
+        unreadable: &mut dyn FnMut(Error) -> Result<()>,
+    ) -> Result<BTreeMap<String, Place>> {
         let mut found = BTreeMap::new();
         if is_maildir(root) {
             found.insert("INBOX".to_owned(), Place { path: root.to_owned(), selectable: true });
         }
         match self {
             Layout::Flat => {}
-            Layout::MaildirPlusPlus => self.list_plus_plus(root, &mut found)?,
+            Layout::MaildirPlusPlus => self.list_plus_plus(root, &mut found, unreadable)?,
             Layout::Nested => {
                 let mut above = Vec::new();
-                self.list_nested(root, root, None, &mut above, &mut found)?;
+                let entries = std::fs::read_dir(root).map_err(|error| Error::file(root, error))?;
+                let mut tree = Tree { layout: self, root, found: &mut found, unreadable };
+                tree.list(root, entries, None, &mut above)?;
             }
         }
         let names: Vec<String> = found.keys().cloned().collect();
@@ -178,7 +193,12 @@ impl Layout {
         canonical(&levels.join("/"))
     }
 
-    fn list_plus_plus(self, root: &Path, found: &mut BTreeMap<String, Place>) -> Result<()> {
+    fn list_plus_plus(
+        self,
+        root: &Path,
+        found: &mut BTreeMap<String, Place>,
+        unreadable: &mut dyn FnMut(Error) -> Result<()>,
+    ) -> Result<()> {
         for entry in std::fs::read_dir(root).map_err(|error| Error::file(root, error))? {
             let entry = entry.map_err(|error| Error::file(root, error))?;
             let file_name = text(entry.file_name().as_encoded_bytes());
@@ -191,54 +211,15 @@ impl Layout {
                 let levels: Vec<String> = levels.split('.').map(decode_plus_plus).collect();
                 canonical(&levels.join("/"))
             };
-            if is_maildir(&path) {
-                self.note(root, name(), path, found);
-            } else if is_empty_directory(&path) {
-                found.entry(name()).or_insert(Place { path, selectable: false });
+            match look_for_maildir(&path) {
+                Ok(true) => self.note(root, name(), path, found),
+                Ok(false) if is_empty_directory(&path) => {
+                    found.entry(name()).or_insert(Place { path, selectable: false });
+                }
+                Ok(false) => {}
+                Err(error) => unreadable(Error::file(&path, error))?,
             }
         }
-        Ok(())
-    }
-
-    fn list_nested(
-        self,
-        root: &Path,
-        directory: &Path,
-        above: Option<&str>,
-        ancestors: &mut Vec<(u64, u64)>,
-        found: &mut BTreeMap<String, Place>,
-    ) -> Result<()> {
-        let identity = std::fs::metadata(directory).map(|m| (m.dev(), m.ino()));
-        let identity = identity.map_err(|error| Error::file(directory, error))?;
-        // A symbolic link to a directory above would never end.
-        if ancestors.contains(&identity) || ancestors.len() >= NESTING {
-            return Ok(());
-        }
-        ancestors.push(identity);
-        let entries =
-            std::fs::read_dir(directory).map_err(|error| Error::file(directory, error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| Error::file(directory, error))?;
-            let file_name = text(entry.file_name().as_encoded_bytes());
-            let path = entry.path();
-            let is_own = matches!(file_name.as_str(), "cur" | "new" | "tmp");
-            if is_own || file_name.starts_with('.') || !path.is_dir() {
-                continue;
-            }
-            let level = decode_nested(&file_name);
-            let name = match above {
-                Some(above) => format!("{above}/{level}"),
-                None => level,
-            };
-            if is_maildir(&path) {
-                self.note(root, canonical(&name), path.clone(), found);
-            } else if is_empty_directory(&path) {
-                let place = Place { path: path.clone(), selectable: false };
-                found.entry(canonical(&name)).or_insert(place);
-            }
-            self.list_nested(root, &path, Some(&name), ancestors, found)?;
-        }
-        ancestors.pop();
         Ok(())
     }
 
@@ -249,6 +230,80 @@ impl Layout {
         if ours || !found.contains_key(&name) {
             found.insert(name, Place { path, selectable: true });
         }
+    }
+}
+
+/// The directories of a nested tree, on the way to its folders.
+struct Tree<'t> {
+    layout: Layout,
+    root: &'t Path,
+    found: &'t mut BTreeMap<String, Place>,
+    unreadable: &'t mut dyn FnMut(Error) -> Result<()>,
+}
+
+impl Tree<'_> {
+    fn list(
+        &mut self,
+        directory: &Path,
+        entries: std::fs::ReadDir,
+        above: Option<&str>,
+        ancestors: &mut Vec<(u64, u64)>,
+    ) -> Result<()> {
+        let identity = std::fs::metadata(directory).map(|m| (m.dev(), m.ino()));
+        let identity = identity.map_err(|error| Error::file(directory, error))?;
+        // A symbolic link to a directory above would never end.
+        if ancestors.contains(&identity) || ancestors.len() >= NESTING {
+            return Ok(());
+        }
+        ancestors.push(identity);
+        for entry in entries {
+            let entry = entry.map_err(|error| Error::file(directory, error))?;
+            let file_name = text(entry.file_name().as_encoded_bytes());
+            let path = entry.path();
+            let is_own = matches!(file_name.as_str(), "cur" | "new" | "tmp");
+            if is_own || file_name.starts_with('.') || !is_directory(&entry) {
+                continue;
+            }
+            let level = decode_nested(&file_name);
+            let name = match above {
+                Some(above) => format!("{above}/{level}"),
+                None => level,
+            };
+            let inside = look_for_maildir(&path)
+                .and_then(|is_maildir| Ok((is_maildir, std::fs::read_dir(&path)?)));
+            let (is_maildir, inside) = match inside {
+                Ok(looked) => looked,
+                Err(error) => {
+                    (self.unreadable)(Error::file(&path, error))?;
+                    continue;
+                }
+            };
+            if is_maildir {
+                self.layout.note(self.root, canonical(&name), path.clone(), self.found);
+            } else if is_empty_directory(&path) {
+                let place = Place { path: path.clone(), selectable: false };
+                self.found.entry(canonical(&name)).or_insert(place);
+            }
+            self.list(&path, inside, Some(&name), ancestors)?;
+        }
+        ancestors.pop();
+        Ok(())
+    }
+}
+
+/// Whether it is a directory, or a link to one; what it is that cannot be looked at is not said.
+fn is_directory(entry: &std::fs::DirEntry) -> bool {
+    entry
+        .file_type()
+        .is_ok_and(|kind| kind.is_dir() || (kind.is_symlink() && entry.path().is_dir()))
+}
+
+/// As [`is_maildir`]; an error where that cannot be known.
+fn look_for_maildir(path: &Path) -> io::Result<bool> {
+    match std::fs::metadata(path.join("cur")) {
+        Ok(told) => Ok(told.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        Err(_) => Ok(false),
     }
 }
 

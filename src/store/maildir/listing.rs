@@ -11,7 +11,7 @@ use super::Maildir;
 use super::folder::{Located, Sub};
 use super::keywords::Keywords;
 use super::name::{by_delivery, size, split};
-use crate::store::Result;
+use crate::store::{Error, Result};
 
 /// One message of a folder, its file not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,21 @@ impl MessageFile {
 }
 
 impl Maildir {
+    /// The folders that messages can be in, by name, and what of the tree could not be looked
+    /// into: for who had rather see the rest than nothing.
+    ///
+    /// # Errors
+    /// The root's.
+    pub fn readable_folders(&self) -> Result<(Vec<String>, Vec<Error>)> {
+        let mut unreadable = Vec::new();
+        let found = self.layout.readable_folders(&self.root, &mut |error| {
+            unreadable.push(error);
+            Ok(())
+        })?;
+        let selectable = found.into_iter().filter(|(_, place)| place.selectable);
+        Ok((selectable.map(|(name, _)| name).collect(), unreadable))
+    }
+
     /// The messages of a folder in the order of their delivery, without a call of the system
     /// for each.
     ///

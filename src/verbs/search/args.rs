@@ -57,7 +57,8 @@ pub struct Args {
     #[arg(long)]
     pub attachments_text: bool,
 
-    /// Say what would be asked of a server and what would be found out here, and search nothing
+    /// Log in, say what would be asked of a server and what would be found out here, and search
+    /// nothing
     #[arg(long)]
     pub explain: bool,
 
@@ -227,11 +228,14 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 const EXAMPLES: &str = "\
 References go to standard output, one a line; on a terminal it is a table with date, author,
 subject and flags. --json prints one object a message with `reference`, `date` (RFC 3339, in
-universal time), `from`, `subject`, `flags`, `size` and `folder`, and with `uid` where the message
-has one; `text_by` is there where the query has body: or text:, and says whether the server's
+universal time), `from`, `subject`, `flags`, `size` (octets with CRLF, as size: counts them) and
+`folder`, and with `uid` where the message has one; `text_by` is there where the query has body: or text:, and says whether the server's
 meaning decided or ours; `score` with --sort relevance; `thread` (a number), `depth` and `matched`
 with --thread; `event`, which is `found` or `gone`, with --watch. --fields chooses among them: what
-is not chosen is not read, and a field that a message has not is null.
+is not chosen is not read, and a field that a message has not is null. With --explain an object has
+`query`, `place`, `folders` (null for what is no server), `not_searched`, `asks`, `rest`, `needs`,
+`text_by` and `ladder`, a list of `extension`, `offered`, `used` and `why`. Messages that are named
+on standard input and are not there any longer are told on standard error.
 
 Examples:
   Unread messages of the last two weeks, everywhere in an account:

@@ -1,121 +1,357 @@
 //! Says what a search would ask of whom, and what it would find out itself.
+//!
+//! A server is logged in to, since what it is asked depends on what it knows, and its folders are
+//! listed; nothing is searched there, and no local mail is opened.
 
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use serde_json::json;
+use serde::Serialize;
 
+use super::args::Args;
+use super::found::Results;
 use super::plan::{self, Plan, Target};
-use super::server::{Place, Scope};
-use crate::imap::search_keys::{Asked, Manner, map};
-use crate::imap::syntax::command::{Command, Tagged};
-use crate::imap::syntax::encode::{Encoder, Literals};
-use crate::imap::syntax::search::{Key, Search};
-use crate::query::{Expr, Field, Term};
-use crate::ui::{Format, Output};
+use super::run as searching;
+use super::rungs::one_command;
+use super::server::{Folder, How, Only, Place, Session};
+use crate::imap::client::search::Asking;
+use crate::imap::search_keys::{Asked, map};
+use crate::imap::syntax::search::{Key, Measure, Return};
+use crate::open::Context;
+use crate::query::{DateKeyword, Expr, Field, Term};
+use crate::store::{self, Spool as _};
+use crate::ui::{Exit, Format, Output};
 
-/// Prints the plan, a paragraph or an object for each place.
+/// Most folders that a line names.
+const NAMED: usize = 12;
+
+/// Prints the plan: a paragraph or an object for each place, and on a server for the folders that
+/// are asked the same.
 ///
 /// # Errors
-/// The output's.
-pub fn print(plan: &Plan, exact: bool, fuzzy: bool, out: &mut Output) -> Result<()> {
+/// The output's. A server that cannot be asked what it knows is told, and the exit code is 2.
+pub async fn print(plan: &Plan, args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
     if out.format() != Format::Json {
         out.line(&format!("query: {}", plan.expr))?;
     }
+    let mut exit = Exit::Ok;
     for target in &plan.targets {
-        let explained = explained(target, &plan.expr, (exact, fuzzy));
-        if out.format() == Format::Json {
-            out.json(&json!({
-                "query": plan.expr.to_string(),
-                "place": explained.place,
-                "asks": explained.asks,
-                "rest": explained.rest.as_ref().map(ToString::to_string),
-                "needs": explained.needs,
-                "text_by": explained.text_by,
-            }))?;
-        } else {
-            for line in explained.to_string().lines() {
-                out.line(line)?;
+        let told = match explained(target, plan, args, context, out).await {
+            Ok(told) => told,
+            Err(error) => {
+                Results::new(out, false, None, None, plan.zone.clone()).fail(&error);
+                exit = Exit::Two;
+                continue;
+            }
+        };
+        for explained in told {
+            if out.format() == Format::Json {
+                out.json(&explained)?;
+            } else {
+                for line in explained.to_string().lines() {
+                    out.line(line)?;
+                }
             }
         }
     }
-    Ok(())
+    Ok(exit)
 }
 
-/// What happens at one place.
+/// What happens at one place, or in some of its folders.
+#[derive(Debug, Serialize)]
 struct Explained {
+    query: String,
     place: String,
+    /// The folders of a server that are asked the same; `None` for what is no server.
+    folders: Option<Vec<String>>,
+    /// Folders that `folder:` and `account:` rule out.
+    not_searched: Vec<String>,
     /// Commands; none for what is not on a server.
     asks: Vec<String>,
     /// What is evaluated here; `None`: nothing is left.
-    rest: Option<Expr>,
+    rest: Option<String>,
     /// What is read for that.
     needs: Vec<&'static str>,
     text_by: Option<&'static str>,
+    /// Extensions that matter to this search.
+    ladder: Vec<Rung>,
 }
 
-fn explained(target: &Target, expr: &Expr, (exact, fuzzy): (bool, bool)) -> Explained {
-    match target {
-        Target::Server(place) => on_server(place, expr, (exact, fuzzy)),
-        Target::Place(location, _) => here(location.to_string(), expr),
-        Target::Files(paths) => here(format!("{} files", paths.len()), expr),
-        Target::Message(_) => here("the message on standard input".into(), expr),
-    }
+/// One extension of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Rung {
+    extension: &'static str,
+    /// The server says that it knows it.
+    offered: bool,
+    /// This search makes use of it.
+    used: bool,
+    /// What comes of that.
+    why: &'static str,
 }
 
-fn here(place: String, expr: &Expr) -> Explained {
-    let needs = needs(expr, false);
-    let rest = (*expr != Expr::All).then(|| expr.clone());
-    Explained { place, asks: Vec::new(), rest, needs, text_by: plan::text_by(expr, false) }
+async fn explained(
+    target: &Target,
+    plan: &Plan,
+    args: &Args,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Vec<Explained>> {
+    plan::can_answer(target, &plan.expr)?;
+    Ok(match target {
+        Target::Server(place) => on_server(place, plan, args, context, out).await?,
+        Target::Place(location, _) => vec![here(location.to_string(), plan)],
+        Target::Files(paths) => vec![here(format!("{} files", paths.len()), plan)],
+        Target::Message(_) => vec![here("the message on standard input".into(), plan)],
+    })
 }
 
-fn on_server(place: &Place, expr: &Expr, (exact, fuzzy): (bool, bool)) -> Explained {
-    let (folder, which) = match &place.scope {
-        Scope::All => (None, "each folder".to_owned()),
-        Scope::Folder(name) => (Some(name.as_str()), format!("folder {name}")),
-        Scope::Mailbox(name, _) => (None, format!("mailbox {}", String::from_utf8_lossy(name))),
-    };
-    let server = place.account.clone().unwrap_or_else(|| place.location.to_string());
-    let narrowed = match folder {
-        Some(name) => plan::narrowed(expr, Some(name), place.account.as_deref()),
-        None => expr.clone(),
-    };
-    // What a server offers is known once it is asked; Gmail's language is Gmail's.
-    let (utf8, bodies, gmail, saved) = (true, !exact, true, true);
-    let manner = Manner { utf8, bodies, fuzzy, gmail, saved, within: None };
-    let mapping = map(&narrowed, manner);
-    let asks = match &mapping.asked {
-        Asked::Nothing => Vec::new(),
-        Asked::Keys(keys) => {
-            let asked = std::iter::once(command(keys));
-            let questions = mapping.questions.iter().enumerate().map(|(number, key)| {
-                format!("{} for [{number}]", command(std::slice::from_ref(key)))
-            });
-            asked.chain(questions).collect()
-        }
-    };
+fn here(place: String, plan: &Plan) -> Explained {
+    let expr = &plan.expr;
     Explained {
-        place: format!("{server}, {which}"),
-        asks,
-        needs: needs(&mapping.rest, true),
-        rest: (mapping.rest != Expr::All).then_some(mapping.rest),
-        text_by: plan::text_by(expr, manner.bodies),
+        query: expr.to_string(),
+        place,
+        folders: None,
+        not_searched: Vec::new(),
+        asks: Vec::new(),
+        rest: (*expr != Expr::All).then(|| expr.to_string()),
+        needs: needs(expr, false),
+        text_by: plan::text_by(expr, false),
+        ladder: Vec::new(),
     }
 }
 
-/// The command as it goes over the wire to a server with LITERAL+ and UTF-8.
-fn command(keys: &[Key<'static>]) -> String {
-    let charset = keys.iter().any(Key::needs_charset).then(|| b"UTF-8".as_slice().into());
-    let command = Command::Search(true, Search { returns: None, charset, keys: keys.to_vec() });
-    let mut out = Encoder::new(Literals::Plus, true);
-    Tagged { tag: b"a".as_slice().into(), command }.encode(&mut out);
-    match out.finish() {
-        Ok(encoded) => {
-            let line = String::from_utf8_lossy(&encoded.octets).into_owned();
-            line.trim_start_matches("a ").trim_end().to_owned()
+async fn on_server(
+    place: &Place,
+    plan: &Plan,
+    args: &Args,
+    context: &Context,
+    out: &mut Output,
+) -> Result<Vec<Explained>> {
+    let (mut account, url) = searching::connect(place, args, context).await?;
+    let is_one_folder = place.scope != super::server::Scope::All;
+    let order = args.sort.filter(|_| plan.targets.len() == 1 && is_one_folder);
+    let threads = args.thread && is_one_folder;
+    let how = How { order, threads, ..searching::how(args, plan.now) };
+    plan::is_gmail(&plan.expr, account.client().capabilities(), &url.server.host)?;
+    let nothing = Only::default();
+    let (session, folders, not_searched) =
+        Session::open(&mut account, place, &url, &plan.expr, how, &nothing).await?;
+    let results = Results::new(out, args.count, args.limit, args.sort, plan.zone.clone());
+    let results = results.fields(&args.fields);
+    let found = in_folders(&session, &folders, place, plan, not_searched, &results)?;
+    account.finish().await?;
+    Ok(found)
+}
+
+fn in_folders(
+    session: &Session<'_>,
+    folders: &[Folder],
+    place: &Place,
+    plan: &Plan,
+    not_searched: Vec<String>,
+    results: &Results<'_>,
+) -> Result<Vec<Explained>> {
+    let server = place.account.clone().unwrap_or_else(|| place.location.to_string());
+    let empty = |folders: Vec<String>| Explained {
+        query: plan.expr.to_string(),
+        place: server.clone(),
+        folders: Some(folders),
+        not_searched: Vec::new(),
+        asks: Vec::new(),
+        rest: None,
+        needs: Vec::new(),
+        text_by: plan::text_by(&plan.expr, session.manner.bodies),
+        ladder: Vec::new(),
+    };
+    let mut asking: Vec<Asking> = Vec::new();
+    let mut found: Vec<Explained> = Vec::new();
+    let mut expressions: Vec<Option<&Expr>> = Vec::new();
+    for folder in folders {
+        // All that are asked the same stand together.
+        let known = expressions.iter().position(|known| *known == Some(&folder.expr));
+        let mapping = map(&folder.expr, session.manner);
+        let keys = match &mapping.asked {
+            Asked::Keys(keys) => Some(keys.clone()),
+            Asked::Nothing => None,
+        };
+        let one = keys.map(|keys| session.asking(&folder.mailbox, keys, &mapping, results));
+        if let Some(at) = known {
+            found[at].folders.get_or_insert_default().push(folder.name.clone());
+        } else {
+            let mut explained = empty(vec![folder.name.clone()]);
+            if let Some(one) = &one {
+                let commands = session.client.planned(one).map_err(store::Error::from)?;
+                explained.asks = commands.iter().map(|octets| line(octets)).collect();
+            }
+            explained.needs = needs(&mapping.rest, true);
+            explained.rest = (mapping.rest != Expr::All).then(|| mapping.rest.to_string());
+            found.push(explained);
+            expressions.push(Some(&folder.expr));
         }
-        Err(refused) => refused.to_string(),
+        asking.extend(one);
     }
+    let by_one = one_command(&session.capabilities, &asking);
+    if let Some((mailboxes, inquiry)) = &by_one {
+        let command = session.client.planned_in(mailboxes, inquiry).map_err(store::Error::from)?;
+        for explained in &mut found {
+            explained.asks = vec![line(&command)];
+        }
+    }
+    let ladder = ladder(session, plan, &asking, by_one.is_some(), results);
+    if found.is_empty() {
+        found.push(empty(Vec::new()));
+    }
+    for explained in &mut found {
+        explained.ladder = ladder.clone();
+    }
+    if let Some(last) = found.last_mut() {
+        last.not_searched = not_searched;
+    }
+    Ok(found)
+}
+
+fn line(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).replace("\r\n", " ")
+}
+
+/// The extensions that make a difference to this search.
+fn ladder(
+    session: &Session<'_>,
+    plan: &Plan,
+    asking: &[Asking],
+    by_one: bool,
+    results: &Results<'_>,
+) -> Vec<Rung> {
+    let has = |name: &str| session.capabilities.has(name);
+    let searches = || asking.iter().flat_map(|one| &one.searches);
+    let returns =
+        |test: fn(&Return<'_>) -> bool| searches().any(|one| one.returns.iter().any(test));
+    let keys = |test: &dyn Fn(&Key<'_>) -> bool| {
+        searches().any(|one| one.keys.iter().any(|key| any(key, test)))
+    };
+    let mut ladder = Vec::new();
+    let mut rung = |extension, offered: bool, used: bool, with, without| {
+        // What is not used for want of it, and what is of no use here.
+        let why = if used { with } else { without };
+        ladder.push(Rung { extension, offered, used, why });
+    };
+    let rev2 = has("IMAP4rev2");
+    rung(
+        "ESEARCH",
+        has("ESEARCH") || rev2,
+        searches().any(|one| !one.returns.is_empty()),
+        "answers come as ranges or as a number",
+        "answers come as a list of numbers",
+    );
+    let saves = returns(|item| *item == Return::Save);
+    rung(
+        "SEARCHRES",
+        has("SEARCHRES") || rev2,
+        saves,
+        "what is found is fetched in the same flight",
+        "nothing is fetched along with the answer",
+    );
+    if asking.len() > 1 {
+        rung(
+            "MULTISEARCH",
+            has("MULTISEARCH"),
+            by_one,
+            "all folders are asked by one command",
+            "folders are asked one by one, all in one flight",
+        );
+    }
+    let terms = plan.expr.terms();
+    let is_span = |term: &&Term| match term {
+        Term::Date(date) => {
+            date.is_span() && matches!(date.keyword, DateKeyword::Older | DateKeyword::Newer)
+        }
+        _ => false,
+    };
+    if terms.iter().any(is_span) {
+        let of_span =
+            |key: &Key<'_>| matches!(key, Key::Number(Measure::Older | Measure::Younger, _));
+        rung(
+            "WITHIN",
+            has("WITHIN"),
+            keys(&of_span),
+            "the server compares by the second",
+            "the server is asked for days, and the rest is found out here",
+        );
+    }
+    let asks = |wanted: fn(&Term) -> bool| terms.iter().any(|term| wanted(term));
+    if asks(|term| matches!(term, Term::Date(date) if date.keyword == DateKeyword::Saved)) {
+        rung(
+            "SAVEDATE",
+            has("SAVEDATE"),
+            session.manner.saved,
+            "the server keeps when a message was put into its folder",
+            "the date of arrival stands for that of saving",
+        );
+    }
+    if asks(|term| matches!(term, Term::Gmail(_))) {
+        let used = keys(&|key| matches!(key, Key::Text(..)));
+        rung("X-GM-EXT-1", has("X-GM-EXT-1"), used, "Gmail answers gm:", "gm: has no answer");
+    }
+    if keys(&|key| key.needs_charset()) {
+        let utf8 = session.client.is_utf8();
+        rung(
+            "UTF8=ACCEPT",
+            has("UTF8=ACCEPT") || has("UTF8=ONLY") || rev2,
+            utf8,
+            "text beyond ASCII is sent as it is",
+            "text beyond ASCII is sent with CHARSET UTF-8; where that is refused, without it",
+        );
+    }
+    if let Some(sort) = results.sort() {
+        let sorts = searches().any(|one| !one.criteria.is_empty());
+        let (with, without) = ("the server puts it in order", "it is put in order here");
+        rung("SORT", has("SORT"), sorts, with, without);
+        if sort == super::args::Sort::From {
+            rung("SORT=DISPLAY", has("SORT=DISPLAY"), sorts, with, without);
+        }
+    }
+    if results.limit().is_some() {
+        let partial = returns(|item| matches!(item, Return::Partial(..)));
+        let offered = has("PARTIAL") || has("CONTEXT=SEARCH") || has("CONTEXT=SORT");
+        rung(
+            "PARTIAL",
+            offered,
+            partial,
+            "only the first of what is found are told",
+            "all that is found is told, and cut here",
+        );
+    }
+    if session.how.threads {
+        let used = has("THREAD=REFERENCES");
+        rung(
+            "THREAD=REFERENCES",
+            used,
+            used,
+            "the server puts threads together",
+            "all headers come, and threads are put together here",
+        );
+    }
+    if session.how.fuzzy {
+        rung(
+            "SEARCH=FUZZY",
+            has("SEARCH=FUZZY"),
+            keys(&|key| matches!(key, Key::Fuzzy(_))),
+            "the server matches body: and text: by sense",
+            "body: and text: mean what they always do",
+        );
+    }
+    ladder
+}
+
+/// Whether a key is one, or has one in it.
+fn any(key: &Key<'_>, test: &dyn Fn(&Key<'_>) -> bool) -> bool {
+    test(key)
+        || match key {
+            Key::Not(inner) | Key::Fuzzy(inner) => any(inner, test),
+            Key::Or(one, other) => any(one, test) || any(other, test),
+            Key::And(list) => list.iter().any(|key| any(key, test)),
+            _ => false,
+        }
 }
 
 /// What is read to evaluate an expression, the cheapest first.
@@ -144,7 +380,16 @@ fn needs(expr: &Expr, on_server: bool) -> Vec<&'static str> {
 
 impl std::fmt::Display for Explained {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = format!("{}\n", self.place);
+        let mut text = self.place.clone();
+        match &self.folders {
+            Some(folders) if folders.is_empty() => text.push_str(", no folder"),
+            Some(folders) => write!(text, ", {}", named(folders))?,
+            None => {}
+        }
+        text.push('\n');
+        if !self.not_searched.is_empty() {
+            writeln!(text, "  not searched: {}", named(&self.not_searched))?;
+        }
         for ask in &self.asks {
             writeln!(text, "  asks the server: {ask}")?;
         }
@@ -162,76 +407,51 @@ impl std::fmt::Display for Explained {
             Some(_) => writeln!(text, "  text is matched here, decoded")?,
             None => {}
         }
+        for rung in &self.ladder {
+            let state = match (rung.offered, rung.used) {
+                (true, true) => "used",
+                (true, false) => "offered, not used",
+                (false, _) => "not offered",
+            };
+            writeln!(text, "  {}: {state}: {}", rung.extension, rung.why)?;
+        }
         f.write_str(&text)
+    }
+}
+
+/// How many folders these are, and what the first of them are called.
+fn named(folders: &[String]) -> String {
+    let first = folders.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if folders.len() > NAMED { ", ..." } else { "" };
+    match folders.len() {
+        1 => format!("folder {first}"),
+        count => format!("{count} folders: {first}{more}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use jiff::tz::TimeZone;
-
-    use super::super::testing::Written;
+    use super::super::testing::expr;
     use super::*;
-    use crate::base::location::Location;
-    use crate::query::{Context, parse};
 
-    fn printed(query: &str, exact: bool, format: Format) -> String {
-        let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
-        let location = Location::parse("imaps://ann@h.test/").expect("a URL");
-        let place = Place { account: None, location, scope: Scope::All };
-        let local = Location::Maildir("/m".into());
-        let plan = Plan {
-            expr: parse(query, &context).expect(query),
-            targets: vec![Target::Server(place), Target::Place(local, None)],
-            zone: TimeZone::UTC,
-            now: Timestamp::UNIX_EPOCH,
-        };
-        let written = Written::default();
-        let mut out = Output::to(Box::new(written.clone()), format, false);
-        print(&plan, exact, false, &mut out).expect("written");
-        out.flush().expect("written");
-        written.text()
+    #[test]
+    fn what_is_read_for_each_term() {
+        for (query, on_server, steps) in [
+            ("is:read larger:1k", true, "flags, size and date"),
+            ("from:ann has:pdf", true, "header fields; BODYSTRUCTURE"),
+            ("date:2026 body:x", true, "header fields; whole messages"),
+            ("from:ann has:pdf budget", false, "headers; whole messages"),
+            ("", false, ""),
+        ] {
+            assert_eq!(needs(&expr(query), on_server).join("; "), steps, "{query}");
+        }
     }
 
     #[test]
-    fn what_goes_where() {
-        assert_eq!(
-            printed("from:ann has:pdf budget", false, Format::Lines),
-            "query: from:ann has:pdf budget\n\
-             imaps://ann@h.test/, each folder\n\
-             \x20 asks the server: UID SEARCH FROM ann TEXT budget\n\
-             \x20 finds out here: from:ann has:pdf\n\
-             \x20 of: header fields; BODYSTRUCTURE\n\
-             \x20 text is matched as the server understands it (see --exact)\n\
-             maildir:/m\n\
-             \x20 finds out here: from:ann has:pdf budget\n\
-             \x20 of: headers; whole messages\n\
-             \x20 text is matched here, decoded\n"
-        );
-        let exact = printed("budget", true, Format::Lines);
-        assert!(exact.contains("UID SEARCH ALL\n") && exact.contains("of: whole messages\n"));
-        let flags = printed("is:unread", false, Format::Lines);
-        assert!(flags.contains("UID SEARCH UNSEEN\n  finds out here: nothing more\n"), "{flags}");
-    }
-
-    #[test]
-    fn questions_have_numbers() {
-        let text = printed("is:read (subject:/x/ OR body:budget)", false, Format::Lines);
-        assert!(
-            text.contains("asks the server: UID SEARCH SEEN OR SUBJECT x BODY budget\n"),
-            "{text}"
-        );
-        assert!(text.contains("asks the server: UID SEARCH BODY budget for [0]\n"), "{text}");
-    }
-
-    #[test]
-    fn objects_for_programs() {
-        let text = printed("subject:東京", false, Format::Json);
-        let line = text.lines().next().unwrap_or_default();
-        let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(object["asks"][0], "UID SEARCH CHARSET UTF-8 SUBJECT \"東京\"");
-        assert_eq!(object["rest"], "subject:東京");
-        assert_eq!(object["needs"][0], "header fields");
+    fn long_lists_are_cut() {
+        let names: Vec<String> = (0..14).map(|number| number.to_string()).collect();
+        assert_eq!(named(&names[..1]), "folder 0");
+        assert_eq!(named(&names[..2]), "2 folders: 0, 1");
+        assert!(named(&names).ends_with("10, 11, ..."));
     }
 }

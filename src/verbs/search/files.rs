@@ -120,7 +120,8 @@ pub async fn search(
     manner: Manner,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let matcher = Matcher::new(expr, results.details(), manner);
+    let wants_size = results.wants_size();
+    let matcher = Matcher { wants_size, ..Matcher::new(expr, results.details(), manner) };
     let buffers = Buffers::default();
     let (mut left, mut size) = (files, BATCH);
     while !left.is_empty() && !results.is_full() {
@@ -135,6 +136,11 @@ pub async fn search(
         for found in found {
             match found {
                 Ok(found) => results.add(found)?,
+                Err(store::Error::File { path, source })
+                    if manner.named && source.kind() == io::ErrorKind::NotFound =>
+                {
+                    results.gone(path);
+                }
                 Err(error) => results.fail(&error.into()),
             }
         }
@@ -154,6 +160,8 @@ pub struct Manner {
     pub index: bool,
     /// Sizes that a source lists are those of a file, whose lines may end in LF alone.
     pub stored: bool,
+    /// The messages were named one by one: one that is not there is told.
+    pub named: bool,
 }
 
 /// The query, made ready for many files.
@@ -161,6 +169,8 @@ struct Matcher<'q> {
     expr: &'q Expr,
     details: Details,
     manner: Manner,
+    /// The size with CRLF line ends is wanted of what matches.
+    wants_size: bool,
     /// The header fields that are decoded; `None`: all.
     names: Option<Vec<&'q str>>,
     /// What the system tells of a file is wanted, or asked for by the query.
@@ -192,6 +202,7 @@ impl<'q> Matcher<'q> {
             expr,
             details,
             manner,
+            wants_size: false,
             names,
             wants_system: details != Details::None || terms.iter().any(of_system),
             by_header: !terms.iter().any(of_body) && details != Details::Score,
@@ -211,7 +222,7 @@ impl<'q> Matcher<'q> {
             }
         }
         match tested {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.manner.named => Ok(None),
             other => other.map_err(|error| store::Error::file(&file.path(), error)),
         }
     }
@@ -258,7 +269,10 @@ impl<'q> Matcher<'q> {
             _ => eval(self.expr, &seen),
         };
         match verdict {
-            Verdict::Yes if self.details != Details::Score => {
+            Verdict::Yes
+                if self.details != Details::Score
+                    && (!self.wants_size || seen.size_in_name().is_some()) =>
+            {
                 return Ok(Some(seen.found(&path())));
             }
             Verdict::No => return Ok(None),
@@ -293,7 +307,9 @@ impl<'q> Matcher<'q> {
                 Details::Score => Some(relevance::score(self.expr, local.content())),
                 Details::None | Details::Shown | Details::Thread => None,
             };
-            Found { score, ..seen.found(&path()) }
+            let size = seen.size_in_name();
+            let size = size.or_else(|| self.wants_size.then(|| local.content().size()));
+            Found { score, size, ..seen.found(&path()) }
         }))
     }
 }
@@ -554,7 +570,7 @@ impl Seen<'_> {
         let found = Found {
             reference: MailFile::reference(path, self.file.kind),
             flags: self.file.flags.as_deref().map(<[String]>::to_vec),
-            size: self.octets(),
+            size: self.size_in_name(),
             folder: self.file.folder.as_deref().map(str::to_owned),
             ..Found::default()
         };

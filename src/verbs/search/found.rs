@@ -21,6 +21,9 @@ const AUTHOR_CHARACTERS: usize = 28;
 /// Most characters of a subject that a table shows.
 const SUBJECT_CHARACTERS: usize = 72;
 
+/// Most references that a warning names.
+const NAMED: usize = 20;
+
 /// Fields of the header that [`Found`] is made of.
 const FIELDS: [&str; 3] = ["Date", "From", "Subject"];
 
@@ -66,7 +69,8 @@ pub struct Found {
     pub subject: Option<String>,
     /// Flags as IMAP spells them.
     pub flags: Option<Vec<String>>,
-    /// Octets.
+    /// Octets, every line with CRLF as servers count them; `None` where nobody asks for it and it
+    /// is not known.
     pub size: Option<u64>,
     /// Its folder, `/` between levels.
     pub folder: Option<String>,
@@ -149,6 +153,8 @@ pub struct Results<'o> {
     keeping: Option<Details>,
     /// The fields of an object; none: all.
     fields: Vec<Shown>,
+    /// Messages that were named and are not there.
+    gone: Vec<String>,
 }
 
 impl<'o> Results<'o> {
@@ -173,6 +179,7 @@ impl<'o> Results<'o> {
             uids: false,
             keeping: None,
             fields: Vec::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -223,6 +230,34 @@ impl<'o> Results<'o> {
         }
     }
 
+    /// Whether the size of each message is wanted, which may take all of its octets.
+    pub fn wants_size(&self) -> bool {
+        let shows = self.out.format() == Format::Json
+            && (self.fields.is_empty() || self.fields.contains(&Shown::Size));
+        let is_silent = self.counting || self.keeping == Some(Details::None);
+        !is_silent && (shows || self.sort == Some(Sort::Size))
+    }
+
+    /// A message that was named by its reference is not there.
+    pub fn gone(&mut self, reference: String) {
+        self.gone.push(reference);
+    }
+
+    /// Warns of what has gone.
+    pub fn tell_gone(&mut self) {
+        let gone = std::mem::take(&mut self.gone);
+        let named: Vec<&str> = gone.iter().take(NAMED).map(String::as_str).collect();
+        let more = if gone.len() > NAMED { ", ..." } else { "" };
+        match gone.len() {
+            0 => {}
+            1 => report::warning(&format!("{}: the message is not there any longer", named[0])),
+            count => report::warning(&format!(
+                "{count} messages are not there any longer: {}{more}",
+                named.join(", ")
+            )),
+        }
+    }
+
     /// Whether only the number of messages is wanted.
     pub fn is_counting(&self) -> bool {
         self.counting && self.limit.is_none()
@@ -232,6 +267,11 @@ impl<'o> Results<'o> {
     pub fn wanted(&self) -> Option<usize> {
         let decides = self.keeping.is_none() && (self.sort.is_none() || self.counting);
         self.limit.filter(|_| decides).map(|limit| limit.saturating_sub(self.count))
+    }
+
+    /// The order that is asked for.
+    pub fn sort(&self) -> Option<Sort> {
+        self.sort
     }
 
     /// How many messages are printed at most; `None`: all.
@@ -334,6 +374,7 @@ impl<'o> Results<'o> {
     }
 
     fn print(mut self, mut kept: Vec<Found>) -> Result<Exit> {
+        self.tell_gone();
         if self.counting {
             match self.out.format() {
                 Format::Json => self.out.json(&serde_json::json!({ "count": self.count }))?,

@@ -17,12 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
 use rayon::prelude::*;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::files::{self, Kind, MailFile, Manner};
-use super::found::Results;
+use super::files::{Kind, MailFile, Manner};
 use crate::base::location::MaildirFile;
 use crate::message::facts::Facts;
 use crate::query::{Expr, Field, Pattern, Term, fold};
@@ -50,7 +48,8 @@ const SETTLED_NANOSECONDS: i64 = 2_000_000_000;
 const LAYOUT: Layout = Layout {
     name: "an index of a Maildir",
     application_id: 0x5042_4958,
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE message (
             id INTEGER PRIMARY KEY,
             name BLOB NOT NULL UNIQUE,
@@ -65,44 +64,39 @@ const LAYOUT: Layout = Layout {
         CREATE VIRTUAL TABLE pieces USING fts5(text, content='', contentless_delete=1,
             detail=none, tokenize='trigram case_sensitive 1');
         INSERT INTO pieces(pieces, rank) VALUES ('hashsize', 67108864);
-    "],
+    ",
+        "
+        -- Text without a charset has a default one now: everything is read again.
+        INSERT INTO pieces(pieces) VALUES ('delete-all');
+        DELETE FROM message;
+        DELETE FROM state;
+    ",
+    ],
 };
 
-/// Looks through one folder of a Maildir with the help of its index, which is made where there
-/// is none. Where it cannot be had, the folder is looked through without.
+/// The messages of one folder of a Maildir that may match, by its index, which is made where there
+/// is none. Where it cannot be had that is told, and it is all of them.
 ///
 /// # Errors
-/// The folder's, and the output's.
-pub async fn search(
+/// The folder's.
+pub fn candidates(
     maildir: &Maildir,
     folder: &Arc<str>,
     expr: &Expr,
     manner: Manner,
-    results: &mut Results<'_>,
-) -> Result<()> {
+) -> store::Result<Vec<MailFile>> {
     let directory = maildir.directory(folder)?;
-    let question = question(expr);
     let mut listed = None;
-    let candidates = match question {
-        Some(question) => {
-            let asked = asked(maildir, folder, &directory, &question, manner, &mut listed);
-            match asked {
-                Ok(candidates) => Some(candidates),
-                Err(Unusable::Store(error)) => return Err(error.into()),
-                Err(Unusable::Index(why)) => {
-                    report::warning(&format!("{why}: searching without an index"));
-                    None
-                }
+    if let Some(question) = question(expr) {
+        match asked(maildir, folder, &directory, &question, manner, &mut listed) {
+            Ok(candidates) => return Ok(candidates),
+            Err(Unusable::Store(error)) => return Err(error),
+            Err(Unusable::Index(why)) => {
+                report::warning(&format!("{why}: searching without an index"));
             }
         }
-        None => None,
-    };
-    let list = match (candidates, listed) {
-        (Some(candidates), _) => candidates,
-        (None, Some(listed)) => listed,
-        (None, None) => list(maildir, folder)?,
-    };
-    files::search(&list, expr, manner, results).await
+    }
+    listed.map_or_else(|| list(maildir, folder), Ok)
 }
 
 /// The messages of a folder as it is now.
@@ -154,7 +148,7 @@ fn asked(
     let mut attempt = || -> std::result::Result<Vec<MailFile>, Unusable> {
         let mut index = Database::open(&path, &LAYOUT)?;
         refresh(&mut index, maildir, folder, directory, manner, listed)?;
-        Ok(index.read(|connection| candidates(connection, question, directory, folder))?)
+        Ok(index.read(|connection| found(connection, question, directory, folder))?)
     };
     match attempt() {
         Err(Unusable::Index(error)) if !error.is_in_use() && is_disposable(&error) => {
@@ -413,7 +407,7 @@ fn of_text(text: &str) -> Option<String> {
     (!pieces.is_empty()).then(|| format!("({})", pieces.join(" AND ")))
 }
 
-fn candidates(
+fn found(
     connection: &Connection,
     question: &str,
     directory: &Path,

@@ -20,6 +20,7 @@ mod one;
 mod plan;
 mod relevance;
 mod run;
+mod rungs;
 mod server;
 mod spooled;
 #[cfg(test)]

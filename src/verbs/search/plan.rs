@@ -11,6 +11,7 @@ use super::input::{self, Input};
 use super::server::{Only, Place, Scope};
 use crate::base::location::{ImapSelect, ImapUrl, Location};
 use crate::config::Config;
+use crate::imap::client::Capabilities;
 use crate::query::{
     self, Attributes, Context, Expr, Field, Gathered, Pattern, Term, Verdict, eval,
 };
@@ -99,12 +100,71 @@ impl Plan {
                 .hint("name one folder, such as work:INBOX")
                 .into());
         }
+        // References on standard input may be none.
+        if !targets.is_empty() {
+            have_meaning(args, &targets)?;
+        }
         Ok(Plan { expr, targets, zone, now })
     }
 }
 
 fn is_one_folder(targets: &[Target]) -> bool {
     matches!(targets, [Target::Server(place)] if place.scope != Scope::All)
+}
+
+/// Whether a place can answer all terms of a query.
+///
+/// # Errors
+/// [`Failure`] for a term that only an IMAP server can answer, at a place that is none.
+pub fn can_answer(target: &Target, expr: &Expr) -> Result<()> {
+    let place = match target {
+        Target::Server(_) => return Ok(()),
+        Target::Place(location, _) => location.to_string(),
+        Target::Files(_) | Target::Message(_) => "a single message".to_owned(),
+    };
+    let message = expr.terms().into_iter().find_map(|term| match term {
+        Term::Gmail(_) => Some(format!("gm: is Gmail's own language, and {place} is not Gmail")),
+        Term::Uid(_) => Some(format!("uid: is for IMAP servers, and {place} has no UIDs")),
+        _ => None,
+    });
+    match message {
+        Some(message) => Err(Failure::new(Exit::Two, message).into()),
+        None => Ok(()),
+    }
+}
+
+/// Whether a server can answer `gm:`, where a query has it.
+///
+/// # Errors
+/// [`Failure`] for a server that is not Gmail.
+pub fn is_gmail(expr: &Expr, capabilities: &Capabilities, host: &str) -> Result<()> {
+    let has_gm = expr.terms().iter().any(|term| matches!(term, Term::Gmail(_)));
+    if !has_gm || capabilities.has("X-GM-EXT-1") {
+        return Ok(());
+    }
+    let message = format!("gm: is Gmail's own language, and {host} is not Gmail");
+    Err(Failure::new(Exit::Two, message).into())
+}
+
+/// Refuses options that mean nothing at any of the places.
+fn have_meaning(args: &Args, targets: &[Target]) -> Result<()> {
+    let has_server = targets.iter().any(|target| matches!(target, Target::Server(_)));
+    let may_have_maildir = targets.iter().any(|target| match target {
+        Target::Place(location, _) => matches!(location, Location::Path(_) | Location::Maildir(_)),
+        _ => false,
+    });
+    let meaning = [
+        (args.verify && !has_server, "--verify compares an IMAP server's answer"),
+        (args.fuzzy && !has_server, "--fuzzy is for IMAP servers"),
+        (args.index && !may_have_maildir, "--index is kept in Maildirs"),
+    ];
+    match meaning.iter().find(|(is_wrong, _)| *is_wrong) {
+        Some((_, what)) => {
+            let message = format!("{what}, and none is searched");
+            Err(Failure::new(Exit::Two, message).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// What one location means here.

@@ -20,8 +20,8 @@ use crate::message::documents::QUIET;
 use crate::open::{self, Context, Create, Mail, Opened};
 use crate::query::{Attributes, Expr, Local};
 use crate::store::maildir::{Maildir, MessageFile};
-use crate::store::{Id, Spool as _, Store as _};
-use crate::ui::{Exit, Failure, Output};
+use crate::store::{Id, Spool as _};
+use crate::ui::{Exit, Failure, Output, report};
 
 /// Searches.
 ///
@@ -31,8 +31,7 @@ use crate::ui::{Exit, Failure, Output};
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let plan = Plan::make(&args, &context.config, &mut std::io::stdin().lock())?;
     if args.explain {
-        explain::print(&plan, is_exact(&args), args.fuzzy, out)?;
-        return Ok(Exit::Ok);
+        return explain::print(&plan, &args, context, out).await;
     }
     if args.attachments_text {
         keep_readers_quiet();
@@ -115,6 +114,7 @@ async fn in_threads(plan: &Plan, args: &Args, context: &Context, out: &mut Outpu
     }
     let mut results = Results::new(out, false, None, None, zone()).keeping(Details::None);
     everywhere((&plan.targets, plan.now), &plan.expr, args, context, &mut results).await?;
+    results.tell_gone();
     let (matched, failed) = results.into_kept();
     let matched: HashSet<String> = matched.into_iter().map(|found| found.reference).collect();
     let mut threads = Vec::new();
@@ -146,6 +146,7 @@ async fn in_threads_of_server(
     let zone = || plan.zone.clone();
     let mut results = Results::new(out, false, None, None, zone()).keeping(Details::None);
     let told = server::search(&mut session, place, &url, &plan.expr, how, &mut results).await?;
+    results.tell_gone();
     let (matched, failed) = results.into_kept();
     let threads = match told {
         _ if matched.is_empty() => Vec::new(),
@@ -179,6 +180,7 @@ async fn search(
     context: &Context,
     results: &mut Results<'_>,
 ) -> Result<()> {
+    plan::can_answer(target, expr)?;
     match target {
         Target::Server(place) => {
             let (mut session, url) = connect(place, args, context).await?;
@@ -194,7 +196,8 @@ async fn search(
         }
         Target::Files(paths) => {
             let expr = plan::narrowed(expr, None, None);
-            files::search(&named(paths), &expr, manner(args), results).await
+            let manner = Manner { named: true, ..manner(args) };
+            files::search(&named(paths, results), &expr, manner, results).await
         }
         Target::Message(octets) => one_message(octets, expr, manner(args), results),
     }
@@ -208,7 +211,7 @@ pub fn how(args: &Args, now: Timestamp) -> How {
 }
 
 fn manner(args: &Args) -> Manner {
-    Manner { documents: args.attachments_text, index: args.index, stored: false }
+    Manner { documents: args.attachments_text, index: args.index, ..Manner::default() }
 }
 
 /// A session with a server.
@@ -258,6 +261,7 @@ async fn in_place(
     match &mut opened.mail {
         Mail::Maildir(maildir) => return in_maildir(maildir, expr, manner, results).await,
         Mail::Eml(eml, path) => {
+            without_index(manner, location, "no Maildir");
             let of_folder = path.is_dir();
             let directory: Arc<Path> = path.as_path().into();
             let list = eml.list().await?.into_iter().map(|listed| {
@@ -275,7 +279,13 @@ async fn in_place(
         }
         _ => {}
     }
-    let manner = Manner { stored: matches!(opened.mail, Mail::Mbox(..)), ..manner };
+    let (kind, stored) = match &opened.mail {
+        Mail::Mbox(..) => ("an mbox", true),
+        Mail::Pop(..) => ("a POP3 maildrop", false),
+        _ => ("no Maildir", false),
+    };
+    without_index(manner, location, kind);
+    let manner = Manner { stored, ..manner };
     let narrowed = plan::narrowed(expr, None, account);
     opened.select(None, true).await?;
     let listed = match (&opened.mail, only) {
@@ -283,6 +293,14 @@ async fn in_place(
         (Mail::News(..), Some(_)) => Vec::new(),
         _ => opened.spool().list().await?,
     };
+    // In an mbox that was rewritten a message has another place, and with it another name.
+    let moved: Option<Vec<Id>> = match (&opened.mail, only) {
+        (Mail::Mbox(mbox, _), Some(ids)) => {
+            Some(ids.iter().map(|id| mbox.current(id).unwrap_or_else(|| id.clone())).collect())
+        }
+        _ => None,
+    };
+    let only = moved.as_deref().or(only);
     let wanted: Vec<Id> = match only {
         Some(ids) => ids.to_vec(),
         None => listed.iter().map(|listed| listed.id.clone()).collect(),
@@ -297,6 +315,14 @@ async fn in_place(
     Ok(())
 }
 
+/// Warns that an index that is asked for is not kept there.
+fn without_index(manner: Manner, location: &Location, kind: &str) {
+    if manner.index {
+        let place = location.to_string();
+        report::warning(&format!("{place} is {kind}, and is searched without an index"));
+    }
+}
+
 /// All folders of a tree, INBOX first.
 async fn in_maildir(
     maildir: &mut Maildir,
@@ -304,26 +330,28 @@ async fn in_maildir(
     manner: Manner,
     results: &mut Results<'_>,
 ) -> Result<()> {
-    let mut folders = maildir.folders(&[]).await?;
-    folders.retain(|folder| folder.selectable);
-    folders.sort_by(|a, b| (a.name != "INBOX", &a.name).cmp(&(b.name != "INBOX", &b.name)));
+    let (mut folders, unreadable) = maildir.readable_folders()?;
+    // One folder that cannot be read keeps nobody from the others.
+    for error in unreadable {
+        results.fail(&error.into());
+    }
+    folders.sort_by(|a, b| (a != "INBOX", a).cmp(&(b != "INBOX", b)));
     for folder in folders {
         if results.is_full() {
             break;
         }
-        let narrowed = plan::narrowed(expr, Some(&folder.name), None);
+        let narrowed = plan::narrowed(expr, Some(&folder), None);
         if plan::is_nothing(&narrowed) {
             continue;
         }
-        let name: Arc<str> = folder.name.as_str().into();
-        if manner.index {
-            index::search(maildir, &name, &narrowed, manner, results).await?;
-        } else {
-            match index::list(maildir, &name) {
-                Ok(list) => files::search(&list, &narrowed, manner, results).await?,
-                // One folder that cannot be read keeps nobody from the others.
-                Err(error) => results.fail(&error.into()),
-            }
+        let name: Arc<str> = folder.as_str().into();
+        let list = match manner.index {
+            true => index::candidates(maildir, &name, &narrowed, manner),
+            false => index::list(maildir, &name),
+        };
+        match list {
+            Ok(list) => files::search(&list, &narrowed, manner, results).await?,
+            Err(error) => results.fail(&error.into()),
         }
     }
     Ok(())
@@ -331,8 +359,8 @@ async fn in_maildir(
 
 /// Files that references or locations name. The flags of a Maildir's file stand in its name as
 /// it is now, and their meaning in its folder, which is read once for all of its files. What
-/// has gone is left out.
-fn named(paths: &[PathBuf]) -> Vec<MailFile> {
+/// has gone is told to `results`.
+fn named(paths: &[PathBuf], results: &mut Results<'_>) -> Vec<MailFile> {
     let mut folders: HashMap<PathBuf, HashMap<OsString, MessageFile>> = HashMap::new();
     let mut list = Vec::with_capacity(paths.len());
     for path in paths {
@@ -343,8 +371,9 @@ fn named(paths: &[PathBuf]) -> Vec<MailFile> {
         let known = folders
             .entry(file.folder().to_owned())
             .or_insert_with_key(|folder| messages_of(folder));
-        if let Some(message) = known.get(file.unique()) {
-            list.push(maildir_file(message.clone(), None));
+        match known.get(file.unique()) {
+            Some(message) => list.push(maildir_file(message.clone(), None)),
+            None => results.gone(path.display().to_string()),
         }
     }
     list
@@ -389,7 +418,7 @@ fn one_message(
     let attributes = Attributes { received, ..Attributes::default() };
     let message = Local::new(octets, attributes).with_documents(manner.documents);
     if message.matches(&plan::narrowed(expr, None, None)) {
-        let size = Some(octets.len() as u64);
+        let size = Some(message.content().size());
         let score = relevance::score(expr, message.content());
         let score = (results.details() == Details::Score).then_some(score);
         let found = Found { reference: "-".into(), size, score, ..Found::default() };

@@ -16,15 +16,15 @@ use super::found::{Details, Found, Results};
 use super::gather::{self, Facts, Message};
 use super::one::{one_folder, reference};
 use super::plan;
+use super::rungs::{manner, one_command};
 use crate::base::location::{ImapUrl, Location};
-use crate::imap::client::search::{Answered, Asking, Inquiry};
+use crate::imap::client::search::{Answered, Asking};
 use crate::imap::client::{self, Capabilities, Client};
 use crate::imap::search_keys::{Asked, Manner, Mapping, map};
 use crate::imap::store::Account;
 use crate::imap::syntax::mailbox::Mailbox;
-use crate::imap::syntax::search::{Field as In, Key, Return, SortKey, Thread, Word};
-use crate::imap::syntax::set::SequenceSet;
-use crate::query::{Expr, Gathered, Need, Term, Verdict, eval};
+use crate::imap::syntax::search::{Key, Thread};
+use crate::query::{Expr, Term, Verdict};
 use crate::store;
 use crate::ui::{Failure, report};
 
@@ -38,9 +38,6 @@ const GROUP: usize = 2048;
 
 /// Messages whose facts are kept when they come along with the answer to a search.
 const ALONG: usize = 8192;
-
-/// Octets of a set of UIDs that is sent along with a search; a longer one is compared here.
-const SET_OCTETS: usize = 600;
 
 /// Most UIDs that a warning names.
 const NAMED: usize = 20;
@@ -111,63 +108,29 @@ pub async fn search(
     how: How,
     results: &mut Results<'_>,
 ) -> Result<Option<Vec<Thread>>> {
-    let capabilities = account.client().capabilities().clone();
-    if !capabilities.has("X-GM-EXT-1")
-        && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_)))
-    {
-        let host = &url.server.host;
-        return Err(Failure::usage(format!("gm: is Gmail's own, and {host} is not Gmail")).into());
-    }
+    plan::is_gmail(expr, account.client().capabilities(), &url.server.host)?;
     if how.verify && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
         let message = "what gm: means only the server can say: it cannot be verified";
         return Err(Failure::usage(message).into());
     }
     let nothing = Only::default();
-    let only = match &place.scope {
-        Scope::All | Scope::Folder(_) => &nothing,
-        Scope::Mailbox(_, only) => only,
-    };
-    let folders = match one_folder(account, &place.scope)? {
-        Some(folder) => vec![folder],
-        None => all_folders(account).await?,
-    };
-    let mut folders: Vec<Folder> = folders
-        .into_iter()
-        .filter_map(|(name, mailbox)| {
-            let expr = plan::narrowed(expr, Some(&name), place.account.as_deref());
-            (!plan::is_nothing(&expr)).then_some(Folder { name, mailbox, expr })
-        })
-        .collect();
-    let manner = manner(&capabilities, how);
-    if how.fuzzy && !manner.fuzzy && plan::text_by(expr, manner.bodies) == Some("server") {
+    let (mut session, mut folders, _) =
+        Session::open(account, place, url, expr, how, &nothing).await?;
+    if how.fuzzy
+        && !session.manner.fuzzy
+        && plan::text_by(expr, session.manner.bodies) == Some("server")
+    {
         report::warning(&format!(
             "{}: no fuzzy search (SEARCH=FUZZY): body: and text: mean what they always do",
             url.server.host
         ));
     }
-    let is_one_of_many = folders.len() > 1;
-    let client = account.client();
-    let threads = None;
-    let mut session =
-        Session { client, url, only, how, manner, capabilities, is_one_of_many, threads };
     while !folders.is_empty() && !results.is_full() {
         let window: Vec<Folder> = folders.drain(..folders.len().min(FOLDERS)).collect();
         session.search(window, results).await?;
         results.flush()?;
     }
     Ok(session.threads)
-}
-
-/// What a server with these capabilities can be asked.
-pub(super) fn manner(capabilities: &Capabilities, how: How) -> Manner {
-    Manner {
-        utf8: true,
-        bodies: !how.exact,
-        fuzzy: how.fuzzy && capabilities.has("SEARCH=FUZZY"),
-        gmail: capabilities.has("X-GM-EXT-1"),
-        saved: capabilities.has("SAVEDATE"),
-        within: capabilities.has("WITHIN").then_some(how.now),
-    }
 }
 
 /// Whether the server only said no, and the session goes on.
@@ -208,23 +171,63 @@ pub(super) fn of_server(name: &[u8], utf8: bool) -> Mailbox<'static> {
 }
 
 /// One folder, by our name and by the server's, and what is looked for in it.
-struct Folder {
-    name: String,
-    mailbox: Mailbox<'static>,
-    expr: Expr,
+pub(super) struct Folder {
+    pub(super) name: String,
+    pub(super) mailbox: Mailbox<'static>,
+    pub(super) expr: Expr,
 }
 
 /// A search under way.
-struct Session<'a> {
-    client: &'a mut Client,
+pub(super) struct Session<'a> {
+    pub(super) client: &'a mut Client,
     url: &'a ImapUrl,
-    only: &'a Only,
-    how: How,
-    manner: Manner,
-    capabilities: Capabilities,
+    pub(super) only: &'a Only,
+    pub(super) how: How,
+    pub(super) manner: Manner,
+    pub(super) capabilities: Capabilities,
     is_one_of_many: bool,
     /// What the server has told of the threads of its folder.
     threads: Option<Vec<Thread>>,
+}
+
+impl<'a> Session<'a> {
+    /// The search of a place, the folders that can have something in them, and the names of the
+    /// others. `nothing` says that no messages are named.
+    ///
+    /// # Errors
+    /// The server's, and a folder that has no name there.
+    pub(super) async fn open(
+        account: &'a mut Account,
+        place: &'a Place,
+        url: &'a ImapUrl,
+        expr: &Expr,
+        how: How,
+        nothing: &'a Only,
+    ) -> Result<(Self, Vec<Folder>, Vec<String>)> {
+        let capabilities = account.client().capabilities().clone();
+        let only = match &place.scope {
+            Scope::All | Scope::Folder(_) => nothing,
+            Scope::Mailbox(_, only) => only,
+        };
+        let all = match one_folder(account, &place.scope)? {
+            Some(folder) => vec![folder],
+            None => all_folders(account).await?,
+        };
+        let (mut folders, mut others) = (Vec::new(), Vec::new());
+        for (name, mailbox) in all {
+            let expr = plan::narrowed(expr, Some(&name), place.account.as_deref());
+            match plan::is_nothing(&expr) {
+                true => others.push(name),
+                false => folders.push(Folder { name, mailbox, expr }),
+            }
+        }
+        let manner = manner(&capabilities, how);
+        let is_one_of_many = folders.len() > 1;
+        let (client, threads) = (account.client(), None);
+        let session =
+            Self { client, url, only, how, manner, capabilities, is_one_of_many, threads };
+        Ok((session, folders, others))
+    }
 }
 
 /// A folder that has answered.
@@ -288,7 +291,7 @@ impl Session<'_> {
             for (number, folder) in folders.iter().enumerate() {
                 let mapping = map(&folder.expr, self.manner);
                 let Asked::Keys(keys) = &mapping.asked else { continue };
-                asking.push(self.asking(folder, keys.clone(), &mapping, results));
+                asking.push(self.asking(&folder.mailbox, keys.clone(), &mapping, results));
                 asked.push((number, mapping));
             }
             let mut along: Vec<HashMap<u32, Facts>> =
@@ -338,114 +341,12 @@ impl Session<'_> {
         }
     }
 
-    /// Asks all folders by one command (MULTISEARCH, RFC 7377), where the server knows that,
-    /// all are asked the same, and nothing is to come along with the answer. `None`: it cannot
-    /// be done so. Text of bodies is asked for one by one: there a server may understand it
-    /// otherwise (section 2.3).
+    /// Asks all folders by one command; `None`: it cannot be done so.
     async fn by_one_command(&mut self, asking: &[Asking]) -> Result<Option<Vec<Answered>>> {
-        if !self.capabilities.has("MULTISEARCH") || asking.len() < 2 {
+        let Some((mailboxes, inquiry)) = one_command(&self.capabilities, asking) else {
             return Ok(None);
-        }
-        let only = |asking: &Asking| match asking.searches.as_slice() {
-            [one] if asking.fetches.is_empty() && !asking.threads => Some(one.clone()),
-            _ => None,
         };
-        let Some(inquiry) = asking.first().and_then(only) else { return Ok(None) };
-        let is_plain = inquiry.criteria.is_empty()
-            && matches!(inquiry.returns.as_slice(), [Return::All] | [Return::Count])
-            && !inquiry.keys.iter().any(is_of_text);
-        if !is_plain || !asking.iter().all(|other| only(other).as_ref() == Some(&inquiry)) {
-            return Ok(None);
-        }
-        let mailboxes: Vec<Mailbox<'static>> =
-            asking.iter().filter_map(|asking| asking.mailbox.clone()).collect();
-        if mailboxes.len() != asking.len() {
-            return Ok(None);
-        }
         Ok(self.client.search_in(&mailboxes, &inquiry).await.map_err(store::Error::from)?)
-    }
-
-    /// What one folder is asked.
-    fn asking(
-        &self,
-        folder: &Folder,
-        mut keys: Vec<Key<'static>>,
-        mapping: &Mapping,
-        results: &Results<'_>,
-    ) -> Asking {
-        let has = |name: &str| self.capabilities.has(name);
-        let is_extended = has("ESEARCH") || has("IMAP4rev2");
-        if let Some(uids) = &self.only.uids {
-            let set = SequenceSet::from_numbers(uids.iter().copied());
-            if set.to_text().len() <= SET_OCTETS {
-                keys.push(Key::uids(set));
-            }
-        }
-        let is_final = mapping.rest == Expr::All && self.only.uids.is_none() && !self.how.verify;
-        let criteria = if is_final { self.criteria() } else { Vec::new() };
-        let window = results.wanted().filter(|_| is_final && has_windows(&self.capabilities));
-        let mut fetches = Vec::new();
-        let mut items = Vec::new();
-        let returns = match window {
-            _ if !criteria.is_empty() => match results.limit() {
-                Some(limit) if has("ESORT") && (has("PARTIAL") || has("CONTEXT=SORT")) => {
-                    vec![Return::Partial(1, i64::try_from(limit.max(1)).unwrap_or(i64::MAX))]
-                }
-                _ => Vec::new(),
-            },
-            _ if !is_extended => Vec::new(),
-            _ if is_final && results.is_counting() => vec![Return::Count],
-            Some(wanted) => {
-                vec![Return::Partial(1, i64::try_from(wanted.max(1)).unwrap_or(i64::MAX))]
-            }
-            None => {
-                let needs = if results.wanted().is_some() || self.only.uids.is_some() {
-                    Vec::new()
-                } else {
-                    first_needs(&mapping.rest, results.details())
-                };
-                items = gather::items(&needs, &mapping.rest, results.details(), has("SAVEDATE"));
-                match (has("SEARCHRES") || has("IMAP4rev2"))
-                    && !items.is_empty()
-                    && !self.how.verify
-                {
-                    true => {
-                        fetches.push(SequenceSet::Saved);
-                        vec![Return::Save, Return::All]
-                    }
-                    false => vec![Return::All],
-                }
-            }
-        };
-        let returns_all = if is_extended { vec![Return::All] } else { Vec::new() };
-        let questions = mapping.questions.iter().map(|question| {
-            let mut keys = keys.clone();
-            keys.push(question.clone());
-            Inquiry { keys, returns: returns_all.clone(), criteria: Vec::new() }
-        });
-        let questions: Vec<Inquiry> = questions.collect();
-        let mut searches = vec![Inquiry { keys, returns, criteria }];
-        searches.extend(questions);
-        if self.how.verify {
-            let keys = vec![Key::Word(Word::All)];
-            searches.push(Inquiry { keys, returns: returns_all, criteria: Vec::new() });
-        }
-        let mailbox = Some(folder.mailbox.clone());
-        Asking { mailbox, searches, fetches, items, threads: self.how.threads }
-    }
-
-    /// The order that the server can put a final answer in; empty: it is put in order here.
-    fn criteria(&self) -> Vec<(bool, SortKey)> {
-        let has = |name: &str| self.capabilities.has(name);
-        let key = match self.how.order {
-            Some(Sort::Date) => (false, SortKey::Date),
-            Some(Sort::DateDescending) => (true, SortKey::Date),
-            Some(Sort::Subject) => (false, SortKey::Subject),
-            Some(Sort::Size) => (false, SortKey::Size),
-            Some(Sort::From) if has("SORT=DISPLAY") => (false, SortKey::DisplayFrom),
-            Some(Sort::From | Sort::Relevance) | None => return Vec::new(),
-        };
-        if has("SORT") { vec![key] } else { Vec::new() }
     }
 
     /// What a folder's answer gives; `None`: the folder is empty.
@@ -467,6 +368,18 @@ impl Session<'_> {
         {
             let error = store::Error::OtherGeneration { wanted, found: uid_validity };
             return Err((folder.name, error.into()));
+        }
+        if let Some(uids) = &self.only.uids {
+            let there = match self.how.verify {
+                true => answered.results.last().map(|found| found.uids.clone()),
+                false => answered.results.pop().map(|found| found.uids),
+            };
+            let there: HashSet<u32> = there.into_iter().flatten().collect();
+            for uid in uids.iter().filter(|uid| !there.contains(*uid)) {
+                let Some(uid) = NonZeroU32::new(*uid) else { continue };
+                let mailbox = &folder.mailbox;
+                results.gone(reference(self.client, self.url, mailbox, uid_validity, uid));
+            }
         }
         if answered.exists == 0 || answered.results.is_empty() {
             return Ok(None);
@@ -601,33 +514,6 @@ impl Share {
             message.learn(facts, &self.mapping.rest);
         }
         message
-    }
-}
-
-/// Whether a key looks into the text of bodies.
-fn is_of_text(key: &Key<'_>) -> bool {
-    match key {
-        Key::Text(In::Body | In::Text, _) | Key::Fuzzy(_) => true,
-        Key::Not(key) => is_of_text(key),
-        Key::Or(one, other) => is_of_text(one) || is_of_text(other),
-        Key::And(keys) => keys.iter().any(is_of_text),
-        _ => false,
-    }
-}
-
-/// Whether a search can be asked for the first of what it finds (RFC 9394, RFC 5267).
-fn has_windows(capabilities: &Capabilities) -> bool {
-    capabilities.has("PARTIAL") || capabilities.has("CONTEXT=SEARCH")
-}
-
-/// What is asked for along with a search: what decides first, or what is shown of a final
-/// answer.
-fn first_needs(rest: &Expr, details: Details) -> Vec<Need> {
-    match eval(rest, &Gathered::default()) {
-        Verdict::Needs(Need::Body) | Verdict::No => Vec::new(),
-        Verdict::Needs(need) => vec![need],
-        Verdict::Yes if details == Details::None => Vec::new(),
-        Verdict::Yes => vec![Need::Attributes, Need::Header],
     }
 }
 

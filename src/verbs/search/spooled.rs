@@ -48,10 +48,14 @@ pub async fn search(
         }
         let mut messages: Vec<Message> =
             batch.iter().map(|listed| Message::new(listed, manner.stored)).collect();
-        evaluate(spool, &mut messages, expr, manner, results.details()).await?;
-        for message in messages.into_iter().filter(|message| message.verdict == Verdict::Yes) {
-            if let Some(reference) = name(&message.id) {
+        let wanted = Wanted { details: results.details(), size: results.wants_size() };
+        evaluate(spool, &mut messages, expr, manner, wanted).await?;
+        for message in messages {
+            let Some(reference) = name(&message.id) else { continue };
+            if message.verdict == Verdict::Yes {
                 results.add(message.found(reference))?;
+            } else if message.gone && only.is_some() {
+                results.gone(reference);
             }
         }
         results.flush()?;
@@ -69,6 +73,14 @@ fn selected(listed: Vec<Listed>, ids: &[Id]) -> Vec<Listed> {
         .collect()
 }
 
+/// What is wanted of a message that matches.
+#[derive(Clone, Copy)]
+struct Wanted {
+    details: Details,
+    /// The size with CRLF line ends, whatever that takes.
+    size: bool,
+}
+
 /// One message on its way to a verdict.
 struct Message {
     id: Id,
@@ -77,6 +89,8 @@ struct Message {
     attributes: Attributes,
     verdict: Verdict,
     score: Option<f64>,
+    /// The source did not give it out when it was asked to.
+    gone: bool,
 }
 
 impl Message {
@@ -90,7 +104,7 @@ impl Message {
         // The date of arrival comes with the header, so that nothing is certain before.
         let verdict = Verdict::Needs(Need::Attributes);
         let (id, gathered) = (listed.id.clone(), Gathered::default());
-        Self { id, gathered, attributes, verdict, score: None }
+        Self { id, gathered, attributes, verdict, score: None, gone: false }
     }
 
     /// Whether the source has told of it: its flags are all that there are.
@@ -113,8 +127,7 @@ impl Message {
     }
 
     fn found(self, reference: String) -> Found {
-        let size = self.octets();
-        let Attributes { flags, received, .. } = self.attributes;
+        let Attributes { flags, received, size, .. } = self.attributes;
         let found = Found { reference, flags, size, score: self.score, ..Found::default() };
         match &self.gathered.header {
             Some(header) => found.with_header(header, received),
@@ -132,7 +145,7 @@ async fn evaluate(
     messages: &mut [Message],
     expr: &Expr,
     manner: Manner,
-    details: Details,
+    wanted: Wanted,
 ) -> Result<()> {
     let mut terms = expr.terms().into_iter();
     let dates_matter =
@@ -145,16 +158,15 @@ async fn evaluate(
     }
     let wants_header = |message: &Message| match message.verdict {
         Verdict::Needs(_) => true,
-        Verdict::Yes => details != Details::None,
+        Verdict::Yes => wanted.details != Details::None,
         Verdict::No => false,
     };
     let ids: Vec<Id> = ids_of(messages, wants_header);
     let mut headers = Collected::default();
-    spool.read(&ids, &fields::asked(expr, details), &mut headers).await?;
+    spool.read(&ids, &fields::asked(expr, wanted.details), &mut headers).await?;
     for message in messages.iter_mut().filter(|message| wants_header(message)) {
         let Some((meta, octets)) = headers.messages.remove(&message.id) else {
-            // It is gone.
-            message.verdict = Verdict::No;
+            (message.verdict, message.gone) = (Verdict::No, true);
             continue;
         };
         message.learn(&meta);
@@ -173,7 +185,7 @@ async fn evaluate(
             end += 1;
         }
         let (now, later) = std::mem::take(&mut rest).split_at_mut(end);
-        evaluate_whole(spool, now, expr, manner, details).await?;
+        evaluate_whole(spool, now, expr, manner, wanted).await?;
         rest = later;
     }
     Ok(())
@@ -185,11 +197,13 @@ async fn evaluate_whole(
     messages: &mut [Message],
     expr: &Expr,
     manner: Manner,
-    details: Details,
+    wanted: Wanted,
 ) -> Result<()> {
     let undecided = |message: &Message| match message.verdict {
         Verdict::Needs(_) => true,
-        Verdict::Yes => details == Details::Score,
+        Verdict::Yes => {
+            wanted.details == Details::Score || (wanted.size && message.attributes.size.is_none())
+        }
         Verdict::No => false,
     };
     let ids = ids_of(messages, undecided);
@@ -200,14 +214,17 @@ async fn evaluate_whole(
     spool.read(&ids, &What::Whole, &mut bodies).await?;
     messages.par_iter_mut().filter(|message| undecided(message)).for_each(|message| {
         let Some((_, octets)) = bodies.messages.get(&message.id) else {
-            message.verdict = Verdict::No;
+            (message.verdict, message.gone) = (Verdict::No, true);
             return;
         };
         let local = Local::new(octets, message.attributes.clone()).with_documents(manner.documents);
-        let matches = local.matches(expr);
+        let matches = message.verdict == Verdict::Yes || local.matches(expr);
         message.verdict = if matches { Verdict::Yes } else { Verdict::No };
-        if matches && details == Details::Score {
+        if matches && wanted.details == Details::Score {
             message.score = Some(relevance::score(expr, local.content()));
+        }
+        if matches && wanted.size {
+            message.attributes.size = message.attributes.size.or(Some(local.content().size()));
         }
     });
     Ok(())

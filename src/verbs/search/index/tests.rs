@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::files;
 use super::super::testing::{Dir, expr, printed, run, write};
 use super::*;
 use crate::store::maildir;
@@ -11,7 +12,8 @@ fn both(dir: &Dir, query: &str) -> (Vec<String>, Vec<String>) {
     let expr = expr(query);
     let manner = Manner { index: true, ..Manner::default() };
     let (indexed, _) = printed(async |results| {
-        search(&maildir, &folder, &expr, manner, results).await.expect("searched");
+        let list = candidates(&maildir, &folder, &expr, manner).expect("asked");
+        files::search(&list, &expr, manner, results).await.expect("searched");
     });
     let (scanned, _) = printed(async |results| {
         let list = list(&maildir, &folder).expect("listed");
@@ -116,7 +118,8 @@ fn documents_are_indexed_where_asked_for() {
     let manner = Manner { index: true, documents: true, ..Manner::default() };
     let expr = expr("budget");
     let (found, _) = printed(async |results| {
-        search(&maildir, &"INBOX".into(), &expr, manner, results).await.expect("searched");
+        let list = candidates(&maildir, &"INBOX".into(), &expr, manner).expect("asked");
+        files::search(&list, &expr, manner, results).await.expect("searched");
     });
     assert_eq!(found.len(), 1);
     run(async {});

@@ -34,7 +34,8 @@ fn references_are_found_again_under_their_new_names() {
     let seen = write(&dir, "cur/1.a:2,S", b"Subject: x\n\n");
     let eml = write(&dir, "x.eml", b"Subject: y\n\n");
     let paths = [dir.path().join("new/1.a"), eml.clone(), dir.path().join("cur/9.z:2,")];
-    let list = named(&paths);
+    let mut list = Vec::new();
+    printed(async |results| list = named(&paths, results));
     assert_eq!(list.len(), 2);
     assert_eq!((list[0].path(), list[0].kind), (seen, Kind::Maildir));
     assert_eq!(list[0].flags.as_deref(), Some(&["\\Seen".to_owned()][..]));
