@@ -132,6 +132,12 @@ fn a_search_explains_what_a_lesser_server_lacks() {
     assert!(text.contains("  ESEARCH: not offered: answers come as a list of numbers\n"), "{text}");
     assert!(text.contains("  finds out here: older:9d\n  of: flags, size and date\n"), "{text}");
     assert!(text.contains("  of: flags, size and date; whole messages\n"), "{text}");
+    // Gmail's language at a server that is like Gmail, and SORT that is not of use there.
+    let gmail = ServeTest::with(&[&seed, "--like=gmail", "--allow-cleartext"]);
+    let more = ["--explain", "--json"];
+    let run = on_server(&home, gmail.port("imap"), "gm:label:x subject:x", &more).run().success();
+    let told = run.json_lines();
+    assert!(rungs(&told[0]).contains(&rung("X-GM-EXT-1", true, true)), "{told:?}");
     // A server that nobody can ask is told, and what else there is is explained.
     let nowhere = support::closed_port();
     let run = on_server(&home, nowhere, query, &[place, "--explain"]).run().expect(2);

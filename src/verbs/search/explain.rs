@@ -16,7 +16,7 @@ use super::rungs::one_command;
 use super::server::{Folder, How, Only, Place, Session};
 use crate::imap::client::search::Asking;
 use crate::imap::search_keys::{Asked, map};
-use crate::imap::syntax::search::{Key, Measure, Return};
+use crate::imap::syntax::search::{Field as In, Key, Measure, Return};
 use crate::open::Context;
 use crate::query::{DateKeyword, Expr, Field, Term};
 use crate::store::{self, Spool as _};
@@ -289,7 +289,7 @@ fn ladder(
         );
     }
     if asks(|term| matches!(term, Term::Gmail(_))) {
-        let used = keys(&|key| matches!(key, Key::Text(..)));
+        let used = keys(&|key| matches!(key, Key::Text(In::GmRaw, _)));
         rung("X-GM-EXT-1", has("X-GM-EXT-1"), used, "Gmail answers gm:", "gm: has no answer");
     }
     if keys(&|key| key.needs_charset()) {
