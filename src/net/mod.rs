@@ -14,6 +14,8 @@ pub mod http;
 pub mod proxy;
 pub mod proxy_header;
 mod read_ahead;
+#[cfg(test)]
+pub mod script;
 pub mod tls;
 pub mod transcript;
 pub mod wire;

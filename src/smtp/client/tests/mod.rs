@@ -8,6 +8,7 @@ mod sink;
 use super::*;
 use crate::base::dot::LineEnds;
 use crate::base::secret::Secret;
+use crate::net::script::{run, with_server};
 use crate::sasl::{Credential, CredentialSecret, Mechanism};
 use crate::smtp::syntax::parameter::{BodyType, MailParameters};
 use crate::store::{Body, Envelope};
@@ -44,47 +45,6 @@ impl Body for Memory {
         self.at = 0;
         Ok(())
     }
-}
-
-fn run<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime").block_on(
-        async { tokio::time::timeout(Duration::from_secs(20), future).await.expect("in time") },
-    )
-}
-
-/// Plays a server: sends, and wants to read exactly this. A `C:` line is what the client has to
-/// say in one go with the `C:` lines beside it; `~` is a line end in what the server says in one
-/// go; `close` ends the connection.
-async fn serve(mut wire: Wire, script: &str) {
-    for line in script.lines().map(str::trim_start) {
-        if line == "close" {
-            return;
-        }
-        match line.split_once(": ") {
-            Some(("S", text)) => {
-                wire.queue(format!("{text}\r\n").replace('~', "\r\n").as_bytes());
-                wire.flush().await.expect("the client reads");
-            }
-            Some(("C", text)) => {
-                let length = wire.line(1 << 20).await.expect("the client speaks");
-                let said = String::from_utf8_lossy(&wire.buffered()[..length]).into_owned();
-                wire.consume(length);
-                assert_eq!(said, format!("{text}\r\n"), "in\n{script}");
-            }
-            _ if line.is_empty() => {}
-            _ => panic!("not a script line: {line}"),
-        }
-    }
-    // What else the client says is an error; its end is not.
-    if wire.fill().await.is_ok() {
-        panic!("more than the script: {:?}", String::from_utf8_lossy(wire.buffered()));
-    }
-}
-
-async fn with_server<T>(script: &str, client: impl AsyncFnOnce(Wire) -> T) -> T {
-    let (near, far) = Wire::duplex(1 << 20);
-    let ((), value) = tokio::join!(serve(far, script), client(near));
-    value
 }
 
 fn submission(recipients: &[&str]) -> Submission {
