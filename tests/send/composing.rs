@@ -86,6 +86,11 @@ fn composed_messages_are_what_python_reads() {
     assert_eq!(content(2), hex, "the picture is another one");
 }
 
+/// Whether a field is a Bcc; a Message-ID may have these letters by chance.
+fn has_bcc(message: &str) -> bool {
+    message.lines().any(|line| line.to_ascii_lowercase().trim_start().starts_with("bcc"))
+}
+
 /// A message of Bcc, and one of nothing but what is needed.
 #[test]
 fn headers_are_completed_and_bcc_goes() {
@@ -100,7 +105,7 @@ fn headers_are_completed_and_bcc_goes() {
     for user in ["alice", "bob"] {
         let stored = postfix.messages(user, 1).remove(0);
         let text = String::from_utf8_lossy(&stored).into_owned();
-        assert!(!text.to_lowercase().contains("bcc"), "{text}");
+        assert!(!has_bcc(&text), "{text}");
         for name in ["From: alice@example.test\n", "Subject: x\n", "\nDate: ", "\nMessage-ID: <"] {
             assert!(text.contains(name), "{name:?} is missing:\n{text}");
         }
@@ -175,10 +180,7 @@ fn odd_headers_are_read_as_they_leave() {
             .success();
         let (_, message) = text.text().split_once("DATA\n").expect("a message");
         assert!(message.starts_with("From") || message.starts_with("Sender"), "{text}");
-        assert!(
-            !message.to_ascii_lowercase().contains("bcc") && !message.contains("Mar  3"),
-            "{text}"
-        );
+        assert!(!has_bcc(message) && !message.contains("Mar  3"), "{text}");
         assert!(message.ends_with("\r\n\r\nhi\r\n"), "{text}");
         let domain = sender.rsplit_once('@').expect("an address").1;
         let id = message.lines().find(|line| line.starts_with("Message-ID: ")).expect("one");
