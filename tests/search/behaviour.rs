@@ -778,3 +778,87 @@ fn nothing_of_a_message_is_remembered_that_others_see() {
     on_server(&home, dovecot.imap, "body:/a/ OR has:pdf", &["--exact", "--json"]).run();
     assert_eq!(unread(), before);
 }
+
+/// Text beyond ASCII goes as the server takes it (RFC 9051 section 6.4.4, RFC 6855 section 3), and
+/// where few are wanted only the first are told (RFC 5267, RFC 9394).
+#[test]
+fn a_search_is_said_as_each_server_takes_it() {
+    let test = "a_search_is_said_as_each_server_takes_it";
+    let home = Home::new();
+    let text = |number: usize| {
+        format!("Subject: =?utf-8?b?5Lya6K2w5a6k?= {number}\r\nFrom: a@x.example\r\n\r\nx\r\n")
+    };
+    let mut messages: Vec<Vec<u8>> = (0..9).map(|number| text(number).into_bytes()).collect();
+    messages.push(b"Subject: other\r\n\r\nx\r\n".to_vec());
+    let root = home.path().join("mail");
+    let texts: Vec<String> =
+        messages.iter().map(|octets| String::from_utf8(octets.clone()).expect("text")).collect();
+    let names: Vec<String> = (1..=10).map(|number| format!("{number}.M{number}.h:2,")).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
+    maildir(&root, &files);
+    let seed = format!("--seed-mail={}", root.display());
+    let trace = home.path().join("trace");
+    let path = format!("--trace={}", trace.display());
+    let said = |port: u16, query: &str, more: &[&str], found: usize| {
+        let _ = std::fs::remove_file(&trace);
+        let mut all = vec!["--uids", &path];
+        all.extend(more);
+        let run = on_server(&home, port, query, &all).run().success();
+        assert_eq!(run.lines().len(), found, "{query}: {run}");
+        std::fs::read_to_string(&trace).expect("a trace")
+    };
+    let with = ServeTest::with(&[&seed]);
+    let without = ServeTest::with(&[&seed, "--hide=UTF8=ACCEPT,IMAP4rev2,PARTIAL"]);
+    let here = said(with.port("imap"), "subject:会議室", &[], 9);
+    assert!(here.contains("会議室") && !here.contains("CHARSET UTF-8"), "{here}");
+    let here = said(without.port("imap"), "subject:会議室", &[], 9);
+    assert!(here.contains("CHARSET UTF-8"), "{here}");
+    let here = said(with.port("imap"), "is:unread", &["--limit=3"], 3);
+    assert!(here.contains("PARTIAL 1:3"), "{here}");
+    if let Some(dovecot) = Dovecot::start(test) {
+        let stored = |octets| Stored { octets, flags: "", received: FIRST };
+        let all: Vec<Stored<'_>> = messages.iter().map(|octets| stored(octets)).collect();
+        dovecot.put("alice", "INBOX", &all);
+        let here = said(dovecot.imap, "subject:会議室", &[], 9);
+        assert!(here.contains("CHARSET UTF-8"), "{here}");
+        let here = said(dovecot.imap, "is:unread", &["--limit=3"], 3);
+        assert!(here.contains("PARTIAL 1:3"), "{here}");
+    }
+    // One that refuses the charset is asked without, and all is found out here.
+    let field = "Subject: =?utf-8?b?5Lya6K2w5a6k?=\r\n\r\n";
+    let server = Scripted::serve(vec![
+        Step::line("* PREAUTH [CAPABILITY IMAP4rev1 ESEARCH LITERAL+] hello"),
+        Step::Expect("LIST"),
+        Step::line("* LIST (\\Noselect) \"/\" \"\""),
+        Step::Tagged("OK done"),
+        Step::Expect("EXAMINE"),
+        Step::line("* 2 EXISTS"),
+        Step::line("* OK [UIDVALIDITY 7] valid"),
+        Step::Tagged("OK [READ-ONLY] done"),
+        Step::Expect("UID SEARCH RETURN (ALL) CHARSET UTF-8"),
+        Step::ReadOctets("会議室".len()),
+        Step::ReadTo(""),
+        Step::Tagged("NO [BADCHARSET (US-ASCII)] not that one"),
+        Step::Expect("EXAMINE"),
+        Step::line("* 2 EXISTS"),
+        Step::line("* OK [UIDVALIDITY 7] valid"),
+        Step::Tagged("OK [READ-ONLY] done"),
+        Step::Expect("UID SEARCH RETURN (ALL) HEADER Subject"),
+        Step::line("* ESEARCH UID ALL 1:2"),
+        Step::Tagged("OK done"),
+        Step::Expect("UID FETCH 1:2"),
+        Step::line(&format!(
+            "* 1 FETCH (UID 1 BODY[HEADER.FIELDS (Subject)] {{{}}}\r\n{field})",
+            field.len()
+        )),
+        Step::line("* 2 FETCH (UID 2 BODY[HEADER.FIELDS (Subject)] {14}\r\nSubject: x\r\n\r\n)"),
+        Step::Tagged("OK done"),
+        Step::Expect("LOGOUT"),
+        Step::line("* BYE"),
+        Step::Tagged("OK done"),
+        Step::Close,
+    ]);
+    let run = on_server(&home, server.port(), "subject:会議室", &["--uids"]).run();
+    assert_eq!(run.text(), "1\n", "{:?} {:?}", server.lines(), server.surprises());
+}
