@@ -505,6 +505,7 @@ Register-ArgumentCompleter -Native -CommandName 'pillarbox' -ScriptBlock {
             [CompletionResult]::new('--trust-anchor', '--trust-anchor', [CompletionResultType]::ParameterName, 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)')
             [CompletionResult]::new('--bind', '--bind', [CompletionResultType]::ParameterName, 'Speak from this local address')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none')
+            [CompletionResult]::new('--intrusive', '--intrusive', [CompletionResultType]::ParameterName, 'Say that the server may be loaded: nothing is done without')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Do not verify the server''s certificate')
             [CompletionResult]::new('--allow-cleartext-password', '--allow-cleartext-password', [CompletionResultType]::ParameterName, 'Let a password cross a connection without TLS')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON Lines, one object a line')

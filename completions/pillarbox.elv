@@ -495,6 +495,7 @@ set edit:completion:arg-completer[pillarbox] = {|@words|
             cand --trust-anchor 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)'
             cand --bind 'Speak from this local address'
             cand --proxy 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none'
+            cand --intrusive 'Say that the server may be loaded: nothing is done without'
             cand --insecure 'Do not verify the server''s certificate'
             cand --allow-cleartext-password 'Let a password cross a connection without TLS'
             cand --json 'Print JSON Lines, one object a line'

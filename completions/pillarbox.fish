@@ -592,6 +592,7 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l bind -d 'Speak from this local address' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l proxy -d 'Connect through this proxy: socks5://[USER:PASSWORD@]HOST[:PORT], http://..., or none' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l intrusive -d 'Say that the server may be loaded: nothing is done without'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l insecure -d 'Do not verify the server\'s certificate'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l allow-cleartext-password -d 'Let a password cross a connection without TLS'
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l json -d 'Print JSON Lines, one object a line'

@@ -4,14 +4,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::process::Command;
+#[path = "probe/compared.rs"]
+mod compared;
 
 use serde_json::Value;
 use support::probe::{Report, probe};
 use support::{
-    Authority, Dns, Dovecot, Exchanger, Home, Leaf, Postfix, Scratch, Scripted, ServeTest, Signing,
-    Step, TlsServer, WebServer, Zone, closed_port, needs, peer_file, peers, skip,
+    Authority, Dns, Dovecot, Exchanger, Home, Identity, Leaf, Postfix, Scratch, Scripted,
+    ServeTest, Signing, Step, TlsServer, WebServer, Zone, closed_port, needs, peer_file, peers,
+    self_signed, skip,
 };
 
 /// Every preset of `serve-test --tls`, and what it is a fault of.
@@ -169,16 +170,8 @@ EXxLH+ZJKGZR7OZTgf//////////AgEC
 
 /// A certificate with an RSA key for `localhost`, and its key.
 fn rsa(scratch: &Scratch) -> [String; 2] {
-    let [certificate, key] =
-        ["rsa.crt", "rsa.key"].map(|name| scratch.path().join(name).display().to_string());
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-out", &certificate, "-keyout", &key])
-        .output()
-        .expect("openssl runs");
-    assert!(made.status.success(), "{made:?}");
-    [certificate, key]
+    let Identity { certificate, key } = self_signed(scratch.path(), "rsa", &["rsa:2048"]);
+    [certificate, key].map(|path| path.display().to_string())
 }
 
 /// OpenSSL's own server, told to be as it should not be. It says nothing of mail: what comes
@@ -277,7 +270,7 @@ fn what_nobody_can_tell_is_never_absent() {
     report.expect("no such name", &["DNS-001 fail", "SPF-001 none"]);
 }
 
-/// The server counts.
+/// The server counts, in every tier.
 #[test]
 fn the_budget_is_obeyed_and_what_is_left_over_is_unknown() {
     let test = "the_budget_is_obeyed_and_what_is_left_over_is_unknown";
@@ -288,21 +281,45 @@ fn the_budget_is_obeyed_and_what_is_left_over_is_unknown() {
     let authority = Authority::new(&scratch.path().join("tls"));
     let identity = authority.issue(Leaf::Good);
     let home = Home::new();
-    for (budget, is_enough) in [("6", false), ("100", true)] {
+    let table: [(&[&str], &str, bool); 5] = [
+        (&[], "6", false),
+        (&[], "250", true),
+        (&["--active"], "7", false),
+        (&["--intrusive"], "8", false),
+        (&["--ciphers", "--repeat", "3"], "9", false),
+    ];
+    for (tier, budget, is_enough) in table {
         let Some(server) = Exchanger::start(test, "", Some(&identity)) else { return };
         let url = format!("smtp://localhost:{}", server.port);
-        let report = probe(&home, &url, Some(&authority.certificate()), &["--budget", budget]);
+        let more = [tier, &["--budget", budget]].concat();
+        let report = probe(&home, &url, Some(&authority.certificate()), &more);
         let told = report.summary()["connections"].as_u64().expect("a number");
         let counted = support::wait_for("the server's count", support::PATIENCE, || {
             let counted = server.connections() as u64;
             (counted >= told).then_some(counted)
         });
-        assert_eq!(counted, told);
-        assert!(told <= budget.parse().expect("a number"));
+        assert_eq!(counted, told, "{tier:?}");
+        assert!(told <= budget.parse().expect("a number"), "{tier:?}: {told}");
         let starved = report.lines.iter().any(|line| line.to_string().contains("used up"));
-        assert_eq!(starved, !is_enough, "{told} of {budget}");
+        assert_eq!(starved, !is_enough, "{tier:?}: {told} of {budget}");
         report.expect(budget, &["TLS-001 holds", "TLS-002 holds"]);
     }
+}
+
+/// Active tiers go only to servers that are named, and load only where it is meant.
+#[test]
+fn tiers_go_only_where_they_are_told_to() {
+    let home = Home::new();
+    for tier in ["--active", "--intrusive"] {
+        for what in ["example.test", "ann@example.test", "mx.example.test"] {
+            let run = home.run(&["probe", what, tier]).expect(3);
+            run.says(&["names no server", "smtp://mx."]);
+        }
+    }
+    let server = ServeTest::start();
+    let url = server.url("imaps", Some("alice"));
+    let run = home.run(&["probe", "load", &url]).expect(3);
+    run.says(&["--intrusive"]);
 }
 
 const DKIM_1024: &str = "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDwIRP/UC3SBsEmGqZ9ZJW3/DkMoGeLnQg1fWn7/zYtIxN2SnFCjxOCKG9v3b4jYfcTNh5ijSsq631uBItLa7od+v/RtdC2UzJ1lWT947qR+Rcac2gbto/NMqJ0fzfVjH4OuKhitdY9tf6mcwGjaNBcWToIMmPSPDdQPNUYckcQ2QIDAQAB";
@@ -442,6 +459,9 @@ fn whole_domains_are_examined_and_nobody_else_is_asked() {
             "SRV-002 holds",
             "CONF-001 not",
             "CONF-003 holds",
+            // Its host has no web server.
+            "CONF-004 warn",
+            "CAA-002 holds",
             "LIST-001 holds",
         ],
     );
@@ -602,273 +622,4 @@ fn a_baseline_tells_what_changed() {
     run(&["--baseline", base]).expect(3).says(&["no saved probe"]);
     run(&["--baseline", "/nowhere/base.json"]).expect(3);
     run(&["--save", "/nowhere/base.json"]).expect(3);
-}
-
-/// sslscan's XML: versions and suites.
-fn sslscan(port: u16) -> (BTreeMap<String, bool>, Vec<String>) {
-    let output = Command::new("sslscan")
-        .args(["--no-colour", "--xml=-", &format!("127.0.0.1:{port}")])
-        .output()
-        .expect("sslscan runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let attribute = |line: &str, name: &str| {
-        let start = line.find(&format!("{name}=\""))? + name.len() + 2;
-        Some(line[start..].split('"').next()?.to_owned())
-    };
-    let mut versions = BTreeMap::new();
-    let mut suites = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if line.starts_with("<protocol ") {
-            let kind = attribute(line, "type").unwrap_or_default().to_uppercase();
-            let number = match attribute(line, "version").unwrap_or_default().as_str() {
-                "3" => "3.0".to_owned(),
-                "2" => "2.0".to_owned(),
-                other => other.to_owned(),
-            };
-            let is_on = attribute(line, "enabled").as_deref() == Some("1");
-            versions.insert(format!("{kind} {number}"), is_on);
-        } else if line.starts_with("<cipher ") {
-            // Its names are OpenSSL's; the numbers are everybody's.
-            let id = attribute(line, "id").unwrap_or_default();
-            let code = u16::from_str_radix(id.trim_start_matches("0x"), 16).expect("a number");
-            let name = pillarbox::net::tls::enumerate::suite_name(code)
-                .map_or_else(|| format!("{code:#06x}"), str::to_owned);
-            let version = attribute(line, "sslversion").unwrap_or_default();
-            suites.push(format!("{} {name}", version.replace("TLSv", "TLS ")));
-        }
-    }
-    suites.sort();
-    suites.dedup();
-    (versions, suites)
-}
-
-/// Versions and suites of probe, in the same form.
-fn ours(report: &Report) -> (BTreeMap<String, bool>, Vec<String>) {
-    let spoken = &report.endpoint()["spoken"];
-    let versions = spoken["versions"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|it| (it["version"].as_str().unwrap_or_default().to_owned(), it["state"] == "yes"))
-        .collect();
-    let mut suites: Vec<String> = spoken["suites"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .flat_map(|listing| {
-            let version = listing["version"].as_str().unwrap_or_default().to_owned();
-            let found = listing["found"].as_array().cloned().unwrap_or_default();
-            found.into_iter().map(move |name| format!("{version} {}", name.as_str().unwrap_or("")))
-        })
-        .collect();
-    suites.sort();
-    (versions, suites)
-}
-
-/// The verdicts of other tools on the same servers. Where they differ, the table says why.
-#[test]
-fn other_tools_say_the_same_of_tls() {
-    let test = "other_tools_say_the_same_of_tls";
-    if !needs(test, &["sslscan", "nmap", "testssl", "openssl"]) {
-        return;
-    }
-    let home = Home::new();
-    let Some(dovecot) = Dovecot::start(test) else { return };
-    let scratch = Scratch::new();
-    let [certificate, key] = rsa(&scratch);
-    let ciphers = "aNULL:AES128-SHA:ECDHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0";
-    let options = ["-tls1_2", "-cipher", ciphers, "-cert", &certificate, "-key", &key];
-    let Some(old) = TlsServer::start(test, Leaf::Good, &options) else { return };
-    let servers = [
-        (dovecot.imaps, dovecot.ca(), "Dovecot", true),
-        (old.port, old.authority.certificate(), "OpenSSL", false),
-    ];
-    for (port, ca, what, is_good) in servers {
-        let url = format!("imaps://localhost:{port}");
-        let report = probe(&home, &url, Some(&ca), &["--ciphers", "--timeout", "5"]);
-        let (versions, suites) = ours(&report);
-
-        let (theirs, their_suites) = sslscan(port);
-        for (version, is_on) in &versions {
-            if let Some(other) = theirs.get(version) {
-                assert_eq!(is_on, other, "{what}: {version} by sslscan");
-            }
-        }
-        // ARIA is one of the national ones that we do not know.
-        let their_suites: Vec<String> =
-            their_suites.into_iter().filter(|name| !name.contains(" 0x")).collect();
-        assert_eq!(suites, their_suites, "{what}: suites by sslscan");
-
-        let output = Command::new("nmap")
-            .args(["-Pn", "-n", "-p", &port.to_string(), "--script", "+ssl-enum-ciphers"])
-            .arg("localhost")
-            .output()
-            .expect("nmap runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        // nmap 7.93 knows nothing newer than TLS 1.2 of STARTTLS, and TLS 1.3 of this.
-        for version in ["SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"] {
-            let theirs = text.contains(&format!(
-                "{}:",
-                version.replace("TLS ", "TLSv").replace("SSL ", "SSLv").replace("v3.0", "v3")
-            ));
-            assert_eq!(versions[version], theirs, "{what}: {version} by nmap: {text}");
-        }
-        for line in text.lines().filter(|line| line.contains("TLS_") && line.contains(" - ")) {
-            let name =
-                line.split_whitespace().find(|word| word.starts_with("TLS_")).expect("a name");
-            // nmap calls the suites of TLS 1.3 TLS_AKE_WITH_...
-            let name = name.replace("TLS_AKE_WITH_", "TLS_");
-            if name.contains("_ARIA_") {
-                continue;
-            }
-            assert!(suites.iter().any(|suite| suite.ends_with(&name)), "{what}: {name} by nmap");
-        }
-
-        // What OpenSSL's verification says is what ours says.
-        let output = Command::new("openssl")
-            .args([
-                "s_client",
-                "-connect",
-                &format!("127.0.0.1:{port}"),
-                "-verify_hostname",
-                "localhost",
-            ])
-            .args(["-servername", "localhost", "-brief", "-verify_return_error", "-CAfile"])
-            .arg(&ca)
-            .stdin(std::process::Stdio::null())
-            .output()
-            .expect("openssl runs");
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(told.contains("Verification: OK"), is_good, "{told}");
-        assert_eq!(report.endpoint()["verification"]["state"] == "verified", is_good);
-    }
-    // testssl.sh takes a minute for all: one server, the sections that both have.
-    let file = home.path().join("testssl.json");
-    let output = Command::new("testssl")
-        .args([
-            "--quiet",
-            "--warnings",
-            "off",
-            "--color",
-            "0",
-            "-p",
-            "-H",
-            "-I",
-            "-Z",
-            "--jsonfile",
-        ])
-        .arg(&file)
-        .arg(format!("127.0.0.1:{}", old.port))
-        .output()
-        .expect("testssl runs");
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
-    let told: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|error| {
-        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stdout))
-    });
-    let finding = |id: &str| {
-        told.iter()
-            .find(|it| it["id"] == id)
-            .and_then(|it| it["finding"].as_str())
-            .unwrap_or_default()
-    };
-    let url = format!("imaps://localhost:{}", old.port);
-    let report = probe(&home, &url, None, &["--timeout", "5"]);
-    let (versions, _) = ours(&report);
-    for (id, version) in [
-        ("SSLv3", "SSL 3.0"),
-        ("TLS1", "TLS 1.0"),
-        ("TLS1_1", "TLS 1.1"),
-        ("TLS1_2", "TLS 1.2"),
-        ("TLS1_3", "TLS 1.3"),
-    ] {
-        let is_on = finding(id).starts_with("offered");
-        assert_eq!(versions[version], is_on, "{version} by testssl.sh: {}", finding(id));
-    }
-    assert!(finding("SSLv2").starts_with("not offered"), "{}", finding("SSLv2"));
-    assert!(finding("heartbleed").starts_with("not vulnerable"), "{}", finding("heartbleed"));
-    assert!(finding("CCS").starts_with("not vulnerable"), "{}", finding("CCS"));
-    report.expect("OpenSSL", &["TLS-031 holds", "TLS-027 holds", "TLS-028 holds"]);
-}
-
-/// checkdmarc's verdicts on SPF and DMARC of a table of records.
-#[test]
-fn checkdmarc_says_the_same_of_records() {
-    let test = "checkdmarc_says_the_same_of_records";
-    let python = peers().join("checks/bin/python");
-    if !python.is_file() {
-        return skip(test, "not installed: checkdmarc");
-    }
-    let many: String = (0..11).map(|n| format!("a:h{n}.many.test ")).collect();
-    let hosts: String = (0..11).map(|n| format!("h{n} IN A 127.0.0.1\n")).collect();
-    let records = |spf: &str, dmarc: &str| {
-        let mut text = String::from("@ IN A 127.0.0.1\n@ IN MX 0 .\n");
-        for (name, record) in [("@", spf), ("_dmarc", dmarc)] {
-            for one in record.split('|').filter(|one| !one.is_empty()) {
-                text.push_str(&format!("{name} IN TXT \"{one}\"\n"));
-            }
-        }
-        text
-    };
-    let plain = |name: &str, spf: &str, dmarc: &str| {
-        Zone::new(name, Signing::Unsigned, &records(spf, dmarc))
-    };
-    let dmarc = "v=DMARC1; p=reject; rua=mailto:a@fine.test";
-    let zones = [
-        plain("fine.test", "v=spf1 a -all", "v=DMARC1; p=reject; rua=mailto:a@fine.test"),
-        plain("none.test", "", ""),
-        plain("two.test", "v=spf1 -all|v=spf1 ~all", "v=DMARC1; p=none|v=DMARC1; p=reject"),
-        plain("odd.test", "v=spf1 foo:bar -all", "v=DMARC1; p=nothing"),
-        plain("loop.test", "v=spf1 include:loop.test -all", "v=DMARC1; rua=mailto:a@loop.test"),
-        plain("gone.test", "v=spf1 include:none.test -all", "v=DMARC1; p=none; pct=101"),
-        Zone::new(
-            "many.test",
-            Signing::Unsigned,
-            &format!("{}{hosts}", records(&format!("v=spf1 {many}-all"), dmarc)),
-        ),
-        plain("void.test", "v=spf1 a:a.void.test a:b.void.test a:c.void.test -all", dmarc),
-    ];
-    let Some(dns) = Dns::start(test, &zones) else { return };
-    let names: Vec<&str> = vec![
-        "fine.test",
-        "none.test",
-        "two.test",
-        "odd.test",
-        "loop.test",
-        "gone.test",
-        "many.test",
-        "void.test",
-    ];
-    let home = Home::new();
-    let port = dns.port.to_string();
-    let told = home
-        .command(python.to_str().expect("UTF-8"), &[peer_file("checkdmarc_verdicts.py")])
-        .arg(&port)
-        .args(&names)
-        .run()
-        .success();
-    let told: Value = serde_json::from_str(told.text()).expect("JSON");
-    let anchor = dns.trust_anchor();
-    let resolver = dns.resolver();
-    let options =
-        ["--resolver", resolver.as_str(), "--trust-anchor", anchor.to_str().expect("UTF-8")];
-    for name in names {
-        let report = probe(&home, name, None, &options);
-        // Valid in checkdmarc's sense: there is one record, it can be read and evaluated.
-        let holds = |ids: &[&str]| {
-            ids.iter().all(|id| report.finding(id).is_some_and(|it| it["holds"] == true))
-        };
-        let spf = holds(&["SPF-001", "SPF-002", "SPF-003", "SPF-005", "SPF-008"]);
-        let dmarc = holds(&["DMARC-001", "DMARC-002", "DMARC-003"]);
-        assert_eq!(spf, told[name]["spf"] == true, "SPF of {name}: {}", told[name]);
-        // checkdmarc takes a record without p for p=none where rua can be read, as a receiver
-        // has to (RFC 7489 section 6.6.3); to its owner it is a mistake (section 6.3).
-        // And it passes over pct, which the successor of RFC 7489 does not have.
-        let is_same = dmarc == (told[name]["dmarc"] == true);
-        assert_eq!(
-            is_same,
-            !["loop.test", "gone.test"].contains(&name),
-            "DMARC of {name}: {}",
-            told[name]
-        );
-    }
 }

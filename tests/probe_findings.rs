@@ -6,6 +6,8 @@ mod support;
 
 #[path = "probe_findings/domains.rs"]
 mod domains;
+#[path = "probe_findings/hidden.rs"]
+mod hidden;
 #[path = "probe_findings/mail.rs"]
 mod mail;
 #[path = "probe_findings/messages.rs"]

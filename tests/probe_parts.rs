@@ -216,7 +216,8 @@ fn load_is_measured_and_bounded() {
     let server = ServeTest::start();
     let home = Home::new();
     let run = |url: String, more: &[&str], ca: Option<std::path::PathBuf>| {
-        let mut invocation = home.pillarbox(args!["probe", "load", url, "--json"]).args(more);
+        let mut invocation =
+            home.pillarbox(args!["probe", "load", url, "--intrusive", "--json"]).args(more);
         if let Some(ca) = ca {
             invocation = invocation.arg("--ca-file").arg(ca);
         }
@@ -261,9 +262,16 @@ fn load_is_measured_and_bounded() {
         let load = run(dovecot.url("imaps", "alice"), &["--count", "60"], Some(dovecot.ca()));
         assert_eq!(load["done"], 60);
     }
+    // The time ends what the number would not.
+    let begun = std::time::Instant::now();
+    let more = ["--count", "1000000", "--time", "2s", "--connections", "2"];
+    let load = run(server.url("imaps", Some("alice")), &more, Some(server.ca()));
+    assert!(load["done"].as_u64().is_some_and(|done| done < 1_000_000), "{load}");
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(2));
     // A server that is not there is a finding, and the exit code says so.
     let nobody = format!("smtp://localhost:{}", support::closed_port());
-    let run = home.run(&["probe", "load", &nobody, "--tls", "none", "--json"]).expect(2);
+    let run =
+        home.run(&["probe", "load", &nobody, "--intrusive", "--tls", "none", "--json"]).expect(2);
     expect(&findings(&run), &["LOAD-001 fail"]);
 }
 
@@ -497,7 +505,8 @@ fn our_own_transcripts_are_judged() {
     for scheme in ["imap", "pop3"] {
         let url = server.url(scheme, Some("alice"));
         let trace = home.path().join(format!("{scheme}.jsonl"));
-        let arguments = args!["probe", "load", url, "--count", "3", "--connections", "1", "-v"];
+        let arguments =
+            args!["probe", "load", url, "--intrusive", "--count", "3", "--connections", "1", "-v"];
         let run =
             home.pillarbox(arguments).arg("--trace").arg(&trace).arg("--ca-file").arg(server.ca());
         let run = run.password("secret").run().success();

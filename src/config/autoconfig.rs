@@ -1,6 +1,6 @@
 //! Thunderbird's autoconfig documents (`config-v1.1.xml`,
-//! <https://wiki.mozilla.org/Thunderbird:Autoconfiguration:ConfigFileFormat>), and as much XML
-//! as they need: elements, attributes, text, comments, CDATA, the predefined entities. A DTD is
+//! <https://wiki.mozilla.org/Thunderbird:Autoconfiguration:ConfigFileFormat>), Outlook's
+//! autodiscover answers (Microsoft's MS-OXDSCLI section 2.2.4), and as much XML as both need: elements, attributes, text, comments, CDATA, the predefined entities. A DTD is
 //! refused, and with it every way to make a small document large.
 
 use crate::base::limits;
@@ -27,7 +27,7 @@ pub struct Server {
 
 /// What is wrong with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no autoconfig document: {0}")]
+#[error("no such document: {0}")]
 pub struct Error(&'static str);
 
 /// The servers in a document, in its order, for the owner of an address. Servers without TLS
@@ -74,6 +74,68 @@ pub fn servers(text: &str, address: &str) -> Result<Vec<Server>, Error> {
         }
     }
     Ok(servers)
+}
+
+/// What an autodiscover answer says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovered {
+    /// Servers, as in [`servers`].
+    pub servers: Vec<Server>,
+    /// The URL or address at which to ask again; `None`: it answers itself.
+    pub elsewhere: Option<String>,
+    /// An error that it tells in place of an answer, in its words.
+    pub error: Option<String>,
+}
+
+/// Reads an autodiscover answer for the owner of an address. Exchange's own protocols are left
+/// out, as are servers without TLS.
+///
+/// # Errors
+/// [`Error`] for what is no XML, or another document.
+pub fn discovered(text: &str, address: &str) -> Result<Discovered, Error> {
+    let root = parse(text)?;
+    let response = root.child("Response").filter(|_| root.name == "Autodiscover");
+    let response = response.ok_or(Error("no Response of Autodiscover"))?;
+    let mut found = Discovered::default();
+    let said = |element: &Element, name: &str| {
+        element.child(name).map(|child| child.text.trim().to_owned()).filter(|it| !it.is_empty())
+    };
+    if let Some(error) = response.child("Error") {
+        let words = said(error, "Message").or_else(|| said(error, "ErrorCode"));
+        found.error = Some(words.unwrap_or_else(|| "an error without words".into()));
+        return Ok(found);
+    }
+    let account = response.child("Account").ok_or(Error("no Account"))?;
+    found.elsewhere = said(account, "RedirectUrl").or_else(|| said(account, "RedirectAddr"));
+    for element in account.children.iter().filter(|child| child.name == "Protocol") {
+        let kind = match said(element, "Type").map(|kind| kind.to_ascii_uppercase()).as_deref() {
+            Some("IMAP") => "imap",
+            Some("POP3") => "pop3",
+            Some("SMTP") => "smtp",
+            _ => continue,
+        };
+        let is_off = said(element, "SSL").is_some_and(|it| it.eq_ignore_ascii_case("off"));
+        let encryption = said(element, "Encryption").map(|it| it.to_ascii_uppercase());
+        // SSL is on where it is not said; Encryption takes its place (section 2.2.4.1.1.2.6).
+        let implicit_tls = match (encryption.as_deref(), is_off) {
+            (Some("TLS"), _) => false,
+            (Some("SSL"), _) | (None | Some("AUTO"), false) => true,
+            _ => continue,
+        };
+        let (Some(host), Some(Ok(port))) =
+            (said(element, "Server"), said(element, "Port").map(|port| port.parse::<u16>()))
+        else {
+            continue;
+        };
+        if !is_host(&host) || port == 0 {
+            continue;
+        }
+        let user = said(element, "LoginName").or_else(|| Some(address.to_owned()));
+        let user = user.filter(|user| !user.contains(|c: char| c.is_control()));
+        let kind = kind.to_owned();
+        found.servers.push(Server { kind, host, port, implicit_tls, user, oauth: false });
+    }
+    Ok(found)
 }
 
 /// Whether it is a name as DNS has them.
@@ -283,6 +345,49 @@ mod tests {
             "<html></html>",
         ] {
             assert!(servers(wrong, "a@b").is_err(), "{wrong}");
+        }
+    }
+
+    /// The answer of MS-OXDSCLI's section 4 for mail by IMAP and SMTP, shortened.
+    const OUTLOOK: &str = r#"<?xml version="1.0" encoding="utf-8"?>
+<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006">
+<Response xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a">
+<Account><AccountType>email</AccountType><Action>settings</Action>
+<Protocol><Type>EXCH</Type><Server>ex.example.org</Server></Protocol>
+<Protocol><Type>IMAP</Type><Server>imap.example.org</Server><Port>993</Port><SSL>on</SSL>
+<LoginName>ann</LoginName></Protocol>
+<Protocol><Type>POP3</Type><Server>pop.example.org</Server><Port>110</Port><SSL>off</SSL></Protocol>
+<Protocol><Type>SMTP</Type><Server>smtp.example.org</Server><Port>587</Port>
+<Encryption>TLS</Encryption></Protocol></Account></Response></Autodiscover>"#;
+
+    #[test]
+    fn answers_of_autodiscover_are_read() {
+        let found = discovered(OUTLOOK, "ann@example.org").expect("an answer");
+        let shown: Vec<(&str, &str, u16, bool, Option<&str>)> = found
+            .servers
+            .iter()
+            .map(|it| {
+                (it.kind.as_str(), it.host.as_str(), it.port, it.implicit_tls, it.user.as_deref())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("imap", "imap.example.org", 993, true, Some("ann")),
+                ("smtp", "smtp.example.org", 587, false, Some("ann@example.org")),
+            ]
+        );
+        let of = |inner: &str| {
+            let text = format!("<Autodiscover><Response>{inner}</Response></Autodiscover>");
+            discovered(&text, "ann@example.org")
+        };
+        let error = of("<Error><ErrorCode>500</ErrorCode><Message>not here</Message></Error>");
+        assert_eq!(error.expect("read").error.as_deref(), Some("not here"));
+        let moved = of("<Account><RedirectAddr>ann@example.net</RedirectAddr></Account>");
+        assert_eq!(moved.expect("read").elsewhere.as_deref(), Some("ann@example.net"));
+        assert!(of("").is_err());
+        for text in ["", "<a/>", "<Autodiscover/>", &OUTLOOK[..OUTLOOK.len() - 1]] {
+            assert!(discovered(text, "ann@example.org").is_err(), "{text}");
         }
     }
 

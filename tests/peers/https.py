@@ -5,7 +5,9 @@
 Prints its port. Besides the files (without suffix: text/plain): /chunked?N answers in N chunks,
 /moved redirects to what stands behind the question mark, /status?N answers N, /slow never ends
 its answer, and a POST anywhere answers with what was posted, its header in front (N at
-/status?N). With the file `by-host` in the folder, paths are below the name that the request has for its host.
+/status?N). With the file `by-host` in the folder, paths are below the name that the request has for its
+host, and a POST is answered with the file there; one with the word `login` in its first line asks for a
+login.
 """
 import os
 import socket
@@ -61,6 +63,15 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if os.path.exists(os.path.join(self.directory, "by-host")):
+            path = self.translate_path(self.path)
+            if not os.path.isfile(path):
+                return self.answer(404, b"nothing here\n")
+            with open(path, "rb") as file:
+                found = file.read()
+            if b"login" in found.split(b"\n")[0]:
+                return self.answer(401, b"", [("WWW-Authenticate", 'Basic realm="x"')])
+            return self.answer(200, found, [("Content-Type", self.guess_type(path))])
         path, _, query = self.path.partition("?")
         status = int(query) if path == "/status" else 200
         self.answer(status, bytes(self.headers) + body, [("Content-Type", "application/octet-stream")])

@@ -7,14 +7,19 @@ what it says of mail is written down here:
 
     protocol      smtp, imap or pop3
     greeting      its first line, instead of a good one
+    name          what it calls itself in its answer to EHLO
     offers        what EHLO, CAPABILITY or CAPA list, instead of a good list
     replies       a line for a command (its beginning, in capitals); "" says nothing and hangs up
     tls           implicit, starttls, or absent
     certificate, key
     other         [certificate, key] for clients that name a host
     ciphers, lowest, highest      as OpenSSL and Python have them
+    curve         the only one for key exchange
+    renegotiates  true: a client may ask for another handshake
     tickets       false: no session is resumed
     alpn          protocols that it knows
+    strikes       true: STARTTLS is not offered, and taken all the same
+    greedy        true: MAIL of any SIZE is taken
     keeps         true: commands in the clear behind STARTTLS are answered under TLS
     hasty         true: what is sent together with a command is refused
     both          true: it listens on ::1 too, on the same port
@@ -57,6 +62,10 @@ def tls_context(certificate, key):
     if SETTINGS.get("tickets") is False:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
+    if "curve" in SETTINGS:
+        context.set_ecdh_curve(SETTINGS["curve"])
+    if SETTINGS.get("renegotiates"):
+        context.options |= 0x100  # SSL_OP_ALLOW_CLIENT_RENEGOTIATION of OpenSSL 3
     if "alpn" in SETTINGS:
         context.set_alpn_protocols(SETTINGS["alpn"])
     return context
@@ -105,9 +114,15 @@ class Session:
 
     def offers(self):
         offers = list(SETTINGS.get("offers", OFFERS[PROTOCOL]))
-        if SETTINGS.get("tls") == "starttls" and not self.is_tls:
+        is_struck = SETTINGS.get("strikes")
+        if SETTINGS.get("tls") == "starttls" and not self.is_tls and not is_struck:
             offers.append("STLS" if PROTOCOL == "pop3" else "STARTTLS")
         return offers
+
+    def is_too_large(self, command):
+        limits = [it.split()[1] for it in self.offers() if it.startswith("SIZE ")]
+        sizes = [it[5:] for it in command.split() if it.startswith("SIZE=")]
+        return bool(limits and sizes) and not SETTINGS.get("greedy") and int(sizes[0]) > int(limits[0])
 
     def serve(self):
         if SETTINGS.get("tls") == "implicit":
@@ -140,10 +155,12 @@ class Session:
 
     def smtp(self, command, _):
         if command.startswith("EHLO"):
-            lines = ["mx.example.test"] + self.offers()
+            lines = [SETTINGS.get("name", "mx.example.test")] + self.offers()
             self.say(*("250-" + it for it in lines[:-1]), "250 " + lines[-1])
         elif command.startswith("DATA"):
             self.say("503 5.5.1 no recipients")
+        elif command.startswith("MAIL") and self.is_too_large(command):
+            self.say("552 5.3.4 too large")
         elif command.startswith("BDAT"):
             self.say("503 5.5.1 no transaction")
         elif command.startswith("QUIT"):

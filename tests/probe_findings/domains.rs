@@ -13,12 +13,13 @@ fn fine() -> String {
     format!(
         "@ IN MX 10 mx\nmx IN A 127.0.0.1\n\
          @ IN TXT \"v=spf1 mx -all\"\n\
-         _dmarc IN TXT \"v=DMARC1; p=reject; rua=mailto:a@fine.test\"\n\
+         _dmarc IN TXT \"v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:a@fine.test\"\n\
          s1._domainkey IN TXT \"{ED25519}\"\n\
          _mta-sts IN TXT \"v=STSv1; id=1\"\nmta-sts IN A 127.0.0.1\n\
          _smtp._tls IN TXT \"v=TLSRPTv1; rua=mailto:a@fine.test\"\n\
          default._bimi IN TXT \"v=BIMI1; l=https://fine.test/l.svg\"\n\
-         autoconfig IN A 127.0.0.1\n"
+         mx IN CAA 0 issue \"ca.test\"\n\
+         autoconfig IN A 127.0.0.1\nautodiscover IN A 127.0.0.1\n"
     )
 }
 
@@ -27,6 +28,13 @@ const AUTOCONFIG: &str = r#"<?xml version="1.0"?><clientConfig version="1.1">
 <incomingServer type="imap"><hostname>mail.fine.test</hostname><port>993</port>
 <socketType>SSL</socketType><authentication>password-cleartext</authentication>
 <username>%EMAILADDRESS%</username></incomingServer></emailProvider></clientConfig>"#;
+
+const AUTODISCOVER: &str = r#"<?xml version="1.0"?>
+<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006">
+<Response xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a">
+<Account><AccountType>email</AccountType><Action>settings</Action><Protocol><Type>IMAP</Type>
+<Server>mail.fine.test</Server><Port>993</Port><SSL>on</SSL></Protocol></Account></Response>
+</Autodiscover>"#;
 
 #[test]
 fn each_fault_of_a_domain_is_found() {
@@ -82,6 +90,10 @@ fn each_fault_of_a_domain_is_found() {
                 "BIMI-002 holds",
                 "CONF-001 holds",
                 "CONF-002 holds",
+                "CONF-003 holds",
+                "CONF-004 holds",
+                "CAA-002 holds",
+                "DMARC-009 holds",
             ],
         ),
         (
@@ -96,6 +108,7 @@ fn each_fault_of_a_domain_is_found() {
                 "RPT-001 not",
                 "BIMI-001 not",
                 "CAA-001 not",
+                "CAA-002 not",
                 "CONF-001 not",
                 "CONF-003 not",
                 "SRV-001 not",
@@ -121,7 +134,7 @@ fn each_fault_of_a_domain_is_found() {
         (
             "open.test",
             "@ IN MX 0 .\n@ IN TXT \"v=spf1 +all\"\n_dmarc IN TXT \"v=DMARC1; p=none\"\n".into(),
-            &["SPF-004 fail", "DMARC-004 warn", "DMARC-005 not"],
+            &["SPF-004 fail", "DMARC-004 warn", "DMARC-005 not", "DMARC-009 not"],
         ),
         (
             "many.test",
@@ -135,14 +148,43 @@ fn each_fault_of_a_domain_is_found() {
         ),
         (
             "conf.test",
-            "@ IN MX 0 .\nautoconfig IN A 127.0.0.1\n".into(),
-            &["CONF-001 holds", "CONF-002 warn"],
+            "@ IN MX 0 .\nautoconfig IN A 127.0.0.1\nautodiscover IN A 127.0.0.1\n".into(),
+            &["CONF-001 holds", "CONF-002 warn", "CONF-003 holds", "CONF-004 warn"],
+        ),
+        // The newer question, by a host that a SRV record leads to; and one who asks for a login.
+        (
+            "json.test",
+            "@ IN MX 0 .\nweb IN A 127.0.0.1\n_autodiscover._tcp IN SRV 0 1 443 web\n".into(),
+            &["CONF-003 holds", "CONF-004 holds"],
+        ),
+        (
+            "login.test",
+            "@ IN MX 0 .\nautodiscover IN A 127.0.0.1\n".into(),
+            &["CONF-003 holds", "CONF-004 holds"],
+        ),
+        // A public suffix with a record (psd=y): it counts for a name below without one of its
+        // own, and not for one that has.
+        (
+            "suffix.test",
+            "_dmarc IN TXT \"v=DMARC1; p=reject; psd=y\"\n\
+             _dmarc.own IN TXT \"v=DMARC1; p=none\"\nown IN A 127.0.0.1\n\
+             deep.own IN MX 0 .\nbare IN MX 0 .\n"
+                .into(),
+            &["DMARC-001 holds"],
         ),
     ];
     let home = Home::new();
     let scratch = Scratch::new();
     let authority = Authority::new(&scratch.path().join("tls"));
-    let names = ["mta-sts.fine.test", "autoconfig.fine.test", "autoconfig.conf.test"];
+    let names = [
+        "mta-sts.fine.test",
+        "autoconfig.fine.test",
+        "autoconfig.conf.test",
+        "autodiscover.fine.test",
+        "autodiscover.conf.test",
+        "autodiscover.login.test",
+        "web.json.test",
+    ];
     let identity = authority.issue_for(&names);
     let Some(web) = WebServer::start(test, Some(&identity)) else { return };
     web.by_host();
@@ -152,6 +194,12 @@ fn each_fault_of_a_domain_is_found() {
     );
     web.put("autoconfig.fine.test/mail/config-v1.1.xml", AUTOCONFIG);
     web.put("autoconfig.conf.test/mail/config-v1.1.xml", "<clientConfig>");
+    let place = "autodiscover/autodiscover";
+    web.put(&format!("autodiscover.fine.test/{place}.xml"), AUTODISCOVER);
+    web.put(&format!("autodiscover.conf.test/{place}.xml"), "<Autodiscover>");
+    web.put(&format!("autodiscover.login.test/{place}.xml"), "login");
+    let json = r#"{"Protocol":"AutodiscoverV1","Url":"https://json.test/autodiscover.xml"}"#;
+    web.put(&format!("web.json.test/{place}.json"), json);
     let zones: Vec<Zone> = table
         .iter()
         .map(|(name, records, _)| Zone::new(name, Signing::Unsigned, records))
@@ -167,6 +215,14 @@ fn each_fault_of_a_domain_is_found() {
     each(&table, |(name, _, wanted)| {
         probe(&home, name, Some(&ca), &options).expect(name, wanted);
     });
+    let below = [("deep.own.suffix.test", "p=none"), ("bare.suffix.test", "psd=y")];
+    each(&below, |(name, wanted)| {
+        let report = probe(&home, name, Some(&ca), &options);
+        assert!(report.evidence("DMARC-001").contains(wanted), "{name}: {report:?}");
+    });
+    // Without an anchor of this root nothing is validated here: what DNSSEC says is unknown.
+    let report = probe(&home, "fine.test", Some(&ca), &["--resolver", &resolver]);
+    report.expect("without an anchor", &["DNS-002 unknown", "SPF-001 holds"]);
 }
 
 /// The host `mx` of the zone is this machine by the address 0.0.0.0, which Linux takes for its
@@ -176,6 +232,8 @@ fn addresses_have_names_that_lead_back() {
     let test = "addresses_have_names_that_lead_back";
     let home = Home::new();
     let Some(server) = Wrong::mail(test, json!({"protocol": "smtp"}), None) else { return };
+    let settings = json!({"protocol": "smtp", "name": "other.example.test"});
+    let Some(other) = Wrong::mail(test, settings, None) else { return };
     let hosts = "mx IN A 0.0.0.0\nother IN A 0.0.0.0\nelsewhere IN A 192.0.2.1\n";
     let table: [(&str, &[&str]); 4] = [
         ("0.0.0 IN PTR mx.example.test.\n", &["NET-003 holds", "NET-004 holds", "NET-005 holds"]),
@@ -195,6 +253,12 @@ fn addresses_have_names_that_lead_back() {
         let url = format!("smtp://mx.example.test:{}", server.port);
         let report = probe(&home, &url, None, &["--resolver", &dns.resolver()]);
         report.expect(pointers, wanted);
+        // Its greeting has the right name, and its answer to EHLO another.
+        if wanted.contains(&"NET-005 holds") {
+            let url = format!("smtp://mx.example.test:{}", other.port);
+            let report = probe(&home, &url, None, &["--resolver", &dns.resolver()]);
+            report.expect(pointers, &["NET-004 holds", "NET-005 not"]);
+        }
     });
 }
 
@@ -241,8 +305,11 @@ fn certificates_are_held_against_dane() {
         let options =
             ["--resolver", resolver.as_str(), "--trust-anchor", anchor.to_str().expect("UTF-8")];
         let url = format!("smtp://mx.example.test:{}", server.port);
-        probe(&home, &url, Some(&authority.certificate()), &options)
-            .expect(&format!("{signing:?} {records}"), wanted);
+        let what = format!("{signing:?} {records}");
+        probe(&home, &url, Some(&authority.certificate()), &options).expect(&what, wanted);
+        // Who cannot validate cannot tell, whatever an answer says of itself.
+        let report = probe(&home, &url, Some(&authority.certificate()), &["--resolver", &resolver]);
+        report.expect(&what, &["DANE-001 unknown", "DANE-002 none"]);
     });
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::each;
-use super::support::probe::{Wrong, probe};
-use super::support::{Authority, Exim, Home, Leaf, Postfix, Scratch, ServeTest, needs};
+use super::support::probe::{Report, Wrong, probe};
+use super::support::{Authority, Dovecot, Exim, Home, Leaf, Postfix, Scratch, ServeTest, needs};
 
 #[test]
 fn each_fault_of_a_mail_server_is_found() {
@@ -64,6 +64,7 @@ fn each_fault_of_a_mail_server_is_found() {
                 "SMTP-015 holds",
                 "SMTP-016 holds",
                 "SMTP-017 holds",
+                "SMTP-019 holds",
             ],
         ),
         (
@@ -84,6 +85,7 @@ fn each_fault_of_a_mail_server_is_found() {
             ],
         ),
         ("smtp://", json!({"protocol": "smtp", "hasty": true}), "", &["SMTP-008 warn"]),
+        ("smtp://", json!({"protocol": "smtp", "greedy": true}), "", &["SMTP-019 not"]),
         // Who is put off has not been refused.
         (
             "smtp://",
@@ -132,6 +134,73 @@ fn each_fault_of_a_mail_server_is_found() {
             json!({"protocol": "smtp", "offers": ["PIPELINING", "XXXXXXXA"]}),
             "",
             &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        (
+            "imap://",
+            json!({"protocol": "imap", "offers": ["IMAP4rev1", "XXXXXXXX"]}),
+            "",
+            &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        (
+            "pop3://",
+            json!({"protocol": "pop3", "offers": ["UIDL", "XXXX"]}),
+            "",
+            &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        // One that leaves nothing in its place; the server still takes it.
+        (
+            "smtp://",
+            json!({"protocol": "smtp", "tls": "starttls", "strikes": true}),
+            "",
+            &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        (
+            "imap://",
+            json!({"protocol": "imap", "tls": "starttls", "strikes": true}),
+            "",
+            &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        (
+            "pop3://",
+            json!({"protocol": "pop3", "tls": "starttls", "strikes": true}),
+            "",
+            &["TLS-001 fail", "TLS-018 fail"],
+        ),
+        // A server that has no STARTTLS refuses it.
+        (
+            "smtp://",
+            json!({"protocol": "smtp", "replies": {"STARTTLS": "502 5.5.1 what"}}),
+            "",
+            &["TLS-001 fail", "TLS-018 holds"],
+        ),
+        (
+            "imap://",
+            json!({"protocol": "imap", "replies": {"STARTTLS": "BAD what"}}),
+            "",
+            &["TLS-001 fail", "TLS-018 holds"],
+        ),
+        (
+            "pop3://",
+            json!({"protocol": "pop3", "replies": {"STLS": "-ERR what"}}),
+            "",
+            &["TLS-001 fail", "TLS-018 holds"],
+        ),
+        // Nobody can tell what comes behind an RSET that is not taken.
+        (
+            "smtp://",
+            json!({
+                "protocol": "smtp",
+                "offers": ["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "CHUNKING"],
+                "replies": {"RSET": "502 5.5.1 what"},
+            }),
+            "",
+            &[
+                "SMTP-008 unknown",
+                "SMTP-010 unknown",
+                "SMTP-011 unknown",
+                "SMTP-012 unknown",
+                "SMTP-019 unknown",
+            ],
         ),
         (
             "smtp://",
@@ -223,6 +292,51 @@ fn logins_are_offered_where_they_should_be() {
     report.expect("serve-test", &["POP-001 holds", "POP-002 holds", "POP-003 warn"]);
 }
 
+/// A login by each protocol, and what is offered behind it: what Postfix asks a login for is
+/// tried then.
+#[test]
+fn users_log_in_by_every_protocol() {
+    let test = "users_log_in_by_every_protocol";
+    let Some(dovecot) = Dovecot::start(test) else { return };
+    let Some(postfix) = Postfix::before(test, &dovecot) else { return };
+    let home = Home::new();
+    let submission = postfix.url("submission", Some("alice"));
+    let report = probe(&home, &submission, Some(&postfix.ca()), &[]);
+    report.expect(
+        "Postfix",
+        &[
+            "AUTH-003 holds",
+            "SMTP-008 holds",
+            "SMTP-009 holds",
+            "SMTP-010 holds",
+            "SMTP-011 holds",
+            "SMTP-012 holds",
+            "SMTP-019 holds",
+        ],
+    );
+    let offered = report.endpoint()["offered_to_user"].to_string();
+    assert!(offered.contains("PIPELINING"), "{offered}");
+    // A chunk was really taken, and the message it would have been of was given up.
+    assert!(report.evidence("SMTP-012").starts_with("BDAT 6: 250 "), "{report:?}");
+    assert!(!postfix.log().contains("queue active"), "{}", postfix.log());
+    let server = ServeTest::start();
+    for (url, ca) in [
+        (dovecot.url("pop3s", "alice"), dovecot.ca()),
+        (dovecot.url("pop3", "alice"), dovecot.ca()),
+        (server.url("submission", Some("alice")), server.ca()),
+    ] {
+        let report = probe(&home, &url, Some(&ca), &[]);
+        report.expect(&url, &["AUTH-003 holds"]);
+        assert!(report.endpoint()["offered_to_user"].is_array(), "{url}: {report:?}");
+    }
+    let run = home
+        .pillarbox(&["probe", &submission, "--json", "-q", "--ca-file"])
+        .arg(postfix.ca())
+        .password("wrong")
+        .run();
+    Report::of(run).expect("a wrong password", &["AUTH-003 fail", "TLS-003 holds"]);
+}
+
 /// How many of its tests nmap says that a server relayed.
 fn relays_by_nmap(port: u16) -> String {
     let output = std::process::Command::new("nmap")
@@ -288,12 +402,14 @@ fn relays_and_smuggling_are_found_at_real_servers() {
                 "SMTP-015 holds",
                 "SMTP-016 holds",
                 "SMTP-018 holds",
+                "SMTP-019 holds",
                 "TLS-017 holds",
+                "TLS-036 holds",
             ],
         ),
         // As Debian 12 has it, bare line ends are taken.
         ("Postfix, open", true, &["SMTP-018 fail", "TLS-017 holds"]),
-        ("Exim", false, &["SMTP-015 holds", "SMTP-016 holds", "SMTP-018 holds"]),
+        ("Exim", false, &["SMTP-015 holds", "SMTP-016 holds", "SMTP-018 holds", "SMTP-019 holds"]),
         ("Exim, open", true, &["SMTP-014 not", "SMTP-015 warn", "SMTP-016 warn"]),
     ];
     each(&table, |(what, is_open, wanted)| {

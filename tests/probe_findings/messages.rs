@@ -274,7 +274,8 @@ fn each_fault_of_a_transcript_is_found() {
     let server = ServeTest::start();
     let url = server.url("imap", None);
     let trace = home.path().join("trace.jsonl");
-    let arguments = args!["probe", "load", url, "--count", "2", "--connections", "1", "-q"];
+    let arguments =
+        args!["probe", "load", url, "--intrusive", "--count", "2", "--connections", "1", "-q"];
     let run = home.pillarbox(arguments).arg("--ca-file").arg(server.ca());
     run.arg("--trace").arg(&trace).run().success();
     let trace = std::fs::read_to_string(&trace).expect("a trace");

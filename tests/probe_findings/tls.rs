@@ -11,32 +11,9 @@ use super::each;
 use super::support::guarded::{Guarded, Stop};
 use super::support::probe::{Wrong, probe};
 use super::support::{
-    Authority, Home, Identity, Leaf, Scratch, ServeTest, TlsServer, free_ports, needs,
+    Authority, Home, Identity, Leaf, Scratch, ServeTest, TlsServer, free_ports, needs, openssl,
+    self_signed,
 };
-
-/// Runs OpenSSL in a folder.
-#[track_caller]
-fn openssl(folder: &Path, arguments: &[&str]) {
-    let output = Command::new("openssl")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("openssl runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "openssl {}: {said}", arguments.join(" "));
-}
-
-/// A certificate for `localhost` that signed itself, with a key of this kind.
-fn own(folder: &Path, name: &str, kind: &[&str]) -> Identity {
-    let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
-    let mut arguments = vec!["req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=localhost"];
-    arguments.extend(["-addext", "subjectAltName=DNS:localhost"]);
-    arguments.extend(["-out", &certificate, "-keyout", &key, "-newkey"]);
-    arguments.extend(kind);
-    openssl(folder, &arguments);
-    Identity { certificate: folder.join(certificate), key: folder.join(key) }
-}
 
 const EC: [&str; 3] = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
 
@@ -74,7 +51,7 @@ fn each_hole_of_tls_is_found() {
     }
     let home = Home::new();
     let scratch = Scratch::new();
-    let identity = own(scratch.path(), "own", &["rsa:2048"]);
+    let identity = self_signed(scratch.path(), "own", &["rsa:2048"]);
     let table: [(&str, &[&str]); 10] = [
         (
             "sound",
@@ -162,7 +139,7 @@ fn each_fault_of_certificates_and_settings_is_found() {
     let (old_ca, old) = signed(folder, "old", &EC, &["-sha1"]);
     // An authority that OpenSSL follows and webpki does not.
     let (goldilocks_ca, goldilocks) = signed(folder, "goldilocks", &["ed448"], &[]);
-    let weak = own(folder, "weak", &["rsa:1024"]);
+    let weak = self_signed(folder, "weak", &["rsa:1024"]);
     let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let table: Vec<(Value, &Identity, &Path, &[&str])> = vec![
         (
@@ -225,7 +202,7 @@ fn a_gnutls_server_with_old_ways_is_found_out() {
     }
     let home = Home::new();
     let scratch = Scratch::new();
-    let identity = own(scratch.path(), "own", &["rsa:2048"]);
+    let identity = self_signed(scratch.path(), "own", &["rsa:2048"]);
     let (certificate, key) = (&identity.certificate, &identity.key);
     let priority = "NORMAL:-VERS-TLS1.3:+RSA:+3DES-CBC:+ARCFOUR-128:+SHA1:+MD5:\
                     %DISABLE_SAFE_RENEGOTIATION";

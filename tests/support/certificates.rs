@@ -207,6 +207,30 @@ impl Authority {
     }
 }
 
+/// Runs OpenSSL in a folder.
+#[track_caller]
+pub fn openssl(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("openssl")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "openssl {}: {said}", arguments.join(" "));
+}
+
+/// A certificate for `localhost` that signed itself, with a key of this kind.
+pub fn self_signed(folder: &Path, name: &str, kind: &[&str]) -> Identity {
+    let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
+    let mut arguments = vec!["req", "-x509", "-nodes", "-days", "30", "-subj", "/CN=localhost"];
+    arguments.extend(["-addext", "subjectAltName=DNS:localhost"]);
+    arguments.extend(["-out", &certificate, "-keyout", &key, "-newkey"]);
+    arguments.extend(kind);
+    openssl(folder, &arguments);
+    Identity { certificate: folder.join(certificate), key: folder.join(key) }
+}
+
 /// `openssl s_server`: completes a TLS handshake and says nothing; for certificates and
 /// versions that mail servers would not start with.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ pub mod wrapped;
 
 pub(crate) use binary::args;
 pub use binary::{Home, Invocation, Run, Running};
-pub use certificates::{Authority, Identity, Leaf, TlsServer};
+pub use certificates::{Authority, Identity, Leaf, TlsServer, openssl, self_signed};
 pub use courier::Courier;
 pub use cyrus::Cyrus;
 pub use dns::{Dns, Signing, Zone};

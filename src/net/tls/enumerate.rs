@@ -18,6 +18,7 @@ use super::super::wire::Wire;
 use super::{Error, Fault};
 use crate::base::decode::Decoded;
 
+mod again;
 mod answer;
 mod flight;
 mod hello;
@@ -26,6 +27,7 @@ mod names;
 mod robot;
 mod ssl2;
 
+pub use again::renegotiation;
 pub use answer::{Alert, Answer, ServerHello};
 pub use flight::{Flight, Said};
 pub use hello::{ClientHello, Offers, Unencodable};

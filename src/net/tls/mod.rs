@@ -186,6 +186,8 @@ pub struct Session {
     pub end_point: Option<Vec<u8>>,
     /// Whether a client's certificate was shown and verified (server side), its subject.
     pub client_subject: Option<String>,
+    /// The protocol that the server chose by ALPN (client side); only rustls tells.
+    pub alpn: Option<Vec<u8>>,
     /// An earlier session was taken up again (client side); only rustls tells.
     pub is_resumed: bool,
     /// The stapled OCSP response in DER (client side), empty where there is none; `None`: not
@@ -217,6 +219,16 @@ impl fmt::Display for Session {
             (version, cipher) => write!(f, "{version} {cipher}"),
         }
     }
+}
+
+/// What a handshake asks beside what every one does: of servers whose answer is encrypted, so
+/// that no raw hello can read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// Protocols that the client wants to speak (ALPN, RFC 7301); empty: it does not say.
+    pub alpn: &'a [&'a [u8]],
+    /// The server's name is kept back (SNI, RFC 6066 section 3).
+    pub is_nameless: bool,
 }
 
 /// A client's side of TLS, ready for one host.
@@ -265,6 +277,18 @@ impl Connector {
             (Backend::Rustls, _) => Inner::Rustls(Box::new(rustls::Client::new(&name, settings)?)),
         };
         Ok(Self { host: host.to_owned(), inner })
+    }
+
+    /// As [`Connector::new`], with a question of its own; by rustls, whatever the settings say,
+    /// and TLS 1.2 at least.
+    ///
+    /// # Errors
+    /// As [`Connector::new`].
+    pub fn asking(host: &str, settings: &Settings, question: &Question<'_>) -> Result<Self, Error> {
+        let name = reference(host)?;
+        let settings = &in_time(host, settings)?;
+        let client = rustls::Client::asking(&name, settings, question)?;
+        Ok(Self { host: host.to_owned(), inner: Inner::Rustls(Box::new(client)) })
     }
 
     /// The name that is verified.

@@ -17,7 +17,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::super::wire::Stream;
 use super::certificate;
 use super::overheard::{Overheard, Side};
-use super::{Dane, Error, Fault, Identity, Session, Settings, Verify, Version};
+use super::{Dane, Error, Fault, Identity, Question, Session, Settings, Verify, Version};
 
 /// The cryptography of every rustls connection: aws-lc-rs, with X25519MLKEM768 first.
 pub fn crypto_provider() -> Arc<CryptoProvider> {
@@ -60,6 +60,14 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(host: &str, settings: &Settings) -> Result<Self, Error> {
+        Self::asking(host, settings, &Question::default())
+    }
+
+    pub(super) fn asking(
+        host: &str,
+        settings: &Settings,
+        question: &Question<'_>,
+    ) -> Result<Self, Error> {
         let setting = |what: String| Error::setting(host, what);
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| setting(format!("{host:?} is no host name that TLS could verify")))?;
@@ -85,7 +93,8 @@ impl Client {
                     .map_err(|error| setting(format!("client certificate: {error}")))?
             }
         };
-        config.enable_sni = matches!(name, ServerName::DnsName(_));
+        config.enable_sni = matches!(name, ServerName::DnsName(_)) && !question.is_nameless;
+        config.alpn_protocols = question.alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(Self { host: host.to_owned(), name, connector: Arc::new(config).into(), staple })
     }
 
@@ -116,6 +125,7 @@ impl Client {
                 end_point: chain.first().and_then(|leaf| end_point(leaf)),
                 chain,
                 client_subject: None,
+                alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
                 is_resumed,
                 staple: (!is_resumed).then(|| staple.unwrap_or_default()),
                 ..common(connection, is_extended, exporter)

@@ -12,7 +12,7 @@ use crate::open::{Common, Endpoint, Own};
 /// Examine a mail server or a domain: phases, TLS, capabilities, policy records
 ///
 /// A domain or an address leads to its records (MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, DANE,
-/// CAA, BIMI, SRV, autoconfig) and to the mail ports of its MX hosts and services; a URL (smtp,
+/// CAA, BIMI, SRV, autoconfig, autodiscover) and to the mail ports of its MX hosts and services; a URL (smtp,
 /// smtps, submission, submissions, imap, imaps, pop3, pop3s, lmtp), a HOST:PORT or an account
 /// leads to those servers alone. Where a user is named (in the URL, by --user or an account),
 /// that user is logged in; no message is sent, but by --intrusive. The exit code is 0 when all is
@@ -27,7 +27,7 @@ use crate::open::{Common, Endpoint, Own};
 ///
 /// An `endpoint` has `url`, `service` (`protocol`, `role`, `tls`), `host`, `loopback`, `addresses`
 /// (`address`, `ip`, `outcome`), `session` (`phases` with `phase` and `ms`; `greeting`; `before` and
-/// `after` TLS: `extended`, `lines`, `starttls`, `mechanisms`, `login`; `go_ahead`; `tls`: `version`,
+/// `after` TLS: `extended`, `name`, `lines`, `starttls`, `mechanisms`, `login`; `go_ahead`; `tls`: `version`,
 /// `cipher`, `group`, `chain`; `stop`: `phase`, `kind`, `detail`), `verification` (`state`, `fault`,
 /// `detail`), `spoken` (`versions`, `weak`, `post_quantum`, `suites`, `groups`, `chain`; lists are in
 /// `found`), `percentiles` (`phase`, `runs`, `p50_ms`, `p90_ms`, `p99_ms`, `max_ms`), `failed_runs`,
@@ -39,10 +39,11 @@ use crate::open::{Common, Endpoint, Own};
 /// `spf` (`records`, `reading`: `lookups`, `fault`, `all`, `open`, `ptr`, `leads_to`, `asks_for`,
 /// `voids`, `crowds`), `dmarc` (`name`, `walk`, `records`), `mta_sts`, `sts_policy` (`mode`,
 /// `max_age`, `patterns`, `fault`, `unlisted`), `tls_rpt`, `signed`, `dkim` (`selector`, `is_named`,
-/// `record`), `report_hosts`, `caa`, `bimi`, `dns_lists` (`zone`, `address`, `codes`), `offered`
-/// (`name`, `hosts` with `port`), `autoconfig` (`url`, `servers`, `fault`), `autodiscover` and
-/// `knocks` (`at`, `state`, `detail`). --format json is one object of `summary`, `domain`,
-/// `endpoints` and `findings`.
+/// `record`), `report_hosts`, `caa`, `host_caa` (`host`, `records`), `bimi`, `dns_lists` (`zone`, `address`, `codes`), `offered`
+/// (`name`, `hosts` with `port`), `autoconfig` (`url`, `servers`, `fault`), `autodiscover` (`url`,
+/// `servers`, `wants_login`, `elsewhere`, `fault`) and `knocks` (`at`, `state`, `detail`). --format
+/// json is one object of `summary`, `domain`, `endpoints` and `findings`. --explain with --json is
+/// an object of `type` `entry` with `id`, `severity`, `title`, `why`, `rfc` and `fix`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = EXAMPLES,
@@ -114,7 +115,7 @@ pub struct Args {
     pub watch: Option<Duration>,
 
     /// Explain a finding, such as TLS-004, and examine nothing
-    #[arg(long, value_name = "ID", conflicts_with = "what")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["what", "format"])]
     pub explain: Option<String>,
 
     /// Options of the server.

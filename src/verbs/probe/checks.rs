@@ -69,6 +69,7 @@ mod tests {
     fn offer(lines: &[&str]) -> Offer {
         Offer {
             extended: true,
+            name: None,
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
             starttls: true,
             mechanisms: vec!["PLAIN".into()],

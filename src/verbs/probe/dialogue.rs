@@ -235,6 +235,7 @@ impl Dialogue {
         let capabilities = ehlo::Capabilities::from_reply(&reply);
         Ok(Offer {
             extended: true,
+            name: reply.lines().next().and_then(first_word),
             lines: reply.lines().skip(1).map(lossy).collect(),
             starttls: capabilities.starttls,
             mechanisms: capabilities.auth,
@@ -329,6 +330,7 @@ impl Dialogue {
         let says = |wanted: &str| lines.iter().any(|word| word.eq_ignore_ascii_case(wanted));
         Ok(Offer {
             extended: true,
+            name: None,
             starttls: says("STARTTLS"),
             login: Some(!says("LOGINDISABLED")),
             mechanisms,
@@ -382,6 +384,7 @@ impl Dialogue {
         }
         Ok(Offer {
             extended: true,
+            name: None,
             lines,
             starttls: capabilities.stls,
             mechanisms: capabilities.sasl,
@@ -392,6 +395,10 @@ impl Dialogue {
 
 fn lossy(octets: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(octets.as_ref()).into_owned()
+}
+
+fn first_word(line: &[u8]) -> Option<String> {
+    line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).map(lossy)
 }
 
 fn ours(phase: Phase, error: &dyn std::error::Error) -> Stop {

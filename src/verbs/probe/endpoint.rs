@@ -10,11 +10,13 @@ use super::budget::{Budget, Permit};
 use super::certificate::Certificate;
 use super::dialogue::Dialogue;
 use super::facts::{
-    self, Address, CertificateFault, Outcome, Protocol, Service, Session, Start, Stop, Verification,
+    self, Address, CertificateFault, Outcome, Protocol, Service, Session, Start, Stop, Taken,
+    Trial, Verification,
 };
 use super::names::Names;
 use super::plan::{Target, Tier};
 use super::timing::{Phase, Timing, percentiles};
+use super::trials::Who;
 use super::{spoken, trials};
 use crate::net::connect::addresses;
 use crate::net::tls::{self, Connector, Settings, Verify};
@@ -267,9 +269,28 @@ async fn depth(
     for mut tried in [handshakes, names, active] {
         found.trials.append(&mut tried);
     }
+    let is_new = found.spoken.as_ref().is_some_and(|spoken| {
+        spoken.versions.iter().any(|version| {
+            version.version == "TLS 1.3" && matches!(version.taken, Taken::Yes { .. })
+        })
+    });
+    if is_new && !found.trials.iter().any(|tried| tried.trial == Trial::Nameless) {
+        found.trials.extend(trials::of_newest(found, peer, way).await);
+    }
+    if is_hidden_by_somebody(found) {
+        found.trials.push(trials::unoffered(way).await);
+    }
     if peer.user.is_some() && (is_under_tls || peer.allow_cleartext) {
         trials::login(found, peer, way, manner).await;
     }
+}
+
+/// Whether the server does not offer STARTTLS where it should: it may, and somebody between
+/// strikes that out.
+fn is_hidden_by_somebody(found: &facts::Endpoint) -> bool {
+    found.service.tls == Start::Starttls
+        && found.session.go_ahead.is_none()
+        && found.session.before.as_ref().is_some_and(|offer| !offer.starttls)
 }
 
 /// An address and the endpoint that it makes; `None` for a Unix socket.
@@ -348,7 +369,8 @@ async fn converse(way: &Way<'_>, line: Line, connector: Option<&Connector>, asks
         Ok(()) => {
             if asks && let Some(offer) = talk.session.offer() {
                 let is_encrypted = talk.session.tls.is_some();
-                let mut tried = trials::extensions(&mut dialogue, offer, is_encrypted).await;
+                let who = Who::nobody(way.service.role);
+                let mut tried = trials::extensions(&mut dialogue, offer, &who, is_encrypted).await;
                 talk.trials.append(&mut tried);
             }
             dialogue.leave().await;

@@ -15,8 +15,8 @@ mod domain;
 mod trial;
 
 pub use domain::{
-    Autoconfig, Dkim, Dmarc, DnsList, Domain, Exchanger, Exchangers, Host, Knock, Offered, Spf,
-    StsPolicy,
+    Autoconfig, Autodiscover, Dkim, Dmarc, DnsList, Domain, Exchanger, Exchangers, Host, HostCaa,
+    Knock, Offered, Spf, StsPolicy,
 };
 pub use trial::{Trial, Tried};
 
@@ -204,6 +204,8 @@ impl Stop {
 pub struct Offer {
     /// Whether EHLO, CAPABILITY or CAPA was understood at all.
     pub extended: bool,
+    /// What the server calls itself in its answer to EHLO; `None` in other protocols.
+    pub name: Option<String>,
     /// Each capability as the server said it; for SMTP the lines behind the first.
     pub lines: Vec<String>,
     /// STARTTLS or STLS.

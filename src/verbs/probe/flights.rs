@@ -1,17 +1,17 @@
-//! What raw hellos show beside versions, suites and groups: compression, secure renegotiation,
-//! whose order of suites counts, what a client without a name and one with another protocol is
+//! What raw hellos show beside versions, suites and groups: compression, renegotiation, whose order of suites counts, what a client without a name and one with another protocol is
 //! told, the size of the Diffie-Hellman group, and the known holes.
 //!
 //! RFC 3749, RFC 5746, RFC 6066, RFC 7301, RFC 7919; the holes are those of
 //! [`crate::net::tls::enumerate`]. Most can only be seen in TLS 1.2 and older, where the
-//! server's first flight is in the clear; a server of TLS 1.3 alone does not have them.
+//! server's first flight is in the clear; a server of TLS 1.3 alone does not have them, and what
+//! it says of names and protocols is asked by whole handshakes (`trials::handshakes`).
 
 use super::facts::{Trial, Tried};
 use super::spoken::{Asker, HANGS_UP, HANGS_UP_EACH_TIME, all_groups, suite, suites_of};
 use super::together::together;
 use crate::net::tls::enumerate::{
-    self, ClientHello, Flight, Hole, Offers, Padding, Protocol, SUITES, Said, Support, encrypted,
-    key_of, oracle_answer,
+    self, ClientHello, Flight, Hole, Offers, Padding, Protocol, SUITES, Said, ServerHello, Support,
+    encrypted, key_of, oracle_answer,
 };
 use crate::sasl::system_random;
 
@@ -39,59 +39,72 @@ enum Outcome {
     Unknown(String),
 }
 
-/// Asks for all of it; `old` is the newest version below TLS 1.3 that is spoken. The
-/// certificates are those of the first flight.
+/// Asks for all of it; `old` is the newest version below TLS 1.3 that is spoken, `new` the
+/// answer of TLS 1.3. The certificates are those of the first flight.
 pub async fn measure(
     asker: &Asker<'_>,
     old: Result<Option<Protocol>, String>,
-    speaks_13: bool,
+    new: Result<Option<ServerHello>, String>,
 ) -> (Vec<Tried>, Vec<Vec<u8>>) {
-    // In TLS 1.3 a share is asked for before the extension is looked at.
-    let newest = old.as_ref().ok().copied().flatten();
-    let ((mut of_old, chain), alpn, ssl2) = tokio::join!(
+    let ((mut tried, chain), ssl2) = tokio::join!(
         async {
-            match old {
-                Ok(Some(version)) => of_old(asker, version).await,
-                Ok(None) if speaks_13 => (too_new(), Vec::new()),
-                Ok(None) => (Vec::new(), Vec::new()),
-                Err(why) => (untold(&why), Vec::new()),
-            }
-        },
-        async {
-            match newest {
-                Some(version) => Some(strict_alpn(asker, version).await),
-                None => None,
+            match (old, new) {
+                (Ok(Some(version)), _) => {
+                    // In TLS 1.3 a share is asked for before this extension is looked at.
+                    let ((mut tried, chain), alpn) =
+                        tokio::join!(of_old(asker, version), strict_alpn(asker, version));
+                    tried.push(alpn);
+                    (tried, chain)
+                }
+                (Ok(None), Ok(Some(hello))) => {
+                    let mut tried = too_new();
+                    tried.push(order_of_new(asker, &hello).await);
+                    (tried, Vec::new())
+                }
+                (Err(why), Ok(Some(hello))) => {
+                    let mut tried = untold(&OF_OLD, &why);
+                    tried.push(order_of_new(asker, &hello).await);
+                    (tried, Vec::new())
+                }
+                // No TLS at all: that is the finding.
+                (Ok(None), Ok(None)) => (Vec::new(), Vec::new()),
+                (Err(why), _) | (_, Err(why)) => {
+                    let mut tried = untold(&OF_OLD, &why);
+                    tried.extend(untold(&OF_ANY, &why));
+                    (tried, Vec::new())
+                }
             }
         },
         ssl2(asker)
     );
-    of_old.extend(alpn);
-    of_old.push(ssl2);
-    (of_old, chain)
+    tried.push(ssl2);
+    (tried, chain)
 }
 
-fn untold(why: &str) -> Vec<Tried> {
-    of_old_trials().map(|trial| Tried::unknown(trial, why)).into()
+fn untold(trials: &[Trial], why: &str) -> Vec<Tried> {
+    trials.iter().map(|trial| Tried::unknown(*trial, why)).collect()
 }
 
-fn of_old_trials() -> [Trial; 8] {
-    [
-        Trial::Compression,
-        Trial::SecureRenegotiation,
-        Trial::ServerOrder,
-        Trial::Nameless,
-        Trial::SmallPrime,
-        Trial::Heartbleed,
-        Trial::EarlyChange,
-        Trial::Robot,
-    ]
-}
+/// What there is in TLS 1.2 and older only.
+const OF_OLD: [Trial; 7] = [
+    Trial::Compression,
+    Trial::SecureRenegotiation,
+    Trial::ClientRenegotiation,
+    Trial::SmallPrime,
+    Trial::Heartbleed,
+    Trial::EarlyChange,
+    Trial::Robot,
+];
+
+/// What there is in every version.
+const OF_ANY: [Trial; 3] = [Trial::ServerOrder, Trial::Nameless, Trial::StrictAlpn];
 
 /// TLS 1.3 has neither compression nor renegotiation, and none of the holes.
 fn too_new() -> Vec<Tried> {
     vec![
         Tried::no(Trial::Compression, TOO_NEW),
         Tried::yes(Trial::SecureRenegotiation, TOO_NEW),
+        Tried::no(Trial::ClientRenegotiation, TOO_NEW),
         Tried::no(Trial::SmallPrime, TOO_NEW),
         Tried::no(Trial::Heartbleed, TOO_NEW),
         Tried::no(Trial::EarlyChange, TOO_NEW),
@@ -164,13 +177,23 @@ async fn once(asker: &Asker<'_>, version: Protocol, suites: &[u16], offers: Offe
 
 /// What the first flight of TLS 1.2 and older shows.
 async fn of_old(asker: &Asker<'_>, version: Protocol) -> (Vec<Tried>, Vec<Vec<u8>>) {
-    let suites = suites_of(version);
     let offers =
-        Offers { extensions: &[(HEARTBEAT, &[1])], compressions: &[DEFLATE], is_nameless: false };
-    let (first, mut line) = match flight(asker, version, &suites, offers).await {
+        Offers { extensions: &[(HEARTBEAT, &[1])], compressions: &[DEFLATE], ..Offers::default() };
+    // A server that takes suites without a certificate shows none where they are offered.
+    let mut suites = suites_with(version, |name| !name.contains("_anon_"));
+    let outcome = match flight(asker, version, &suites, offers).await {
+        Outcome::Refused(_) => {
+            suites = suites_of(version);
+            flight(asker, version, &suites, offers).await
+        }
+        other => other,
+    };
+    let (first, mut line) = match outcome {
         Outcome::Flight(flight, line) => (flight, line),
         Outcome::Refused(why) | Outcome::Unknown(why) => {
-            return (untold(&why), Vec::new());
+            let mut tried = untold(&OF_OLD, &why);
+            tried.extend(untold(&[Trial::ServerOrder, Trial::Nameless], &why));
+            return (tried, Vec::new());
         }
     };
     let mut tried = vec![
@@ -189,16 +212,16 @@ async fn of_old(asker: &Asker<'_>, version: Protocol) -> (Vec<Tried>, Vec<Vec<u8
         drop(line);
         of_hole(Trial::EarlyChange, hole)
     };
-    let (early, order, nameless, prime, bleed, robot) = tokio::join!(
+    let (early, order, nameless, prime, bleed, robot, again) = tokio::join!(
         early,
-        order(asker, version, &first),
-        nameless(asker, version, &first),
+        order(asker, version, &suites, &first),
+        nameless(asker, version, &suites, &first),
         prime(asker, version),
         bleed(asker, version, &first),
-        robot(asker, version)
+        robot(asker, version),
+        again(asker, version)
     );
-    tried.extend([early, nameless, prime, bleed, robot]);
-    tried.extend(order);
+    tried.extend([early, order, nameless, prime, bleed, robot, again]);
     (tried, first.chain)
 }
 
@@ -211,37 +234,73 @@ fn of_hole(trial: Trial, hole: Hole) -> Tried {
 }
 
 /// The same list from its other end, the first choice last: a server with an order of its own
-/// makes the same choice. `None`: it has no other suite to choose.
-async fn order(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Option<Tried> {
+/// makes the same choice.
+async fn order(asker: &Asker<'_>, version: Protocol, offered: &[u16], first: &Flight) -> Tried {
     let chosen = first.hello.suite;
     let mut suites: Vec<u16> =
-        suites_of(version).into_iter().rev().filter(|code| *code != chosen).collect();
+        offered.iter().copied().rev().filter(|code| *code != chosen).collect();
     suites.push(chosen);
     let trial = Trial::ServerOrder;
     let second = match said(asker, version, &suites, Offers::default()).await {
         Ok(flight) => flight.hello.suite,
-        Err(Outcome::Refused(why) | Outcome::Unknown(why)) => {
-            return Some(Tried::unknown(trial, why));
-        }
-        Err(Outcome::Flight(..)) => return None,
+        Err(Outcome::Refused(why) | Outcome::Unknown(why)) => return Tried::unknown(trial, why),
+        Err(Outcome::Flight(..)) => return Tried::unknown(trial, CHANGED),
     };
     if second != chosen {
-        let words = format!("{}, or {} when the client prefers it", suite(chosen), suite(second));
-        return Some(Tried::no(trial, words));
+        return by_the_client(chosen, second);
     }
-    // With no other suite in common it had no choice.
     suites.pop();
     match said(asker, version, &suites, Offers::default()).await {
-        Ok(_) => Some(Tried::yes(trial, format!("{} in either order", suite(chosen)))),
-        Err(Outcome::Unknown(why)) => Some(Tried::unknown(trial, why)),
-        Err(_) => None,
+        Ok(_) => Tried::yes(trial, format!("{} in either order", suite(chosen))),
+        Err(Outcome::Unknown(why)) => Tried::unknown(trial, why),
+        Err(_) => Tried::yes(trial, only(chosen)),
     }
 }
 
-async fn nameless(asker: &Asker<'_>, version: Protocol, first: &Flight) -> Tried {
+/// Why nobody can tell where a server says one thing and then another.
+const CHANGED: &str = "the server's answers change by themselves";
+
+fn by_the_client(chosen: u16, second: u16) -> Tried {
+    let words = format!("{}, or {} when the client prefers it", suite(chosen), suite(second));
+    Tried::no(Trial::ServerOrder, words)
+}
+
+/// With no other suite in common there is no choice to be made by anybody's order.
+fn only(chosen: u16) -> String {
+    format!("{} is the only one", suite(chosen))
+}
+
+/// As [`order`], in TLS 1.3, where the suite stands in the clear; `hello` is the answer to the
+/// list in our own order.
+async fn order_of_new(asker: &Asker<'_>, hello: &ServerHello) -> Tried {
+    let (trial, version, chosen) = (Trial::ServerOrder, Protocol::Tls13, hello.suite);
+    let groups = all_groups();
+    let mut suites: Vec<u16> =
+        suites_of(version).into_iter().rev().filter(|code| *code != chosen).collect();
+    suites.push(chosen);
+    match asker.ask(version, &suites, &groups).await {
+        Support::Yes(second) if second.suite != chosen => {
+            return by_the_client(chosen, second.suite);
+        }
+        Support::Yes(_) => {}
+        Support::No(_) => return Tried::unknown(trial, CHANGED),
+        Support::Unknown(why) => return Tried::unknown(trial, why),
+    }
+    suites.pop();
+    match asker.ask(version, &suites, &groups).await {
+        Support::Yes(_) => Tried::yes(trial, format!("{} in either order", suite(chosen))),
+        Support::No(_) => Tried::yes(trial, only(chosen)),
+        Support::Unknown(why) => Tried::unknown(trial, why),
+    }
+}
+
+async fn nameless(asker: &Asker<'_>, version: Protocol, offered: &[u16], first: &Flight) -> Tried {
     let trial = Trial::Nameless;
+    if first.chain.is_empty() {
+        return Tried::unknown(trial, "the server shows no certificate at all");
+    }
     let offers = Offers { is_nameless: true, ..Offers::default() };
-    match said(asker, version, &suites_of(version), offers).await {
+    match said(asker, version, offered, offers).await {
         Ok(other) if other.chain.first() == first.chain.first() => {
             Tried::yes(trial, "the same certificate")
         }
@@ -364,9 +423,27 @@ async fn robot(asker: &Asker<'_>, version: Protocol) -> Tried {
     }
     match round().await {
         Ok(second) if second == first => Tried::yes(trial, first.join(", ")),
-        Ok(_) => Tried::unknown(trial, "the server's answers change by themselves"),
+        Ok(_) => Tried::unknown(trial, CHANGED),
         Err(why) => Tried::unknown(trial, why),
     }
+}
+
+/// Whether the client may ask for one handshake after the other.
+async fn again(asker: &Asker<'_>, version: Protocol) -> Tried {
+    let trial = Trial::ClientRenegotiation;
+    if version != Protocol::Tls12 {
+        return Tried::unknown(
+            trial,
+            format!("it is asked in TLS 1.2, and {version} is the newest"),
+        );
+    }
+    let mut line = match asker.line().await {
+        Ok(line) => line,
+        Err(why) => return Tried::unknown(trial, why),
+    };
+    let mut random = [0; 32];
+    system_random(&mut random);
+    of_hole(trial, enumerate::renegotiation(&mut line.wire, asker.host, random).await)
 }
 
 async fn ssl2(asker: &Asker<'_>) -> Tried {

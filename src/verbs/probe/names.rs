@@ -5,6 +5,9 @@ use tokio::sync::OnceCell;
 
 use crate::net::{self, dns::Resolver};
 
+/// Why nobody can tell what DNSSEC says: it is validated here, and not believed in the AD bit.
+pub const UNVALIDATED: &str = "the resolver does not pass signatures on";
+
 /// A resolver to come.
 pub struct Names {
     net: net::Options,

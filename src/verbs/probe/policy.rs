@@ -10,12 +10,14 @@ use std::net::IpAddr;
 
 use self::web::Web;
 use super::facts::{
-    Dkim, Dmarc, DnsList, Domain, Exchanger, Exchangers, Host, Known, Offered, Spf,
+    Dkim, Dmarc, DnsList, Domain, Exchanger, Exchangers, Host, HostCaa, Known, Offered, Spf,
 };
+use super::names::UNVALIDATED;
 use super::together::together;
 use crate::net;
 use crate::net::dns::{Answer, Resolver};
 
+mod autodiscover;
 pub mod dkim;
 pub mod sender;
 pub mod spf;
@@ -75,11 +77,11 @@ pub async fn gather(domain: &str, resolver: &Resolver, wishes: &Wishes<'_>) -> D
         async { beginning(&format!("_mta-sts.{domain}"), "v=STSv1", resolver).await },
         async { beginning(&format!("_smtp._tls.{domain}"), "v=TLSRPTv1", resolver).await },
         keys(domain, wishes.selectors, resolver),
-        caa(domain, resolver),
+        caa_of(domain, resolver),
         async { beginning(&format!("default._bimi.{domain}"), "v=BIMI1", resolver).await },
         services(domain, resolver),
         web::autoconfig(domain, resolver, &wishes.web),
-        web::autodiscover(domain, resolver),
+        autodiscover::autodiscover(domain, resolver, &wishes.web),
     );
     let hosts: Vec<&str> = match &mx {
         Known::Is(Exchangers::Found { hosts }) => {
@@ -88,7 +90,7 @@ pub async fn gather(domain: &str, resolver: &Resolver, wishes: &Wishes<'_>) -> D
         _ => vec![domain],
     };
     let has_policy = matches!(&mta_sts, Known::Is(records) if !records.is_empty());
-    let (sts_policy, report_hosts, dns_lists) = tokio::join!(
+    let (sts_policy, report_hosts, dns_lists, host_caa) = tokio::join!(
         async {
             match has_policy {
                 true => Some(web::sts_policy(domain, &hosts, &wishes.web).await),
@@ -96,7 +98,10 @@ pub async fn gather(domain: &str, resolver: &Resolver, wishes: &Wishes<'_>) -> D
             }
         },
         consents(domain, &dmarc, resolver),
-        listings(&mx, wishes.dns_lists, resolver)
+        listings(&mx, wishes.dns_lists, resolver),
+        together(hosts.iter().filter(|host| host.parse::<IpAddr>().is_err()).map(async |host| {
+            HostCaa { host: (*host).to_owned(), records: caa_of(host, resolver).await }
+        }))
     );
     Domain {
         domain: domain.to_owned(),
@@ -110,6 +115,7 @@ pub async fn gather(domain: &str, resolver: &Resolver, wishes: &Wishes<'_>) -> D
         dkim,
         report_hosts,
         caa,
+        host_caa,
         bimi,
         dns_lists,
         offered,
@@ -157,7 +163,7 @@ async fn keys(domain: &str, named: &[String], resolver: &Resolver) -> Vec<Dkim> 
 }
 
 /// RFC 8659 section 3: the records of the name, or of the nearest above it.
-async fn caa(domain: &str, resolver: &Resolver) -> Known<Vec<String>> {
+async fn caa_of(domain: &str, resolver: &Resolver) -> Known<Vec<String>> {
     let mut name = domain;
     loop {
         match resolver.caa(name).await {
@@ -303,7 +309,7 @@ async fn exchangers(domain: &str, resolver: &Resolver) -> (Known<Exchangers>, Kn
     let found = resolver.vouched_mx(domain).await;
     let signed = match resolver.validates() {
         true => Known::Is(found.is_secure),
-        false => Known::unknown("the resolver does not pass signatures on"),
+        false => Known::unknown(UNVALIDATED),
     };
     let list = match found.answer {
         Answer::Found(list) => list,

@@ -36,6 +36,10 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         return part.run(context, out).await;
     }
     if let Some(id) = &args.explain {
+        if args.common.json {
+            out.json(&render::json::Explained::of(findings::entry(id)?))?;
+            return Ok(Exit::Ok);
+        }
         for line in text::explanation(findings::entry(id)?) {
             out.line(&line)?;
         }
@@ -189,11 +193,10 @@ fn servers(domain: &Domain) -> Vec<Target> {
         told.extend(hosts.iter().map(|it| (scheme.to_owned(), it.host.clone(), it.port)));
     }
     if let Known::Is(Some(document)) = &domain.autoconfig {
-        told.extend(document.servers.iter().filter_map(|url| {
-            let (scheme, rest) = url.split_once("://")?;
-            let (host, port) = rest.rsplit_once(':')?;
-            Some((scheme.to_owned(), host.to_owned(), port.parse().ok()?))
-        }));
+        told.extend(document.servers.iter().filter_map(|url| parts(url)));
+    }
+    if let Known::Is(Some(answer)) = &domain.autodiscover {
+        told.extend(answer.servers.iter().filter_map(|url| parts(url)));
     }
     for (scheme, host, port) in told {
         add(&mut targets, &scheme, &host, port, &domain.domain, false);
@@ -206,6 +209,13 @@ fn servers(domain: &Domain) -> Vec<Target> {
         }
     }
     targets
+}
+
+/// Scheme, host and port of a URL that has all of them.
+fn parts(url: &str) -> Option<(String, String, u16)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, port) = rest.rsplit_once(':')?;
+    Some((scheme.to_owned(), host.to_owned(), port.parse().ok()?))
 }
 
 /// Adds a server unless its host and port are there already, or are nothing that a URL can

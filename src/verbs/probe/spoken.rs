@@ -79,7 +79,12 @@ pub async fn measure(way: &Way<'_>, host: &str, ciphers: bool) -> (Spoken, Vec<T
             false => None,
         }
     };
-    let raw = super::flights::measure(&asker, old.clone(), is_spoken(Protocol::Tls13));
+    let new = match speaks(Protocol::Tls13) {
+        Some(Support::Yes(hello)) => Ok(Some(hello.clone())),
+        Some(Support::Unknown(why)) => Err(why.clone()),
+        Some(Support::No(_)) | None => Ok(None),
+    };
+    let raw = super::flights::measure(&asker, old.clone(), new);
     let (weak, post_quantum, suites, groups, (tried, chain)) =
         tokio::join!(weak, post_quantum, suites, named_groups, raw);
     let chain = chain.iter().filter_map(|der| Certificate::read(der)).collect();
@@ -196,7 +201,7 @@ impl Asker<'_> {
     /// Offers; a server may hang up on an offer that it does not take. That counts as a no
     /// where it does so again, and answers right behind that to one that it takes: then it is
     /// neither in trouble nor tired of us.
-    async fn ask(&self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
+    pub(super) async fn ask(&self, version: Protocol, suites: &[u16], groups: &[u16]) -> Support {
         let first = self.once(version, suites, groups).await;
         if !is_hang_up(&first) || self.spoken.get().is_none() {
             return first;

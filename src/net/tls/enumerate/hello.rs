@@ -30,6 +30,9 @@ pub struct Offers<'a> {
     pub compressions: &'a [u8],
     /// The server's name is kept back.
     pub is_nameless: bool,
+    /// It is another hello of a session that stands: the signal of RFC 5746 section 3.3, which
+    /// has no place there (section 3.5), is left out.
+    pub is_within_session: bool,
 }
 
 /// A hello that has no form on the wire.
@@ -114,7 +117,7 @@ impl ClientHello<'_> {
         vector(out, 1, |out| out.extend_from_slice(session));
         vector(out, 2, |out| {
             self.suites.iter().for_each(|suite| put(out, *suite));
-            if self.version < Protocol::Tls13 {
+            if self.version < Protocol::Tls13 && !self.offers.is_within_session {
                 put(out, RENEGOTIATION_SCSV);
             }
         });
@@ -276,7 +279,12 @@ mod tests {
             random: [1; 32],
             offers: Offers::default(),
         };
-        let offers = Offers { extensions: &[(15, &[1])], compressions: &[1], is_nameless: true };
+        let offers = Offers {
+            extensions: &[(15, &[1])],
+            compressions: &[1],
+            is_nameless: true,
+            is_within_session: false,
+        };
         let out = octets(&ClientHello { offers, ..plain });
         assert_eq!(&out[43..53], [0, 0, 4, 0xc0, 0x2f, 0, 0xff, 2, 1, 0]);
         let found = extensions(&out[55..]);

@@ -19,16 +19,16 @@ pub enum Hole {
     Unknown(String),
 }
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
 const HEARTBEAT: u8 = 24;
 
 /// Records that are read until there is a verdict.
-const RECORDS: usize = 32;
+pub(super) const RECORDS: usize = 32;
 
 /// What came next on a connection.
-enum Next {
+pub(super) enum Next {
     Record { kind: u8, body: Vec<u8> },
     Closed,
 }
@@ -89,7 +89,7 @@ fn unless_closed(error: &Error) -> Hole {
     }
 }
 
-fn words(body: &[u8]) -> String {
+pub(super) fn words(body: &[u8]) -> String {
     match alert(body, 0) {
         Ok(Some(alert)) => alert.to_string(),
         Ok(None) => "a warning".into(),
@@ -114,7 +114,7 @@ pub(super) async fn ending(wire: &mut Wire) -> Result<String, Error> {
     Ok("no end".into())
 }
 
-async fn next(wire: &mut Wire) -> Result<Next, Error> {
+pub(super) async fn next(wire: &mut Wire) -> Result<Next, Error> {
     loop {
         let held = wire.buffered();
         if let Some(head) = held.get(..5) {

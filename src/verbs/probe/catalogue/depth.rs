@@ -26,15 +26,16 @@ pub static NET_CONFIRMED: Entry = Entry {
     ..BLANK
 };
 
-/// The greeting has the name that the address points to.
+/// Greeting and EHLO have the name that the address points to.
 pub static NET_GREETED: Entry = Entry {
     id: "NET-005",
     severity: Severity::Info,
-    title: "the greeting has the name that the address points to",
+    title: "greeting and EHLO have the name that the address points to",
     why: "Filters score senders whose names differ. It only matters where the server also sends.",
     rfc: "RFC 5321 sections 4.1.4 and 4.3.1",
     postfix: "myhostname = the name in the PTR record",
     exim: "primary_hostname = the name in the PTR record",
+    dovecot: "hostname = the name in the PTR record (submission service)",
     dns: "let the PTR record name what the server calls itself",
     ..BLANK
 };
@@ -73,6 +74,9 @@ pub static TLS_MASKED: Entry = Entry {
     title: "nobody strikes STARTTLS out of the answer",
     why: "A firewall or a provider on the way has masked it (XXXXXXXA and the like): everything crosses in the clear.",
     rfc: "RFC 3207 section 6; RFC 8314 section 3",
+    postfix: "submissions (port 465) in master.cf with smtpd_tls_wrappermode = yes, which cannot be masked",
+    exim: "daemon_smtp_ports = 25 : 465 : 587, with tls_on_connect_ports = 465",
+    dovecot: "ssl = required, and let users connect to 993 and 995, which cannot be masked",
     other: "switch \"SMTP fixup\", \"inspection\" or \"ALG\" off in the firewall; offer port 465 (submissions), which cannot be masked",
     ..BLANK
 };
@@ -84,8 +88,10 @@ pub static TLS_STAPLE: Entry = Entry {
     title: "an OCSP response is stapled to the certificate",
     why: "Without it a client cannot learn of a revocation, or has to ask the authority who its users speak with.",
     rfc: "RFC 6066 section 8; RFC 9325 section 7.5",
+    postfix: "Postfix does not staple: a proxy in front of it can",
     exim: "tls_ocsp_file = /path/response.der",
-    other: "Postfix and Dovecot do not staple; a proxy in front of them can. Authorities without OCSP have short-lived certificates instead",
+    dovecot: "Dovecot does not staple: a proxy in front of it can",
+    other: "authorities without OCSP have short-lived certificates instead",
     ..BLANK
 };
 
@@ -96,7 +102,9 @@ pub static TLS_STAPLE_GOOD: Entry = Entry {
     title: "the stapled OCSP response says that the certificate is good",
     why: "A client that looks at the response refuses a certificate that was revoked, and one that must be stapled (RFC 7633) where the response is old.",
     rfc: "RFC 6066 section 8; RFC 6960 section 4.2.1",
+    postfix: "Postfix does not staple: look for the proxy in front of it",
     exim: "tls_ocsp_file = /path/response.der, fetched anew before its next update: openssl ocsp -issuer chain.pem -cert cert.pem -url URL -respout /path/response.der",
+    dovecot: "Dovecot does not staple: look for the proxy in front of it",
     other: "a certificate that was revoked has to be replaced, with a new key where the old one is known to others",
     ..BLANK
 };
@@ -166,6 +174,20 @@ pub static TLS_RENEGOTIATION: Entry = Entry {
     ..BLANK
 };
 
+/// A client cannot ask for one handshake after the other.
+pub static TLS_AGAIN: Entry = Entry {
+    id: "TLS-036",
+    severity: Severity::Warn,
+    title: "a client cannot ask for one handshake after the other",
+    why: "Each costs the server many times what it costs the client: one connection can keep a processor busy (CVE-2011-1473).",
+    rfc: "RFC 5246 section 7.2.2; RFC 7457 section 2.13",
+    postfix: "tls_ssl_options = NO_RENEGOTIATION",
+    exim: "openssl_options = +no_renegotiation",
+    dovecot: "update to OpenSSL 3.0 or newer, which grants it only where it is told to",
+    other: "proxies in front: HAProxy and nginx never grant it, stunnel has renegotiation = no",
+    ..BLANK
+};
+
 /// The server chooses among suites by its own order.
 pub static TLS_ORDER: Entry = Entry {
     id: "TLS-025",
@@ -199,7 +221,10 @@ pub static TLS_HEARTBLEED: Entry = Entry {
     title: "heartbeats give away no memory (Heartbleed)",
     why: "Keys, passwords and mail can be read out of the memory of the server by anybody (CVE-2014-0160).",
     rfc: "RFC 6520 section 4",
-    other: "update OpenSSL to 1.0.1g or newer, restart every server, make new keys, and change every password",
+    postfix: "update OpenSSL to 1.0.1g or newer, then postfix stop and postfix start: a reload keeps the old library",
+    exim: "update OpenSSL to 1.0.1g or newer, or use a build with GnuTLS, and restart Exim",
+    dovecot: "update OpenSSL to 1.0.1g or newer, and doveadm stop, then dovecot: a reload keeps the old library",
+    other: "then make new keys, and change every password: both may have been read",
     ..BLANK
 };
 
@@ -210,7 +235,10 @@ pub static TLS_EARLY_CHANGE: Entry = Entry {
     title: "keys are not made too early (CCS injection)",
     why: "Whoever is between can make both sides use keys that it knows (CVE-2014-0224).",
     rfc: "RFC 5246 section 7.1",
-    other: "update OpenSSL to 0.9.8za, 1.0.0m, 1.0.1h or newer, and restart every server",
+    postfix: "update OpenSSL to 0.9.8za, 1.0.0m, 1.0.1h or newer, then postfix stop and postfix start: a reload keeps the old library",
+    exim: "update OpenSSL to 0.9.8za, 1.0.0m, 1.0.1h or newer, or use a build with GnuTLS, and restart Exim",
+    dovecot: "update OpenSSL to 0.9.8za, 1.0.0m, 1.0.1h or newer, and doveadm stop, then dovecot: a reload keeps the old library",
+    other: "update what ends TLS in front of the server, too",
     ..BLANK
 };
 
@@ -333,6 +361,19 @@ pub static SMTP_ENHANCED: Entry = Entry {
     ..BLANK
 };
 
+/// What is above SIZE is refused before it is sent.
+pub static SMTP_SIZE_KEPT: Entry = Entry {
+    id: "SMTP-019",
+    severity: Severity::Info,
+    title: "what is above SIZE is refused before it is sent",
+    why: "A sender that asks beforehand is told that the message fits, sends all of it, and learns only then that it does not.",
+    rfc: "RFC 1870 sections 6.1 and 6.2",
+    postfix: "message_size_limit decides; take a proxy filter out that answers MAIL by itself (smtpd_proxy_filter)",
+    exim: "message_size_limit = 50M; look for an ACL that accepts before it",
+    other: "look for a proxy that speaks SMTP in between",
+    ..BLANK
+};
+
 /// BODY=8BITMIME is taken as it is offered.
 pub static SMTP_8BIT_TAKEN: Entry = Entry {
     id: "SMTP-010",
@@ -357,11 +398,11 @@ pub static SMTP_UTF8_TAKEN: Entry = Entry {
     ..BLANK
 };
 
-/// BDAT is known where CHUNKING is offered.
+/// Chunks (BDAT) are taken where CHUNKING is offered.
 pub static SMTP_CHUNKING_TAKEN: Entry = Entry {
     id: "SMTP-012",
     severity: Severity::Warn,
-    title: "BDAT is known where CHUNKING is offered",
+    title: "chunks (BDAT) are taken where CHUNKING is offered",
     why: "Senders that use BDAT do not get their mail through.",
     rfc: "RFC 3030 section 2",
     postfix: "smtpd_discard_ehlo_keywords = chunking",
@@ -377,6 +418,7 @@ pub static SMTP_REQUIRETLS: Entry = Entry {
     why: "Mail that must not travel in the clear bounces where the server does not stand by its word.",
     rfc: "RFC 8689 section 4.2",
     postfix: "smtpd_discard_ehlo_keywords = requiretls (3.11 and newer)",
+    exim: "Exim does not offer REQUIRETLS: look for a proxy that does",
     other: "mend the proxy that refuses the parameter",
     ..BLANK
 };

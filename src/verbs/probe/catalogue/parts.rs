@@ -84,6 +84,8 @@ pub static TRACE_TLS: Entry = Entry {
     title: "every hop between hosts is encrypted",
     why: "What crosses the network in the clear can be read on the way.",
     rfc: "RFC 3848 section 2; RFC 8314 section 3",
+    postfix: "smtpd_tls_security_level = may, and smtp_tls_security_level = may",
+    exim: "tls_advertise_hosts = *; Exim uses STARTTLS by itself where it is offered",
     other: "offer STARTTLS where mail is taken, and use it where it is sent",
     ..BLANK
 };
@@ -161,7 +163,9 @@ pub static SIG_PRESENT: Entry = Entry {
     title: "the message has a DKIM signature",
     why: "Large receivers want one; without it a forwarded message cannot pass DMARC.",
     rfc: "RFC 6376 section 5",
-    other: "sign where mail leaves: OpenDKIM or rspamd as a milter, dkim_domain in Exim, pillarbox send --dkim-key",
+    postfix: "smtpd_milters = inet:localhost:11332 (rspamd) or OpenDKIM's socket",
+    exim: "dkim_domain = example.org, dkim_selector = s1, dkim_private_key = /path in the transport",
+    other: "sign where mail leaves, or with pillarbox send --dkim-key",
     ..BLANK
 };
 

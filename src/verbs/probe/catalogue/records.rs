@@ -114,6 +114,17 @@ pub static DMARC_PART: Entry = Entry {
     ..BLANK
 };
 
+/// Only mail of the very domain is aligned.
+pub static DMARC_ALIGNED: Entry = Entry {
+    id: "DMARC-009",
+    severity: Severity::Info,
+    title: "only mail of the very domain is aligned (adkim=s, aspf=s)",
+    why: "With relaxed alignment whoever signs or sends for any name below the domain speaks for the domain itself. That is right where such names are the domain's own mailers.",
+    rfc: "RFC 7489 sections 3.1 and 10.4",
+    dns: "add adkim=s; aspf=s to the DMARC record, once all mail is signed and sent by the domain itself",
+    ..BLANK
+};
+
 /// Reports of DMARC are wanted where they go.
 pub static DMARC_CONSENT: Entry = Entry {
     id: "DMARC-008",
@@ -193,6 +204,17 @@ pub static CAA_PRESENT: Entry = Entry {
     ..BLANK
 };
 
+/// CAA records say so for every MX host.
+pub static CAA_HOSTS: Entry = Entry {
+    id: "CAA-002",
+    severity: Severity::Info,
+    title: "CAA records say so for every MX host",
+    why: "The certificate that senders see is issued for the host, whose name may be of another domain.",
+    rfc: "RFC 8659 section 3",
+    dns: "mail.example.org. IN CAA 0 issue \"letsencrypt.org\" (or the same at the domain of the host)",
+    ..BLANK
+};
+
 /// A BIMI record names a logo.
 pub static BIMI_PRESENT: Entry = Entry {
     id: "BIMI-001",
@@ -255,6 +277,7 @@ pub static AUTOCONFIG: Entry = Entry {
     title: "there is an autoconfig document",
     why: "Thunderbird and its kin find the servers by it.",
     rfc: "RFC 6186 section 1",
+    dns: "autoconfig.example.org. IN CNAME www.example.org.",
     other: "serve https://autoconfig.example.org/mail/config-v1.1.xml",
     ..BLANK
 };
@@ -278,5 +301,18 @@ pub static AUTODISCOVER: Entry = Entry {
     why: "Outlook finds the servers by it.",
     rfc: "RFC 6186 section 1",
     dns: "_autodiscover._tcp.example.org. IN SRV 0 1 443 mail.example.org.",
+    other: "serve https://autodiscover.example.org/autodiscover/autodiscover.xml",
+    ..BLANK
+};
+
+/// Autodiscover answers.
+pub static AUTODISCOVER_VALID: Entry = Entry {
+    id: "CONF-004",
+    severity: Severity::Warn,
+    title: "autodiscover answers, and its answer can be read",
+    why: "Outlook waits, then asks its user for servers and ports.",
+    rfc: "RFC 8314 section 3",
+    dns: "take the SRV record or the name autodiscover away, if there is nothing behind it",
+    other: "serve POST of https://autodiscover.example.org/autodiscover/autodiscover.xml, with Protocol elements of Type IMAP and SMTP, each with Server, Port and SSL on",
     ..BLANK
 };

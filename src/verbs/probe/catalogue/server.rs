@@ -78,9 +78,11 @@ pub static TLS_NAME: Entry = Entry {
     title: "the certificate is for the name that clients connect to",
     why: "Anybody who has some certificate could answer in its place; clients warn or refuse, and MTA-STS senders do not deliver.",
     rfc: "RFC 6125 section 6; RFC 7817 section 3; RFC 8461 section 4.1",
+    postfix: "smtpd_tls_chain_files = key.pem, fullchain.pem of a certificate for every name; tls_server_sni_maps for one each",
+    exim: "tls_certificate = /path/$tls_in_sni.pem, or one for every name",
+    dovecot: "ssl_server_cert_file of a certificate for every name, or local_name NAME { } for each",
     dns: "let the MX, SRV or client configuration name a host that is in the certificate",
     other: "issue the certificate for every name that the server is reached by",
-    ..BLANK
 };
 
 /// The certificate is in its time.
@@ -209,6 +211,9 @@ pub static TLS_KEY_SIZE: Entry = Entry {
     title: "every key of the chain is long enough",
     why: "A key of RSA below 2048 bits, or of an elliptic curve below 224, can be broken with enough money.",
     rfc: "RFC 9325 section 4.5",
+    postfix: "smtpd_tls_chain_files = new-key.pem, fullchain.pem",
+    exim: "tls_privatekey = /path/new-key.pem, with tls_certificate = /path/fullchain.pem",
+    dovecot: "ssl_server_key_file = /path/new-key.pem, with ssl_server_cert_file (2.3: ssl_key = </path, ssl_cert = </path)",
     other: "make a new key (`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`) and have it certified",
     ..BLANK
 };
@@ -220,6 +225,9 @@ pub static TLS_SIGNATURE: Entry = Entry {
     title: "no certificate of the chain is signed by way of SHA-1 or MD5",
     why: "Such signatures can be forged, and clients of today refuse them.",
     rfc: "RFC 9155 section 2; RFC 9325 section 4.4",
+    postfix: "smtpd_tls_chain_files = key.pem, fullchain.pem of the new certificate",
+    exim: "tls_certificate = /path/fullchain.pem of the new certificate",
+    dovecot: "ssl_server_cert_file = /path/fullchain.pem of the new certificate (2.3: ssl_cert = </path)",
     other: "have the certificate issued anew; every authority signs with SHA-256 or better by now",
     ..BLANK
 };

@@ -17,6 +17,7 @@ const NOW: i64 = 1_800_000_000;
 fn offer(lines: &[&str]) -> Offer {
     Offer {
         extended: true,
+        name: None,
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
         starttls: true,
         mechanisms: vec!["SCRAM-SHA-256".into()],
@@ -96,6 +97,7 @@ pub fn good(protocol: Protocol) -> Endpoint {
             yes(Trial::EnhancedCodes),
             yes(Trial::EightBit),
             yes(Trial::Utf8),
+            yes(Trial::SizeKept),
             yes(Trial::Chunking),
             yes(Trial::RequireTls),
             no(Trial::MailBeforeTls),
@@ -107,6 +109,7 @@ pub fn good(protocol: Protocol) -> Endpoint {
             no(Trial::Smuggling),
             no(Trial::Compression),
             yes(Trial::SecureRenegotiation),
+            no(Trial::ClientRenegotiation),
             yes(Trial::ServerOrder),
             yes(Trial::Nameless),
             yes(Trial::StrictAlpn),
@@ -163,7 +166,7 @@ pub fn domain() -> Domain {
         dmarc: Known::Is(Some(Dmarc {
             name: "_dmarc.example.org".into(),
             walk: vec!["_dmarc.example.org".into()],
-            records: vec!["v=DMARC1; p=reject; rua=mailto:a@example.org".into()],
+            records: vec!["v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:a@example.org".into()],
         })),
         mta_sts: Known::Is(vec!["v=STSv1; id=1".into()]),
         tls_rpt: Known::Is(vec!["v=TLSRPTv1; rua=mailto:a@example.org".into()]),
@@ -178,6 +181,10 @@ pub fn domain() -> Domain {
         dkim: vec![key("s1", ED25519)],
         report_hosts: Vec::new(),
         caa: Known::Is(vec!["example.org. CAA 0 issue \"ca.example\"".into()]),
+        host_caa: vec![HostCaa {
+            host: "mx.example".into(),
+            records: Known::Is(vec!["mx.example. CAA 0 issue \"ca.example\"".into()]),
+        }],
         bimi: Known::Is(vec!["v=BIMI1; l=https://example.org/l.svg".into()]),
         dns_lists: vec![DnsList {
             zone: "dnsbl.example".into(),
@@ -193,7 +200,10 @@ pub fn domain() -> Domain {
             servers: vec!["imaps://mail.example:993".into()],
             fault: None,
         })),
-        autodiscover: Known::Is(Some("autodiscover.example.org".into())),
+        autodiscover: Known::Is(Some(Autodiscover {
+            servers: vec!["imaps://mail.example:993".into()],
+            ..Autodiscover::at("https://autodiscover.example.org/")
+        })),
         knocks: Vec::new(),
     }
 }
@@ -306,6 +316,7 @@ fn of_server() -> Vec<OfServer> {
         (Smtp, &c::TLS_ALPN, |e| turn(e, Trial::StrictAlpn)),
         (Smtp, &c::TLS_RESUMPTION, |e| turn(e, Trial::Resumption)),
         (Smtp, &c::TLS_COMPRESSION, |e| turn(e, Trial::Compression)),
+        (Smtp, &c::TLS_AGAIN, |e| turn(e, Trial::ClientRenegotiation)),
         (Smtp, &c::TLS_RENEGOTIATION, |e| turn(e, Trial::SecureRenegotiation)),
         (Smtp, &c::TLS_ORDER, |e| turn(e, Trial::ServerOrder)),
         (Smtp, &c::TLS_PRIME, |e| turn(e, Trial::SmallPrime)),
@@ -334,6 +345,7 @@ fn of_server() -> Vec<OfServer> {
         (Smtp, &c::SMTP_REPLIES, |e| turn(e, Trial::Pipelining)),
         (Smtp, &c::SMTP_ENHANCED, |e| turn(e, Trial::EnhancedCodes)),
         (Smtp, &c::SMTP_8BIT_TAKEN, |e| turn(e, Trial::EightBit)),
+        (Smtp, &c::SMTP_SIZE_KEPT, |e| turn(e, Trial::SizeKept)),
         (Smtp, &c::SMTP_UTF8_TAKEN, |e| turn(e, Trial::Utf8)),
         (Smtp, &c::SMTP_CHUNKING_TAKEN, |e| turn(e, Trial::Chunking)),
         (Smtp, &c::SMTP_REQUIRETLS, |e| turn(e, Trial::RequireTls)),
@@ -434,6 +446,9 @@ fn of_domain() -> Vec<OfDomain> {
         (&c::DMARC_CONSENT, |d| {
             d.report_hosts = vec![("reports.example.net".into(), Known::Is(false))];
         }),
+        (&c::DMARC_ALIGNED, |d| {
+            dmarc(d, &["v=DMARC1; p=reject; adkim=s; rua=mailto:a@example.org"])
+        }),
         (&c::MTA_STS_PRESENT, |d| d.mta_sts = Known::Is(Vec::new())),
         (&c::MTA_STS_VALID, |d| d.mta_sts = Known::Is(vec!["v=STSv1; id=a b".into()])),
         (&c::STS_POLICY, |d| policy(d).fault = Some("x".into())),
@@ -441,6 +456,7 @@ fn of_domain() -> Vec<OfDomain> {
         (&c::STS_ENFORCE, |d| policy(d).mode = "testing".into()),
         (&c::TLS_RPT_PRESENT, |d| d.tls_rpt = Known::Is(Vec::new())),
         (&c::TLS_RPT_VALID, |d| d.tls_rpt = Known::Is(vec!["v=TLSRPTv1".into()])),
+        (&c::CAA_HOSTS, |d| d.host_caa[0].records = Known::Is(Vec::new())),
         (&c::CAA_PRESENT, |d| d.caa = Known::Is(Vec::new())),
         (&c::BIMI_PRESENT, |d| d.bimi = Known::Is(Vec::new())),
         (&c::BIMI_VALID, |d| d.bimi = Known::Is(vec!["v=BIMI1; l=http://x".into()])),
@@ -457,6 +473,11 @@ fn of_domain() -> Vec<OfDomain> {
             }
         }),
         (&c::AUTODISCOVER, |d| d.autodiscover = Known::Is(None)),
+        (&c::AUTODISCOVER_VALID, |d| {
+            if let Known::Is(Some(answer)) = &mut d.autodiscover {
+                answer.fault = Some("x".into());
+            }
+        }),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! policy, CAA, BIMI, DNS lists, and the services of its users.
 
 use crate::verbs::probe::catalogue::*;
-use crate::verbs::probe::facts::{Dkim, Domain, Host, Known};
+use crate::verbs::probe::facts::{Dkim, Domain, Exchangers, Host, HostCaa, Known};
 use crate::verbs::probe::findings::{Entry, Finding};
 use crate::verbs::probe::policy::{dkim, spf::Reading, tags};
 
@@ -18,8 +18,9 @@ pub fn check(domain: &Domain, out: &mut Vec<Finding>) {
     match &domain.signed {
         Known::Is(true) => out.push(DNS_SIGNED.pass(on, "DNSSEC vouches for them")),
         Known::Is(false) => out.push(DNS_SIGNED.bad(on, "there is no signature")),
-        // Who cannot validate, or has no MX records before it, cannot tell.
-        Known::Unknown { .. } => {}
+        // There are no MX records to be signed.
+        Known::Unknown { .. } if matches!(domain.mx, Known::Is(Exchangers::None { .. })) => {}
+        Known::Unknown { unknown } => out.push(DNS_SIGNED.unknown(on, unknown.clone())),
     }
     if let Known::Is(spf) = &domain.spf
         && let Some(reading) = &spf.reading
@@ -35,10 +36,12 @@ pub fn check(domain: &Domain, out: &mut Vec<Finding>) {
         out.push(DMARC_SUBDOMAINS.check(!is_weaker, on, record.clone()));
         let is_whole = read.percent.is_none_or(|percent| percent == 100) && !read.is_test;
         out.push(DMARC_PART.check(is_whole, on, record.clone()));
+        out.push(alignment(on, &read));
     }
     consents(on, domain, out);
     policy(on, domain, out);
     listed(&CAA_PRESENT, on, &domain.caa, "no CAA record here or above", out);
+    hosts_caa(on, &domain.host_caa, out);
     listed(&BIMI_PRESENT, on, &domain.bimi, "no record at default._bimi", out);
     if let Known::Is(records) = &domain.bimi
         && let Some(first) = records.first()
@@ -185,6 +188,35 @@ fn policy(on: &str, domain: &Domain, out: &mut Vec<Finding>) {
     }
 }
 
+/// RFC 7489 section 3.1: whether names below the author's domain count as the author's.
+fn alignment(on: &str, read: &tags::Dmarc) -> Finding {
+    let mode = |is_strict| if is_strict { "s" } else { "r" };
+    let words = format!("adkim={}, aspf={}", mode(read.is_dkim_strict), mode(read.is_spf_strict));
+    DMARC_ALIGNED.check(read.is_dkim_strict && read.is_spf_strict, on, words)
+}
+
+/// Certificates are issued for the exchangers: their names' records count.
+fn hosts_caa(on: &str, hosts: &[HostCaa], out: &mut Vec<Finding>) {
+    if hosts.is_empty() {
+        return;
+    }
+    let (mut shown, mut missing, mut unknown) = (Vec::new(), Vec::new(), None);
+    for host in hosts {
+        match &host.records {
+            Known::Unknown { unknown: why } => unknown = Some(format!("{}: {why}", host.host)),
+            Known::Is(records) if records.is_empty() => missing.push(host.host.as_str()),
+            Known::Is(records) => shown.push(format!("{}: {}", host.host, records.join(" | "))),
+        }
+    }
+    out.push(match unknown {
+        _ if !missing.is_empty() => {
+            CAA_HOSTS.bad(on, format!("no CAA record at {} or above", missing.join(", ")))
+        }
+        Some(why) => CAA_HOSTS.unknown(on, why),
+        None => CAA_HOSTS.pass(on, shown.join("; ")),
+    });
+}
+
 /// Whether there are records at all.
 fn listed(
     entry: &'static Entry,
@@ -305,9 +337,21 @@ fn documents(on: &str, domain: &Domain, out: &mut Vec<Finding>) {
             });
         }
     }
-    out.push(match &domain.autodiscover {
-        Known::Unknown { unknown } => AUTODISCOVER.unknown(on, unknown.clone()),
-        Known::Is(None) => AUTODISCOVER.bad(on, "neither a SRV record nor the usual name"),
-        Known::Is(Some(place)) => AUTODISCOVER.pass(on, place.clone()),
-    });
+    match &domain.autodiscover {
+        Known::Unknown { unknown } => out.push(AUTODISCOVER.unknown(on, unknown.clone())),
+        Known::Is(None) => {
+            out.push(AUTODISCOVER.bad(on, "neither a SRV record nor the usual name"));
+        }
+        Known::Is(Some(answer)) => {
+            out.push(AUTODISCOVER.pass(on, answer.url.clone()));
+            out.push(match (&answer.fault, &answer.elsewhere) {
+                (Some(fault), _) => AUTODISCOVER_VALID.bad(on, fault.clone()),
+                (None, _) if answer.wants_login => AUTODISCOVER_VALID.pass(on, "it wants a login"),
+                (None, Some(elsewhere)) => {
+                    AUTODISCOVER_VALID.pass(on, format!("it leads to {elsewhere}"))
+                }
+                (None, None) => AUTODISCOVER_VALID.pass(on, answer.servers.join(", ")),
+            });
+        }
+    }
 }

@@ -13,6 +13,7 @@ const RULES: &[(Trial, &Entry, bool)] = &[
     (Trial::EnhancedCodes, &SMTP_ENHANCED, true),
     (Trial::EightBit, &SMTP_8BIT_TAKEN, true),
     (Trial::Utf8, &SMTP_UTF8_TAKEN, true),
+    (Trial::SizeKept, &SMTP_SIZE_KEPT, true),
     (Trial::Chunking, &SMTP_CHUNKING_TAKEN, true),
     (Trial::RequireTls, &SMTP_REQUIRETLS, true),
     (Trial::MailBeforeTls, &TLS_REQUIRED, false),
@@ -24,6 +25,7 @@ const RULES: &[(Trial, &Entry, bool)] = &[
     (Trial::Smuggling, &SMTP_SMUGGLING, false),
     (Trial::Compression, &TLS_COMPRESSION, false),
     (Trial::SecureRenegotiation, &TLS_RENEGOTIATION, true),
+    (Trial::ClientRenegotiation, &TLS_AGAIN, false),
     (Trial::ServerOrder, &TLS_ORDER, true),
     (Trial::Nameless, &TLS_NAMELESS, true),
     (Trial::StrictAlpn, &TLS_ALPN, true),
@@ -77,9 +79,17 @@ fn masked(endpoint: &Endpoint, out: &mut Vec<Finding>) {
     };
     let greeting = endpoint.session.greeting.as_deref().unwrap_or_default();
     let of_greeting = greeting.contains("****").then(|| greeting.to_owned());
-    out.push(match offer.lines.iter().find(is_mask).cloned().or(of_greeting) {
-        Some(line) => TLS_MASKED.bad(&endpoint.url, line),
-        None => TLS_MASKED.pass(&endpoint.url, "nothing is masked"),
+    let unoffered = endpoint.trials.iter().find(|tried| tried.trial == Trial::Unoffered);
+    let seen = offer.lines.iter().find(is_mask).cloned().or(of_greeting);
+    out.push(match (seen, unoffered.map(|tried| &tried.taken)) {
+        (Some(line), _) => TLS_MASKED.bad(&endpoint.url, line),
+        (None, Some(Taken::Yes { detail })) => TLS_MASKED.bad(&endpoint.url, detail.clone()),
+        (None, Some(Taken::Unknown { detail })) => {
+            TLS_MASKED.unknown(&endpoint.url, detail.clone())
+        }
+        (None, Some(Taken::No { .. }) | None) => {
+            TLS_MASKED.pass(&endpoint.url, "nothing is masked")
+        }
     });
 }
 

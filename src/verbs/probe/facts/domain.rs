@@ -83,6 +83,8 @@ pub struct Domain {
     pub report_hosts: Vec<(String, Known<bool>)>,
     /// CAA records, of the domain or of the nearest name above it that has any.
     pub caa: Known<Vec<String>>,
+    /// The same of its exchangers, for which certificates are issued.
+    pub host_caa: Vec<HostCaa>,
     /// Records at `default._bimi` that begin with `v=BIMI1`.
     pub bimi: Known<Vec<String>>,
     /// What the DNS lists that were named say.
@@ -91,8 +93,8 @@ pub struct Domain {
     pub offered: Vec<Offered>,
     /// The autoconfig document; `None`: there is none.
     pub autoconfig: Known<Option<Autoconfig>>,
-    /// Where autodiscover answers; `None`: nowhere.
-    pub autodiscover: Known<Option<String>>,
+    /// What autodiscover says; `None`: it is nowhere.
+    pub autodiscover: Known<Option<Autodiscover>>,
     /// Other mail ports of the domain's hosts.
     pub knocks: Vec<Knock>,
 }
@@ -165,6 +167,38 @@ pub struct Autoconfig {
     pub servers: Vec<String>,
     /// What is wrong with it; `None`: it can be read.
     pub fault: Option<String>,
+}
+
+/// What autodiscover says of the domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Autodiscover {
+    /// Where it is.
+    pub url: String,
+    /// Its servers, as URLs.
+    pub servers: Vec<String>,
+    /// It says nothing without a login.
+    pub wants_login: bool,
+    /// Where it sends its clients; `None`: nowhere.
+    pub elsewhere: Option<String>,
+    /// What is wrong with it; `None`: it answers.
+    pub fault: Option<String>,
+}
+
+impl Autodiscover {
+    /// There, and nothing else said yet.
+    pub fn at(url: impl Into<String>) -> Self {
+        let url = url.into();
+        Self { url, servers: Vec::new(), wants_login: false, elsewhere: None, fault: None }
+    }
+}
+
+/// The CAA records that count for a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostCaa {
+    /// Its name.
+    pub host: String,
+    /// The records, of the host or of the nearest name above it that has any.
+    pub records: Known<Vec<String>>,
 }
 
 /// A mail port that nobody told of.

@@ -12,7 +12,7 @@ pub enum Trial {
     ReverseName,
     /// That name leads to the address again.
     ReverseConfirmed,
-    /// That name is the one in the greeting or in the answer to EHLO.
+    /// That name is the one in the greeting and in the answer to EHLO.
     ReverseGreeted,
     /// Commands sent in one go are answered, all, in their order.
     Pipelining,
@@ -22,12 +22,16 @@ pub enum Trial {
     EightBit,
     /// MAIL with SMTPUTF8 is taken.
     Utf8,
-    /// BDAT is known.
+    /// MAIL of a size above the limit is refused.
+    SizeKept,
+    /// BDAT takes a chunk; where no recipient is taken, it is known.
     Chunking,
     /// MAIL with REQUIRETLS is taken.
     RequireTls,
     /// MAIL is taken without TLS and login.
     MailBeforeTls,
+    /// STARTTLS is not offered, and taken.
+    Unoffered,
     /// Commands sent in the clear behind STARTTLS are answered under TLS.
     Injection,
     /// A client that speaks before the greeting is served.
@@ -44,6 +48,8 @@ pub enum Trial {
     Compression,
     /// Secure renegotiation (RFC 5746) is agreed to.
     SecureRenegotiation,
+    /// A client's wish for another handshake is granted.
+    ClientRenegotiation,
     /// The server's own order of suites counts.
     ServerOrder,
     /// The same certificate is shown to a client that names no host.

@@ -27,7 +27,8 @@ use crate::ui::{Exit, Failure, Output};
 /// URL is an smtp, submission, lmtp, imap or pop3 URL (or their forms with TLS), or an account.
 /// With --to, messages are delivered to that address by SMTP or LMTP; otherwise each connection
 /// says NOOP (POP3 without a user: CAPA) and waits for the answer, logged in where there is a
-/// user. It ends after --count or --time, whichever comes first. JSON Lines: one of `type` load
+/// user. It ends after --count or --time, whichever comes first. Load is of the intrusive tier:
+/// --intrusive has to say that it is meant. JSON Lines: one of `type` load
 /// (`unit`, `done`, `errors`, `seconds`, `per_second`, `connections`, `p50_ms`, `p90_ms`,
 /// `p99_ms`, `max_ms`), then `finding` and `summary`.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +37,10 @@ pub struct Args {
     /// The server
     #[arg(value_name = "URL")]
     pub url: String,
+
+    /// Say that the server may be loaded: nothing is done without
+    #[arg(long)]
+    pub intrusive: bool,
 
     /// Deliver messages to this address
     #[arg(long, value_name = "ADDRESS")]
@@ -76,10 +81,10 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   Commands a second over eight connections:
-    pillarbox probe load \"$IMAPS_URL\" --connections 8 --count 400
+    pillarbox probe load \"$IMAPS_URL\" --intrusive --connections 8 --count 400
   Messages a second, as a number:
-    pillarbox probe load \"$SMTP_URL\" --to bob@example.test --count 50 --json | \\
-      jq 'select(.type == \"load\") | .per_second'";
+    pillarbox probe load \"$SMTP_URL\" --intrusive --to bob@example.test --count 50 \\
+      --json | jq 'select(.type == \"load\") | .per_second'";
 
 /// Longest run, whatever was asked for.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -114,6 +119,10 @@ impl Work {
 /// # Errors
 /// Arguments that cannot be followed; a server that cannot be reached is a finding.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    if !args.intrusive {
+        let failure = Failure::usage("load may keep others from the server: it wants --intrusive");
+        return Err(failure.hint("load only servers that are your own to load").into());
+    }
     let site = Site::new(&args.url, &args.server.options, context)?;
     let is_mail = matches!(site.protocol, Protocol::Smtp | Protocol::Lmtp);
     if args.to.is_some() && !is_mail {

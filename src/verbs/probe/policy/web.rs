@@ -1,5 +1,5 @@
-//! What a domain says by HTTPS: its MTA-STS policy (RFC 8461 section 3.3), its autoconfig
-//! document, and whether autodiscover answers.
+//! What a domain says by HTTPS: its MTA-STS policy (RFC 8461 section 3.3), and its autoconfig
+//! document; for autodiscover see [`super::autodiscover`].
 //!
 //! Redirects are not followed: they lead to hosts that nobody asked for, and for MTA-STS they
 //! are forbidden.
@@ -33,8 +33,16 @@ impl Web<'_> {
     async fn get(&self, host: &str, target: &str, octets: usize) -> Result<Response, Stop> {
         let ours = |detail: String| Stop { phase: Phase::Tcp, kind: StopKind::Ours, detail };
         let url = Url::https(host, target).map_err(|error| ours(error.to_string()))?;
+        self.send(host, Request::get(url).at_most(octets)).await
+    }
+
+    /// Makes a request of a host, within the budget; redirects are not followed.
+    ///
+    /// # Errors
+    /// [`Stop`]: no answer of HTTP has come.
+    pub async fn send(&self, host: &str, request: Request) -> Result<Response, Stop> {
         let _permit = self.budget.take(host, false).await?;
-        let request = Request::get(url).at_most(octets).following(0);
+        let request = request.following(0);
         request.send(self.tls, self.net).await.map_err(|error| match &error {
             Error::Network(network) => Stop::of(Phase::Tcp, network),
             other => {
@@ -128,24 +136,7 @@ pub async fn autoconfig(
             });
         return Known::Is(Some(match read {
             Err(fault) => Autoconfig { url, servers: Vec::new(), fault: Some(fault) },
-            Ok(servers) => Autoconfig {
-                url,
-                servers: servers
-                    .iter()
-                    .map(|server| {
-                        let scheme = match (server.kind.as_str(), server.implicit_tls) {
-                            ("imap", true) => "imaps",
-                            ("imap", false) => "imap",
-                            ("pop3", true) => "pop3s",
-                            ("pop3", false) => "pop3",
-                            (_, true) => "submissions",
-                            (_, false) => "submission",
-                        };
-                        format!("{scheme}://{}:{}", server.host, server.port)
-                    })
-                    .collect(),
-                fault: None,
-            },
+            Ok(servers) => Autoconfig { url, servers: urls(&servers), fault: None },
         }));
     }
     match unknown {
@@ -154,23 +145,18 @@ pub async fn autoconfig(
     }
 }
 
-/// Where autodiscover (Microsoft's MS-OXDISCO) is: by its SRV record, or at its usual name.
-pub async fn autodiscover(domain: &str, resolver: &Resolver) -> Known<Option<String>> {
-    let name = format!("_autodiscover._tcp.{domain}");
-    match resolver.srv(&name).await {
-        Answer::Found(list) => {
-            if let Some(first) = list.iter().find(|service| service.host != ".") {
-                let host = first.host.trim_end_matches('.');
-                return Known::Is(Some(format!("SRV {name}: {host}:{}", first.port)));
-            }
-        }
-        Answer::NoName | Answer::NoRecord => {}
-        Answer::Unknown(why) => return Known::unknown(why),
-    }
-    let host = format!("autodiscover.{domain}");
-    match resolver.vouched_addresses(&host).await.answer {
-        Answer::Found(_) => Known::Is(Some(host)),
-        Answer::NoName | Answer::NoRecord => Known::Is(None),
-        Answer::Unknown(why) => Known::unknown(why),
-    }
+/// Servers as URLs.
+pub fn urls(servers: &[autoconfig::Server]) -> Vec<String> {
+    let url = |server: &autoconfig::Server| {
+        let scheme = match (server.kind.as_str(), server.implicit_tls) {
+            ("imap", true) => "imaps",
+            ("imap", false) => "imap",
+            ("pop3", true) => "pop3s",
+            ("pop3", false) => "pop3",
+            (_, true) => "submissions",
+            (_, false) => "submission",
+        };
+        format!("{scheme}://{}:{}", server.host, server.port)
+    };
+    servers.iter().map(url).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::verbs::probe::facts::{Domain, Endpoint, Facts};
-use crate::verbs::probe::findings::{Counts, Finding, Severity, Verdict, worst};
+use crate::verbs::probe::findings::{Counts, Entry, Finding, Severity, Verdict, worst};
 
 /// One finding.
 #[derive(Debug, Serialize)]
@@ -24,6 +24,34 @@ pub struct Found<'a> {
     why: &'static str,
     rfc: &'static str,
     fix: BTreeMap<&'static str, &'static str>,
+}
+
+/// An entry of the catalogue.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'static str,
+    severity: Severity,
+    title: &'static str,
+    why: &'static str,
+    rfc: &'static str,
+    fix: BTreeMap<&'static str, &'static str>,
+}
+
+impl Explained {
+    /// The entry as programs read it.
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            kind: "entry",
+            id: entry.id,
+            severity: entry.severity,
+            title: entry.title,
+            why: entry.why,
+            rfc: entry.rfc,
+            fix: entry.fixes().collect(),
+        }
+    }
 }
 
 /// All together.

@@ -92,7 +92,7 @@ mod tests {
         );
         assert_eq!(all[4], "## imaps://mail.example:993");
         assert!(all[8].starts_with(
-            "| fail | TLS-004 the certificate is for the name that clients connect to | the certificate is not for mail.example but for other.example | DNS: "
+            "| fail | TLS-004 the certificate is for the name that clients connect to | the certificate is not for mail.example but for other.example | Postfix: "
         ));
         assert!(all[9].starts_with("| unknown | TLS-009 "));
         assert!(all[10].starts_with("| pass | IMAP-001 ") && all[10].ends_with(" |  |"));

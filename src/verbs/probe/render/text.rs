@@ -118,6 +118,15 @@ fn of_domain(out: &mut Vec<String>, domain: &Domain) {
     }
     labelled(out, "CAA", &known(&domain.caa, |records| records.join(" | ")));
     labelled(out, "BIMI", &known(&domain.bimi, |records| records.join(" | ")));
+    if let Known::Is(Some(answer)) = &domain.autodiscover {
+        let said = match (&answer.fault, &answer.elsewhere) {
+            (Some(fault), _) => fault.clone(),
+            (None, Some(elsewhere)) => format!("see {elsewhere}"),
+            (None, None) if answer.wants_login => "wants a login".into(),
+            (None, None) => answer.servers.join(", "),
+        };
+        labelled(out, "autodiscover", &format!("{}: {said}", answer.url));
+    }
     for service in &domain.offered {
         let hosts = known(&service.hosts, |hosts| {
             let all: Vec<String> =
@@ -381,6 +390,13 @@ findings on imaps://mail.example:993
   fail    TLS-004   the certificate is for the name that clients connect to
                     the certificate is not for mail.example but for
                     other.example
+                    Postfix: smtpd_tls_chain_files = key.pem, fullchain.pem of a
+                      certificate for every name; tls_server_sni_maps for one
+                      each
+                    Exim: tls_certificate = /path/$tls_in_sni.pem, or one for
+                      every name
+                    Dovecot: ssl_server_cert_file of a certificate for every
+                      name, or local_name NAME { } for each
                     DNS: let the MX, SRV or client configuration name a host
                       that is in the certificate
                     else: issue the certificate for every name that the server

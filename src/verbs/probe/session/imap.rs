@@ -217,6 +217,7 @@ fn offer(list: &str) -> Offer {
     let has = |name: &str| lines.iter().any(|line| line.eq_ignore_ascii_case(name));
     Offer {
         extended: true,
+        name: None,
         starttls: has("STARTTLS"),
         login: Some(!has("LOGINDISABLED")),
         mechanisms: lines

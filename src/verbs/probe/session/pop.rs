@@ -130,6 +130,7 @@ fn offer(lines: &[String]) -> Offer {
     let has = |name: &str| lines.iter().any(|line| word(line) == name);
     Offer {
         extended: true,
+        name: None,
         starttls: has("STLS"),
         login: Some(has("USER")),
         mechanisms: lines

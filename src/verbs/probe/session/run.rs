@@ -54,7 +54,8 @@ Examples:
     swaks --server localhost --port \"$SMTP_PORT\" --to bob@example.test 2>&1 | \\
       pillarbox probe session || test $? -le 2
   A session of this program, judged as JSON:
-    pillarbox probe load \"$IMAP_URL\" --count 3 --connections 1 --trace session.jsonl && \\
+    pillarbox probe load \"$IMAP_URL\" --intrusive --count 3 --connections 1 \\
+      --trace session.jsonl && \\
       pillarbox probe session session.jsonl --json || test $? -le 2";
 
 /// Judges the transcript.

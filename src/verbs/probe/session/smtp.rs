@@ -241,6 +241,7 @@ fn offer(lines: &[String]) -> Offer {
         .collect();
     Offer {
         extended: true,
+        name: None,
         starttls: lines.iter().any(|line| word(line) == "STARTTLS"),
         mechanisms,
         login: Some(false),

@@ -1,5 +1,6 @@
 //! What whole handshakes show: resumption, the stapled response, the verdict of the other
-//! library, and DANE.
+//! library, DANE, and of servers of TLS 1.3 alone what their encrypted answers say of names and
+//! protocols.
 //!
 //! RFC 8446 section 2.2 and RFC 5077 (resumption); RFC 6066 section 8 and RFC 6960 (stapling; the
 //! signature of the response is not verified, since nothing is decided by it); RFC 7672
@@ -8,18 +9,21 @@
 use super::untold;
 use crate::net::dns::Answer;
 use crate::net::tls::ocsp::{Response, Status};
-use crate::net::tls::{self, Backend, Connector, Dane, Fault, Session, Settings, Verify};
+use crate::net::tls::{
+    self, Backend, Connector, Dane, Fault, Question, Session, Settings, Verify, Version,
+};
 use crate::open::{Peer, now};
-use crate::verbs::probe::certificate::day;
+use crate::verbs::probe::certificate::{Certificate, day};
 use crate::verbs::probe::endpoint::{Manner, Way};
 use crate::verbs::probe::facts::{
     CertificateFault, Endpoint, Role, Stop, Trial, Tried, Verification,
 };
+use crate::verbs::probe::names::UNVALIDATED;
 use crate::verbs::probe::plan::Target;
 use crate::verbs::probe::timing::Phase;
 
 /// Whether there was a stapled response, and what it says; nothing where the library does not
-/// tell.
+/// tell: rustls is asked then (see [`handshakes`]).
 pub fn staple(session: &Session) -> Vec<Tried> {
     let Some(staple) = &session.staple else { return Vec::new() };
     if staple.is_empty() {
@@ -70,8 +74,11 @@ pub async fn handshakes(
     let (resumed, other, mut dane) = tokio::join!(
         async {
             match connector {
-                Some(connector) => resumption(way, connector, peer.settings()).await,
-                None => None,
+                Some(connector) if tells(peer.settings()) => {
+                    vec![resumption(way, connector).await]
+                }
+                Some(_) => told_by_rustls(known, peer, way).await,
+                None => Vec::new(),
             }
         },
         backends(known, peer, way),
@@ -82,25 +89,136 @@ pub async fn handshakes(
     dane
 }
 
+/// Whether the library that these settings lead to tells of resumption and staples.
+fn tells(settings: &Settings) -> bool {
+    settings.backend == Backend::Rustls && settings.min >= Version::Tls12
+}
+
 /// The connector that was used before has the session; it takes it up again.
-async fn resumption(way: &Way<'_>, connector: &Connector, settings: &Settings) -> Option<Tried> {
-    if settings.backend != Backend::Rustls {
-        return None;
+async fn resumption(way: &Way<'_>, connector: &Connector) -> Tried {
+    let trial = Trial::Resumption;
+    match shake(way, connector).await {
+        Err(error) => untold(trial, &error.into()),
+        Ok(session) if session.is_resumed => Tried::yes(trial, format!("{session}, resumed")),
+        Ok(session) => Tried::no(trial, format!("{session}, from the start")),
     }
-    let mut line = match way.to_tls().await {
-        Ok(line) => line,
-        Err(stop) => return Some(untold(Trial::Resumption, &stop)),
+}
+
+/// What the user's library does not tell of the server, by rustls: resumption and the staple.
+async fn told_by_rustls(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Vec<Tried> {
+    let both = |stop: &Stop| [Trial::Resumption, Trial::Staple].map(|trial| untold(trial, stop));
+    let connector = match Connector::asking(&known.host, &any(peer), &Question::default()) {
+        Ok(connector) => connector,
+        Err(error) => return both(&Stop::of(Phase::Tls, &error.into())).into(),
     };
-    Some(match line.wire.start_tls(connector).await {
-        Err(error) => untold(Trial::Resumption, &Stop::of(Phase::Tls, &error)),
-        Ok(()) => match line.wire.tls() {
-            Some(session) if session.is_resumed => {
-                Tried::yes(Trial::Resumption, format!("{session}, resumed"))
+    // Servers of TLS 1.3 give a session behind the handshake: they have to be heard once more.
+    let mut tried = match way.to_talk(Some(&connector)).await {
+        Err(stop) => return both(&stop).into(),
+        Ok((talk, _permit)) => {
+            let tried = talk.wire().tls().map(staple).unwrap_or_default();
+            talk.leave().await;
+            tried
+        }
+    };
+    tried.push(resumption(way, &connector).await);
+    tried
+}
+
+/// Settings that take any certificate; the client's own is kept.
+fn any(peer: &Peer) -> Settings {
+    let settings = peer.settings();
+    Settings {
+        backend: Backend::Rustls,
+        min: settings.min.max(Version::Tls12),
+        verify: Verify::Nothing,
+        identity: settings.identity.clone(),
+    }
+}
+
+/// Why a handshake did not come to its end.
+enum Failed {
+    /// It was not begun.
+    Before(Stop),
+    /// It broke off.
+    Within(crate::net::Error),
+}
+
+impl From<Failed> for Stop {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Before(stop) => stop,
+            Failed::Within(error) => Self::of(Phase::Tls, &error),
+        }
+    }
+}
+
+/// One handshake on a connection of its own.
+async fn shake(way: &Way<'_>, connector: &Connector) -> Result<Session, Failed> {
+    let mut line = way.to_tls().await.map_err(Failed::Before)?;
+    line.wire.start_tls(connector).await.map_err(Failed::Within)?;
+    line.wire.tls().cloned().ok_or(Failed::Within(crate::net::Error::Closed))
+}
+
+/// A protocol that no mail server speaks.
+const OTHER_PROTOCOL: &[u8] = b"http/9.99";
+
+/// What raw hellos cannot ask of a server of TLS 1.3 alone: whether it shows another certificate
+/// to a client that names no host, and whether it refuses one that wants another protocol.
+pub async fn of_newest(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Vec<Tried> {
+    let (one, other) = tokio::join!(nameless(known, peer, way), strict_alpn(known, peer, way));
+    vec![one, other]
+}
+
+async fn nameless(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Tried {
+    let trial = Trial::Nameless;
+    let Some(named) = known.session.tls.as_ref().and_then(|tls| tls.chain.first()) else {
+        return Tried::unknown(trial, "no handshake with its name came through");
+    };
+    let question = Question { is_nameless: true, ..Question::default() };
+    let connector = match Connector::asking(&known.host, &any(peer), &question) {
+        Ok(connector) => connector,
+        Err(error) => return Tried::unknown(trial, error.to_string()),
+    };
+    match shake(way, &connector).await {
+        Ok(session) => {
+            let shown = session.chain.first().and_then(|der| Certificate::read(der));
+            match shown.as_ref() == Some(named) {
+                true => Tried::yes(trial, "the same certificate"),
+                false => Tried::no(trial, "another certificate"),
             }
-            Some(session) => Tried::no(Trial::Resumption, format!("{session}, from the start")),
-            None => return None,
-        },
-    })
+        }
+        Err(failed) => refused(failed, |why| Tried::no(trial, why), trial),
+    }
+}
+
+/// RFC 7301 section 3.2.
+async fn strict_alpn(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Tried {
+    let trial = Trial::StrictAlpn;
+    let question = Question { alpn: &[OTHER_PROTOCOL], is_nameless: false };
+    let connector = match Connector::asking(&known.host, &any(peer), &question) {
+        Ok(connector) => connector,
+        Err(error) => return Tried::unknown(trial, error.to_string()),
+    };
+    match shake(way, &connector).await {
+        Ok(session) => Tried::no(
+            trial,
+            match session.alpn {
+                Some(name) => format!("{} is taken", String::from_utf8_lossy(&name)),
+                None => "the extension is passed over".to_owned(),
+            },
+        ),
+        Err(failed) => refused(failed, |why| Tried::yes(trial, why), trial),
+    }
+}
+
+/// An alert, where the same handshake without the question came through, is an answer to it.
+fn refused(failed: Failed, answer: impl Fn(String) -> Tried, trial: Trial) -> Tried {
+    match failed {
+        Failed::Within(crate::net::Error::Tls(tls::Error {
+            fault: Fault::Handshake(why), ..
+        })) => answer(why),
+        other => untold(trial, &other.into()),
+    }
 }
 
 /// The kind of the verdict of a handshake; an error for one that says nothing of it.
@@ -175,8 +293,8 @@ async fn dane(
     let trial = Trial::Tlsa;
     let resolver = match manner.names.resolver().await {
         Ok(resolver) if resolver.validates() => resolver,
-        // Who cannot validate cannot tell.
-        Ok(_) | Err(_) => return Vec::new(),
+        Ok(_) => return vec![Tried::unknown(trial, UNVALIDATED)],
+        Err(why) => return vec![Tried::unknown(trial, why)],
     };
     let name = format!("_{}._tcp.{}", peer.port, host.trim_end_matches('.'));
     let found = resolver.tlsa(&name).await;

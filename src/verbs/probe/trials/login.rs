@@ -1,10 +1,12 @@
-//! A login with the user's own secret, and what only a user is shown: capabilities,
-//! namespaces, UIDVALIDITY, IDLE. Nothing is changed: INBOX is only examined.
+//! A login with the user's own secret, and what only a user is shown: capabilities, extensions
+//! of SMTP, namespaces, UIDVALIDITY, IDLE. Nothing is changed: INBOX is only examined, and no
+//! message is sent.
 //!
 //! RFC 9051 sections 2.3.1.1, 6.3.10 and 6.3.13; RFC 4954; RFC 1939 section 7.
 
 use std::time::{Duration, Instant};
 
+use super::extensions::{Who, extensions};
 use super::untold;
 use crate::imap::client as imap;
 use crate::imap::syntax::UidValidity;
@@ -15,6 +17,7 @@ use crate::pop::client as pop;
 use crate::sasl::Credential;
 use crate::smtp::client as smtp;
 use crate::store::PeerError as _;
+use crate::verbs::probe::dialogue::Dialogue;
 use crate::verbs::probe::endpoint::{Line, Manner, Way};
 use crate::verbs::probe::facts::{Endpoint, Protocol, Start, Stop, Trial, Tried, Verification};
 use crate::verbs::probe::timing::{Phase, Timing};
@@ -300,14 +303,31 @@ async fn of_smtp(
             return;
         }
     }
-    let hello = crate::smtp::syntax::command::Command::Ehlo(own_name());
-    if let Ok(reply) = client.command(&hello).await
-        && reply.is_positive()
-    {
-        let lines = reply.lines().skip(1);
-        found.offered_to_user =
-            Some(lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect());
+    // To a user more may be offered, and what is offered can be tried.
+    let is_encrypted = found.session.tls.is_some();
+    let mut talk = Dialogue::new(client.into_wire(), Protocol::Smtp);
+    match talk.offer(Phase::Capabilities).await {
+        Ok(offer) => {
+            let who = Who::user(peer.user.as_deref().unwrap_or_default());
+            let tried = extensions(&mut talk, &offer, &who, is_encrypted).await;
+            found.trials.retain(|old| !tried.iter().any(|new| new.trial == old.trial));
+            found.trials.extend(tried);
+            found.offered_to_user = Some(offer.lines);
+        }
+        Err(stop) => {
+            // What was tried before stands; what waited for the login is unknown.
+            let offer = found.session.offer().cloned().unwrap_or_default();
+            for (word, trial) in [
+                ("8BITMIME", Trial::EightBit),
+                ("SMTPUTF8", Trial::Utf8),
+                ("SIZE", Trial::SizeKept),
+            ] {
+                if offer.has(word) && !found.trials.iter().any(|tried| tried.trial == trial) {
+                    found.trials.push(untold(trial, &stop));
+                }
+            }
+        }
     }
     // All is known.
-    let _ = client.quit().await;
+    talk.leave().await;
 }

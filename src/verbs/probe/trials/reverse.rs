@@ -77,8 +77,9 @@ async fn of_address(
     });
 
     let own = own_names(endpoint);
-    if let Some(shown) = own.first() {
-        let is_same = own.iter().any(|name| bare.contains(name));
+    if !own.is_empty() {
+        let is_same = own.iter().all(|name| bare.contains(name));
+        let shown = own.join(" and ");
         let detail = format!("it calls itself {shown}, and {address} is {listed}");
         tried.push(match is_same {
             true => Tried::yes(Trial::ReverseGreeted, detail),
@@ -87,15 +88,22 @@ async fn of_address(
     }
 }
 
-/// What the server calls itself in its greeting.
+/// What the server calls itself, in its greeting and in its answer to EHLO.
 fn own_names(endpoint: &Endpoint) -> Vec<String> {
-    let greeting = endpoint.session.greeting.as_deref();
-    greeting
+    let session = &endpoint.session;
+    let greeting = session
+        .greeting
+        .as_deref()
         .and_then(|line| line.split(['\r', '\n']).next())
-        .and_then(|line| line.split_ascii_whitespace().nth(1))
-        .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
+        .and_then(|line| line.split_ascii_whitespace().nth(1));
+    let hello = session.offer().and_then(|offer| offer.name.as_deref());
+    let mut names: Vec<String> = greeting
         .into_iter()
-        .collect()
+        .chain(hello)
+        .map(|name| name.trim_end_matches('.').to_ascii_lowercase())
+        .collect();
+    names.dedup();
+    names
 }
 
 /// One answer to each question: of several addresses that of the worst.
