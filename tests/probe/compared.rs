@@ -26,11 +26,33 @@ const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
     ("OpenSSL, TLS 1.0 alone", "openssl", "staple", TOO_OLD),
     ("OpenSSL, TLS 1.1 alone", "openssl", "certificate", TOO_OLD),
     ("OpenSSL, TLS 1.1 alone", "openssl", "staple", TOO_OLD),
+    ("serve-test, tls1.0", "testssl.sh", "staple", TOO_OLD),
+    ("OpenSSL, TLS 1.0 alone", "testssl.sh", "staple", TOO_OLD),
+    ("OpenSSL, TLS 1.1 alone", "testssl.sh", "staple", TOO_OLD),
+    ("serve-test, tls1.0", "testssl.sh", "client renegotiation", ONLY_12),
+    ("OpenSSL, TLS 1.0 alone", "testssl.sh", "client renegotiation", ONLY_12),
+    ("OpenSSL, TLS 1.1 alone", "testssl.sh", "client renegotiation", ONLY_12),
+    ("OpenSSL, weak suites", "testssl.sh", "client renegotiation", LEAVES),
+    ("OpenSSL, renegotiation", "testssl.sh", "client renegotiation", LEAVES),
+    ("OpenSSL, everything", "testssl.sh", "client renegotiation", LEAVES),
+    ("serve-test, weak-key", "openssl", "certificate", WEAK_KEY),
+    ("serve-test, weak-key", "openssl", "staple", WEAK_KEY),
+    ("serve-test, weak-key", "testssl.sh", "staple", WEAK_KEY),
 ];
 
 /// What takes a whole handshake is unknown, since no client of today finishes one: OpenSSL's does
 /// at security level 0, with which users' clients do not come.
 const TOO_OLD: &str = "nothing newer than TLS 1.1 is spoken";
+
+/// It is asked by a handshake of TLS 1.2, and unknown where there is none.
+const ONLY_12: &str = "client renegotiation is asked in TLS 1.2";
+
+/// Without any input s_server ends each session at once: testssl.sh takes that for a refusal, even
+/// of the server that was told to grant it.
+const LEAVES: &str = "s_server takes leave before it has answered";
+
+/// OpenSSL takes a key of 1024 bits at security level 0; rustls takes none, and no session stands.
+const WEAK_KEY: &str = "a key of 1024 bits is refused by clients of today";
 
 /// A server to be looked at.
 struct Site {
@@ -424,7 +446,7 @@ fn other_tools_say_the_same_of_tls() {
     for (server, tool, aspect, _) in DIFFERENCES {
         let is_looked_at = sites.iter().any(|site| site.name == *server);
         let is_told = rows.iter().any(|row| (row.0, row.1, row.2) == (*server, *tool, *aspect));
-        if is_looked_at && !is_told {
+        if full() && is_looked_at && !is_told {
             wrong.push(format!("{server}: {aspect} by {tool} is not told"));
         }
     }
