@@ -764,6 +764,39 @@ fn attachments_travel_alone_and_become_files() {
     run(&["--attachments", "-o", "taken"]).expect(73).says(&["taken"]);
 }
 
+/// What one target has taken it does not get again because another one failed.
+#[test]
+fn a_target_that_fails_doubles_nothing_at_the_others() {
+    let serving = ServeTest::start();
+    let message = "Subject: one\nMessage-ID: <one@x.test>\n\ntext\n";
+    for (user, more) in [("bob", &[][..]), ("alice", &["--dedupe"])] {
+        let home = Home::new();
+        std::fs::write(home.path().join("in.eml"), message).expect("written");
+        for _ in 0..3 {
+            home.pillarbox(args!["fetch", "eml:in.eml", "--new", "--to", "maildir:box"])
+                .args(["--to", &serving.url("lmtp", None), "--rcpt", &format!("{user}@x.test")])
+                .args(["--exec", "exit 1"])
+                .args(more)
+                .env("SSL_CERT_FILE", serving.ca())
+                .run()
+                .expect(69);
+        }
+        assert_eq!(maildir(&home, "box").len(), 1, "{user}: the Maildir");
+        home.pillarbox(args!["fetch", serving.url("imaps", Some(user)), "--to", "maildir:got"])
+            .env("SSL_CERT_FILE", serving.ca())
+            .password(USERS.iter().find(|(name, _)| *name == user).expect("a user").1)
+            .run()
+            .success();
+        assert_eq!(maildir(&home, "got").len(), 1, "{user}: the server");
+        // Once the command takes it, all is done.
+        let done = home
+            .pillarbox(args!["fetch", "eml:in.eml", "--new", "--exec", "cat > taken"])
+            .args(more)
+            .run();
+        done.success();
+    }
+}
+
 /// A way to a server that can be cut.
 struct Relay {
     port: u16,

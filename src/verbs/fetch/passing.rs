@@ -125,6 +125,19 @@ impl Passing<'_, '_> {
             .map_err(|error| store::Error::Caller(error.into()))
     }
 
+    /// Notes a message that some targets took before one failed: they do not get it again. What
+    /// they have to make stable is made so by the commit at the end.
+    fn note_half(&mut self, id: &Id, ended: Lacking) -> store::Result<()> {
+        let at_once = self.targets.at_once(ended);
+        if at_once != Lacking::NONE && self.copies.is_none() {
+            self.write_down(&[(id.clone(), at_once)])?;
+        }
+        if ended != Lacking::NONE {
+            self.waiting.push((id.clone(), ended));
+        }
+        Ok(())
+    }
+
     /// Gives a message that was held back to those that lack a copy of it; those that have it
     /// now.
     async fn give(&mut self, message: &Meta) -> store::Result<(Lacking, Taken)> {
@@ -141,7 +154,12 @@ impl Passing<'_, '_> {
         let given = hand_over(&mut held, message, &mut self.targets).await;
         let (taken, worst) = self.targets.taken();
         self.targets.wanted = wanted;
-        given?;
+        if let Err(error) = given {
+            let ended = self.targets.ended;
+            copies.taken(digest, ended);
+            self.note_half(&message.id, ended)?;
+            return Err(error);
+        }
         copies.taken(digest, taken);
         // Who has a copy counts as one that took it.
         let refused = lacking.without(taken);
@@ -194,7 +212,11 @@ impl Sink for Passing<'_, '_> {
         let (taken, worst) = if self.copies.is_some() {
             self.give(message).await?
         } else {
-            self.targets.end(message).await?;
+            if let Err(error) = self.targets.end(message).await {
+                let ended = self.targets.ended;
+                self.note_half(&message.id, ended)?;
+                return Err(error);
+            }
             self.targets.taken()
         };
         self.worst = self.worst.max(worst);

@@ -224,7 +224,7 @@ impl Job<'_> {
             };
             let copies = args.dedupe.then(|| Copies::new(ways.names()));
             let mut passing = Passing {
-                targets: All { targets, wanted: Lacking::NONE },
+                targets: All { targets, wanted: Lacking::NONE, ended: Lacking::NONE },
                 memory,
                 copies,
                 place: &work.place,

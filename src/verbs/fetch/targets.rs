@@ -318,6 +318,8 @@ pub struct All<'t> {
     pub targets: Vec<Box<dyn Target + 't>>,
     /// Those that get what comes now.
     pub wanted: Lacking,
+    /// Those that have taken the message that ended last, or was about to where one failed.
+    pub ended: Lacking,
 }
 
 /// A set of targets by their numbers: those that lack a message.
@@ -432,6 +434,7 @@ pub fn at_target(error: Error) -> Error {
 #[async_trait(?Send)]
 impl Sink for All<'_> {
     async fn begin(&mut self, message: &Meta) -> Result<()> {
+        self.ended = Lacking::NONE;
         for target in self.wanted() {
             target.begin(message).await.map_err(at_target)?;
         }
@@ -446,8 +449,13 @@ impl Sink for All<'_> {
     }
 
     async fn end(&mut self, message: &Meta) -> Result<()> {
-        for target in self.wanted() {
+        let wanted = self.wanted;
+        let numbered = self.targets.iter_mut().enumerate();
+        for (number, target) in numbered.filter(|(number, _)| wanted.has(*number)) {
             target.end(message).await.map_err(at_target)?;
+            if target.taken() == Taken::Yes {
+                self.ended = self.ended.with(number);
+            }
         }
         Ok(())
     }
