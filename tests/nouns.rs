@@ -105,6 +105,10 @@ fn messages_are_added_marked_copied_moved_and_deleted() {
         run.json_lines()[0]["messages"].as_u64()
     };
     assert_eq!((standing("A"), standing("B")), (Some(1), Some(3)));
+    // A folder that was forgotten is not where the last message is.
+    run(&["message", "move", first, second]).expect(64).says(&["the folder that they go to"]);
+    run(&["message", "move", first, "--to", second]).expect(64).says(&["where a folder is wanted"]);
+    assert_eq!((standing("A"), standing("B")), (Some(1), Some(3)));
 
     // What is gone is told, and what is left is not touched.
     run(&["message", "delete", first]).expect(66).says(&["not there any more"]);

@@ -9,7 +9,7 @@ mod args;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::base::location::Location;
+use crate::base::location::{Location, Reference};
 use crate::open::references::{self, Group};
 use crate::open::{self, Context, Create, EndpointOptions, Opened};
 use crate::store::{Deleted, FlagChange, Id};
@@ -153,6 +153,11 @@ fn server_of(location: &Location, context: &Context) -> Result<Option<At>> {
     Ok(Some((url.server.host.to_ascii_lowercase(), url.port(), user)))
 }
 
+/// Whether a word names a message, or stands for the references on standard input.
+fn is_message(word: &str) -> bool {
+    word == "-" || Reference::parse(word).is_ok()
+}
+
 async fn transfer(
     args: &Transfer,
     moves: bool,
@@ -161,13 +166,19 @@ async fn transfer(
 ) -> Result<Exit> {
     let (references, to) = match (&args.to, args.references.split_last()) {
         (Some(to), _) => (args.references.as_slice(), to),
-        (None, Some((to, references))) if !references.is_empty() => (references, to),
+        // A message in its place is one that is to go, and the folder has been forgotten.
+        (None, Some((to, references))) if !references.is_empty() && !is_message(to) => {
+            (references, to)
+        }
         _ => {
             return Err(Failure::usage("the folder that they go to is missing")
                 .hint("name it behind the messages, or with --to ACCOUNT:FOLDER")
                 .into());
         }
     };
+    if is_message(to) {
+        return Err(Failure::usage(format!("{to}: a message, where a folder is wanted")).into());
+    }
     let to = Location::parse(to)?;
     let target = server_of(&to, context)?;
     let groups = groups(references, args.common.nul)?;
