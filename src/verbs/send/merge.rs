@@ -123,18 +123,18 @@ fn json_lines(text: &str) -> Rows {
         if line.trim().is_empty() {
             continue;
         }
-        let object: BTreeMap<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|error| (at, format!("no JSON object: {error}")))?;
+        let fault = |error: serde_json::Error| (at, format!("no JSON object: {error}"));
+        let object: BTreeMap<String, &serde_json::value::RawValue> =
+            serde_json::from_str(line).map_err(fault)?;
         let mut row = Row::new();
-        for (name, value) in object {
-            let value = match value {
+        for (name, written) in object {
+            let value = match serde_json::from_str(written.get()).map_err(fault)? {
                 serde_json::Value::String(text) => text,
                 serde_json::Value::Null => String::new(),
                 serde_json::Value::Bool(value) => value.to_string(),
                 serde_json::Value::Number(number) => {
                     let text = number.to_string();
-                    let digits = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
-                    if !line.split(|c| !digits(c)).any(|word| word == text) {
+                    if written.get() != text {
                         // 1.50 is 1.5 to JSON, and a long one loses its end.
                         let why = format!("{name:?} is a number that reads {text}: quote it");
                         return Err((at, why));

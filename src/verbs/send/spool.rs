@@ -260,7 +260,9 @@ fn write(folder: &Path, name: &str, plan: &mut Plan, item: &Item) -> std::io::Re
         .and_then(|()| replace(folder, name, item));
     if stored.is_err() {
         // Nobody was told of it.
-        drop(fs::remove_file(folder.join(format!("{name}.eml"))));
+        for left in [format!("{name}.json"), format!(".{name}.json"), format!("{name}.eml")] {
+            drop(fs::remove_file(folder.join(left)));
+        }
     }
     stored
 }
@@ -306,6 +308,8 @@ fn settled(folder: &Path, name: &str, item: &Item, reserved: &File) -> std::io::
 /// Takes a message away.
 fn remove(folder: &Path, name: &str) -> std::io::Result<()> {
     fs::remove_file(folder.join(format!("{name}.json")))?;
+    // What is listed has its octets, whatever order a disk keeps to.
+    durable::flush_folder_at(folder)?;
     fs::remove_file(folder.join(format!("{name}.eml")))?;
     drop(fs::remove_file(folder.join(format!(".{name}.json"))));
     durable::flush_folder_at(folder)
@@ -408,16 +412,17 @@ pub async fn flush(
     let mut fates: Vec<Delivery> = Vec::new();
     let mut broken: Option<anyhow::Error> = None;
     for name in names(folder)? {
-        let told = match deliver(folder, &name, courier).await {
-            Ok(told) => told,
-            Err(error) => {
-                if let Some(before) = broken.replace(error) {
-                    let causes: Vec<String> = before.chain().map(ToString::to_string).collect();
-                    report::warning(&report::joined(&causes));
-                }
-                continue;
-            }
+        // Whatever noting them came to, who has it is told.
+        let (told, settled) = match deliver(folder, &name, courier).await {
+            Ok(delivered) => delivered,
+            Err(error) => (Vec::new(), Err(error)),
         };
+        if let Err(error) = settled
+            && let Some(before) = broken.replace(error)
+        {
+            let causes: Vec<String> = before.chain().map(ToString::to_string).collect();
+            report::warning(&report::joined(&causes));
+        }
         if quiet && out.format() != crate::ui::Format::Json {
             outcome::tell_failures(&told);
         } else {
@@ -435,27 +440,32 @@ pub async fn flush(
     }
 }
 
+/// What became of one message's recipients, and whether that could be noted.
+type Delivered = (Vec<Told>, Result<()>);
+
 /// Delivers one message, where it is due and nobody else is at it.
-async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Result<Vec<Told>> {
+async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Result<Delivered> {
     let path = folder.join(format!("{name}.eml"));
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((Vec::new(), Ok(())));
+        }
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     };
     match file.try_lock() {
         Ok(()) => {}
         // Another flush has it.
-        Err(TryLockError::WouldBlock) => return Ok(Vec::new()),
+        Err(TryLockError::WouldBlock) => return Ok((Vec::new(), Ok(()))),
         Err(TryLockError::Error(error)) => {
             return Err(error).with_context(|| path.display().to_string());
         }
     }
     // Now nobody else changes it; what it was before does not count.
-    let Some(mut item) = read(folder, name)? else { return Ok(Vec::new()) };
+    let Some(mut item) = read(folder, name)? else { return Ok((Vec::new(), Ok(()))) };
     let now = open::now().seconds;
     if item.due > now {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Ok(())));
     }
     let mut plan = Plan::empty();
     plan.envelope = Envelope { sender: item.sender.clone(), recipients: item.recipients.clone() };
@@ -477,8 +487,8 @@ async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Resul
             recipients.map(|recipient| super::deliver::failed(recipient, &error)).collect()
         });
     }
-    settle(folder, name, &mut item, &mut plan, &told, &reserved, now)?;
-    Ok(told)
+    let settled = settle(folder, name, &mut item, &mut plan, &told, &reserved, now);
+    Ok((told, settled))
 }
 
 /// Takes away what a process that was killed has left of messages that are not in the spool: their
