@@ -286,6 +286,8 @@ fn faults_of_each_kind_are_met() {
         "smtp rcpt to:/full/#1 => 452 4.2.2 full",
         "smtp mail from:<fast >2/min => 421 4.7.0 slow down",
         "lmtp . => 451 4.3.0 not now",
+        "lmtp bdat 5 => 452 4.3.1 no",
+        "lmtp bdat 3 => 452 4.3.1 no",
         "submission rcpt to:<grey => greylist 1s",
         "submission rcpt to:<slow => delay 1s",
         "submission noop garbled => garble",
@@ -319,6 +321,13 @@ for number in range(3):
 lmtp = smtplib.LMTP("localhost", port("lmtp"))
 lmtp.ehlo(); lmtp.mail("a@b.test"); lmtp.rcpt("bob@example.test"); lmtp.rcpt("alice@example.test")
 assert lmtp.data("Subject: x\n\nx")[0] == 451 and lmtp.getreply()[0] == 451
+# A chunk that was refused is missing: what comes behind it is no message. The last has a reply for each.
+for chunks, codes in [(b"BDAT 5\r\n12345BDAT 2 LAST\r\n\r\n", [452, 503, 503]), (b"BDAT 3 LAST\r\n123", [452, 452])]:
+    lmtp.rset(); lmtp.mail("a@b.test"); lmtp.rcpt("bob@example.test"); lmtp.rcpt("alice@example.test")
+    lmtp.send(chunks)
+    heard = [lmtp.getreply()[0] for _ in codes]
+    assert heard == codes, heard
+assert lmtp.noop()[0] == 250
 server = smtp("submission")
 server.login("alice", "secret")
 server.mail("alice@example.test")

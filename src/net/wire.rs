@@ -53,6 +53,8 @@ pub struct Wire {
     timer: Option<Pin<Box<Sleep>>>,
     /// What a read met behind octets that came with it: told when those have been taken.
     met: Option<Error>,
+    /// What a trickle still has to wait: sleeps are no shorter than a millisecond.
+    owed: Duration,
     session: Option<tls::Session>,
     tap: Option<Tap>,
     received: u64,
@@ -124,6 +126,7 @@ impl Wire {
             timeout: deadline::COMMAND,
             timer: None,
             met: None,
+            owed: Duration::ZERO,
             session: None,
             tap: None,
             received: 0,
@@ -347,7 +350,10 @@ impl Wire {
         for piece in octets.chunks(piece) {
             self.flush().await?;
             let nanoseconds = (piece.len() as u64).saturating_mul(1_000_000_000) / per_second;
-            tokio::time::sleep(Duration::from_nanos(nanoseconds)).await;
+            self.owed += Duration::from_nanos(nanoseconds);
+            if self.owed >= Duration::from_millis(1) {
+                tokio::time::sleep(std::mem::take(&mut self.owed)).await;
+            }
             match is_body {
                 true => self.queue_body(piece),
                 false => self.queue(piece),

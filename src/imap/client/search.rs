@@ -143,7 +143,7 @@ impl Client {
     /// line or more without its tag and its last line end; EXAMINE is left out.
     ///
     /// # Errors
-    /// [`Error::Syntax`] for what cannot be sent.
+    /// [`Error::Unencodable`] for what cannot be sent.
     pub fn planned(&self, asking: &Asking) -> Result<Vec<Vec<u8>>, Error> {
         let commands = self.commands(asking).into_iter();
         let asked = commands.filter(|(purpose, ..)| !matches!(purpose, Purpose::Examine(_)));

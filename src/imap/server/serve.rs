@@ -324,6 +324,7 @@ impl Connection<'_> {
             match self.framer.step(self.line.wire.buffered()) {
                 Ok(Step::Complete { len }) => {
                     self.line.wire.consume_body(len);
+                    self.framer.take_unasked();
                     return Ok(());
                 }
                 Ok(Step::Literal { head, len, .. }) => {
@@ -431,6 +432,7 @@ impl Connection<'_> {
                 }
                 Ok(Step::Complete { len }) => {
                     self.line.wire.consume_body(len);
+                    self.framer.take_unasked();
                     return Ok(());
                 }
                 // The answer to the command is the refusal of this literal, too.
@@ -450,6 +452,7 @@ impl Connection<'_> {
 
     /// Every command passes here before it is handled.
     async fn handle(&mut self) -> Result<Next, net::Error> {
+        let unasked = self.framer.take_unasked();
         if let Some(octets) = self.line.instead().await {
             self.line.write(octets, false).await?;
             return Ok(Next::Command);
@@ -464,7 +467,6 @@ impl Connection<'_> {
                 }
             }
         }
-        let unasked = self.framer.take_unasked();
         if self.is_beyond_literal_minus(unasked) {
             let tag = command::tag(&self.frame);
             return self.session.answer(tag, &beyond_literal_minus(), &mut self.line).await;
@@ -485,8 +487,8 @@ impl Connection<'_> {
     /// A line of AUTHENTICATE.
     async fn challenge(&mut self) -> Result<Next, net::Error> {
         self.line.wire.flush().await?;
-        let limit = self.server.settings.line_octets.min(LINE_OCTETS);
-        let len = self.line.wire.line(limit).await?;
+        // What a mechanism says is no command, and as long as it has to be.
+        let len = self.line.wire.line(LINE_OCTETS).await?;
         let line = self.line.wire.buffered()[..len].to_vec();
         self.line.wire.consume_secret(len);
         self.line.answers(&line);

@@ -195,7 +195,9 @@ impl Session {
             | Command::Hdr(..)
             | Command::Xhdr(..) => say(500, "that is not offered here"),
             // RFC 3977 section 3.2.1: what is known of these is not this.
-            Command::Unknown { keyword, .. } if ["AUTHINFO", "MODE"].contains(&&*keyword) => {
+            Command::Unknown { keyword, .. }
+                if keyword == "MODE" || (keyword == "AUTHINFO" && offer.authinfo.is_some()) =>
+            {
                 say(501, &format!("{keyword} wants another argument"))
             }
             Command::Unknown { keyword, .. } => say(500, &format!("{keyword} is not known here")),
@@ -511,7 +513,13 @@ impl Session {
     fn list(&self, list: &List) -> Answer {
         if !self.settings.offer.lists(keyword(list)) {
             // RFC 3977 section 7.6.2 has 503 for a list that is known and not kept.
-            let is_known = KNOWN_LISTS.contains(&keyword(list));
+            let takes_this = match list {
+                List::Other(word, argument) => {
+                    argument.is_empty() || !BARE_LISTS.contains(&word.as_str())
+                }
+                _ => true,
+            };
+            let is_known = takes_this && KNOWN_LISTS.contains(&keyword(list));
             return say(if is_known { 503 } else { 501 }, "no such list here");
         }
         let groups = |wildmat: &Option<Wildmat>| {
@@ -582,6 +590,9 @@ enum Form {
     Hdr,
     Xhdr,
 }
+
+/// Those of them that take no argument.
+const BARE_LISTS: [&str; 3] = ["DISTRIB.PATS", "DISTRIBUTIONS", "MOTD"];
 
 /// The lists of RFC 3977 section 7.6.2 and RFC 6048 section 3.
 const KNOWN_LISTS: [&str; 11] = [

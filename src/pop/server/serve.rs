@@ -256,6 +256,7 @@ impl Connection<'_> {
             encoder: None,
             scratch: Vec::new(),
             top: lines.map(Top::new),
+            is_converted: false,
             header: wants_ascii.then(Vec::new),
             is_refused: false,
             error: None,
@@ -266,7 +267,7 @@ impl Connection<'_> {
         match (read, encoder, error) {
             (_, _, Some(error)) => Err(error),
             (_, None, None) if is_refused => {
-                let text = "[UTF8] an address in it is not ASCII: UTF8 comes before the login";
+                let text = "[UTF8] its header has no form in ASCII: UTF8 comes before the login";
                 self.output.say(&Reply::err(text)).await?;
                 Ok(Then::Command)
             }
@@ -300,6 +301,8 @@ struct Sending<'a> {
     encoder: Option<Encoder>,
     scratch: Vec<u8>,
     top: Option<Top>,
+    /// The header was made ASCII: how many octets come then is not what was listed.
+    is_converted: bool,
     /// What has come of a header that may have to be made ASCII; `None`: it is over, or comes
     /// as it is.
     header: Option<Vec<u8>>,
@@ -336,6 +339,7 @@ impl Sending<'_> {
     /// The status line, before the first octet.
     async fn announce(&mut self) -> store::Result<()> {
         let text = match self.top {
+            None if self.is_converted => "a surrogate of it (RFC 6856)".to_owned(),
             None => format!("{} octets", self.octets),
             Some(_) => "the top of it".to_owned(),
         };
@@ -354,7 +358,10 @@ impl Sending<'_> {
         let header = match is_utf8 && header.len() <= HEADER_OCTETS {
             false => Cow::Borrowed(header),
             true => match downgrade::ascii(header) {
-                Ok((header, _)) => Cow::Owned(header),
+                Ok((header, _)) => {
+                    self.is_converted = true;
+                    Cow::Owned(header)
+                }
                 Err(_) => {
                     self.is_refused = true;
                     return Err(store::Error::OutputClosed);

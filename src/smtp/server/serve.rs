@@ -220,6 +220,7 @@ impl Connection<'_> {
     ) -> Result<Option<Answer>, Error> {
         if let Some(Command::Bdat { octets, .. }) = command {
             self.drop_octets(octets).await?;
+            self.session.chunk_lost();
         }
         let goes_on = self.write(octets).await?;
         Ok((!goes_on).then_some(Answer { reply: None, then: Then::Close }))

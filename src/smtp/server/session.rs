@@ -294,7 +294,7 @@ impl Session {
         if most.is_some_and(|most| self.messages >= most) {
             return self.no(451, (4, 7, 0), "enough messages for one session");
         }
-        let takes_logins = !self.settings.offer.auth.is_empty();
+        let takes_logins = !self.peer.is_old && !self.settings.offer.auth.is_empty();
         if parameters.auth.is_some() && !takes_logins {
             return self.no(555, (5, 5, 4), "AUTH is not offered here");
         }
@@ -428,6 +428,14 @@ impl Session {
         let count = if last && self.settings.mode == Mode::Lmtp { recipients.max(1) } else { 1 };
         let refused = refused.map_or(Vec::new(), |reply| vec![reply; count]);
         Answer { reply: None, then: Then::Chunk { octets, first, last, refused } }
+    }
+
+    /// A chunk was answered by another than this session, and its octets are gone: every later
+    /// one is refused.
+    pub fn chunk_lost(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            (transaction.is_chunked, transaction.has_failed) = (true, true);
+        }
     }
 
     /// The reply to a chunk that is not the last, once it was read; with a fault, the

@@ -381,10 +381,13 @@ fn a_hook_answers_and_disturbs() {
     let heard = converse(
         &fixture,
         b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@h>\r\nRCPT TO:<bob@h>\r\nBDAT 6\r\nNOOP\r\n\
-          DATA\r\nx\r\n.\r\nMAIL FROM:<a@b>\r\nQUIT\r\n",
+          BDAT 1 LAST\r\nxRSET\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob@h>\r\nDATA\r\nx\r\n.\r\nMAIL FROM:<a@b>\r\nQUIT\r\n",
         Some(Box::new(Disturbing)),
     );
-    assert_eq!(answers(&heard), ["250", "452", "250", "450", "354", "451", "250", "221"]);
+    // Every BDAT is disturbed here; the data of both are passed over.
+    let wanted =
+        ["250", "452", "250", "450", "450", "250", "250", "250", "354", "451", "250", "221"];
+    assert_eq!(answers(&heard), wanted);
     assert!(heard.ends_with("221 "));
     assert!(fixture.kept.messages.borrow().is_empty());
 }

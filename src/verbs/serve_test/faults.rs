@@ -312,7 +312,11 @@ impl Hook for Disturbing {
         if effects.is_empty() && is_smtp(self.protocol) {
             effects.extend(asked_for(&said));
         }
-        let is_lmtp_message = self.protocol == Protocol::Lmtp && said.verb == ".";
+        let is_last_chunk = said.verb.eq_ignore_ascii_case("BDAT")
+            && said.argument.split_ascii_whitespace().nth(1).is_some();
+        // RFC 2033 sections 4.2 and 4.3: the end of a message has a reply for each recipient.
+        let is_lmtp_message =
+            self.protocol == Protocol::Lmtp && (said.verb == "." || is_last_chunk);
         let repeated = if is_lmtp_message { self.accepted.max(1) } else { 1 };
         self.disturb(&effects, said.argument, repeated).await
     }

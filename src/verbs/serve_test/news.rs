@@ -184,7 +184,10 @@ impl News {
             }
             let mut shelf = self.shelf.borrow_mut();
             shelf.arrived.pop_front();
-            shelf.by_id.remove(&oldest.id);
+            // It may have been posted anew.
+            if shelf.by_id.get(&oldest.id).is_some_and(|entry| Rc::ptr_eq(entry, &oldest)) {
+                shelf.by_id.remove(&oldest.id);
+            }
             for (name, number) in &oldest.places {
                 if let Some(group) = shelf.groups.get_mut(name) {
                     group.articles.remove(number);
@@ -311,7 +314,8 @@ impl Newsroom for News {
     fn since(&self, seconds: i64) -> Vec<(Vec<String>, String)> {
         self.forget_dropped();
         let shelf = self.shelf.borrow();
-        let new = shelf.arrived.iter().filter(|entry| entry.seconds >= seconds);
+        let is_new = |entry: &&Rc<Entry>| entry.seconds >= seconds && self.stored(entry).is_some();
+        let new = shelf.arrived.iter().filter(is_new);
         let groups = |entry: &Entry| entry.places.iter().map(|(name, _)| name.clone()).collect();
         new.map(|entry| (groups(entry), entry.id.clone())).collect()
     }
