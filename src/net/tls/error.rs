@@ -41,7 +41,7 @@ pub enum Fault {
 
 /// What handshake_failure may mean: TLS 1.2 has no other alert for a client's certificate that
 /// was asked for and not shown (RFC 5246 section 7.4.6).
-pub(super) const NO_SUITE: &str =
+pub const NO_SUITE: &str =
     "no cipher suite in common, or it wants a certificate from us (--client-cert)";
 
 impl Error {

@@ -29,7 +29,7 @@ mod rustls;
 
 pub use acceptor::Acceptor;
 pub use dane::{Dane, Tlsa};
-pub use error::{Error, Fault};
+pub use error::{Error, Fault, NO_SUITE};
 pub use rustls::{crypto_provider, read_pem_certificates, spki_sha256};
 
 /// When TLS begins.

@@ -41,7 +41,10 @@ pub fn check(domain: &Domain, out: &mut Vec<Finding>) {
     consents(on, domain, out);
     policy(on, domain, out);
     listed(&CAA_PRESENT, on, &domain.caa, "no CAA record here or above", out);
-    hosts_caa(on, &domain.host_caa, out);
+    match &domain.mx {
+        Known::Unknown { unknown } => out.push(CAA_HOSTS.unknown(on, unknown.clone())),
+        Known::Is(_) => hosts_caa(on, &domain.host_caa, out),
+    }
     listed(&BIMI_PRESENT, on, &domain.bimi, "no record at default._bimi", out);
     if let Known::Is(records) = &domain.bimi
         && let Some(first) = records.first()
@@ -179,9 +182,10 @@ fn policy(on: &str, domain: &Domain, out: &mut Vec<Finding>) {
                 policy.max_age
             );
             out.push(STS_POLICY.pass(on, shown.clone()));
-            out.push(match policy.unlisted.as_slice() {
-                [] => STS_COVERS.pass(on, shown),
-                some => STS_COVERS.bad(on, format!("{} and not {}", shown, some.join(", "))),
+            out.push(match (&domain.mx, policy.unlisted.as_slice()) {
+                (Known::Unknown { unknown }, _) => STS_COVERS.unknown(on, unknown.clone()),
+                (_, []) => STS_COVERS.pass(on, shown),
+                (_, some) => STS_COVERS.bad(on, format!("{} and not {}", shown, some.join(", "))),
             });
             out.push(STS_ENFORCE.check(policy.mode == "enforce", on, policy.mode.clone()));
         }

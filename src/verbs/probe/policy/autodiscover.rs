@@ -10,7 +10,8 @@ use super::web::Web;
 use crate::config::autoconfig;
 use crate::net::dns::{Answer, Resolver};
 use crate::net::http::{Request, Response, Url};
-use crate::verbs::probe::facts::{Autodiscover, Known, Stop};
+use crate::verbs::probe::facts::{Autodiscover, Known, Stop, StopKind};
+use crate::verbs::probe::timing::Phase;
 
 /// Largest answer, in octets.
 const ANSWER_OCTETS: usize = 256 * 1024;
@@ -37,7 +38,7 @@ pub async fn autodiscover(
     resolver: &Resolver,
     web: &Web<'_>,
 ) -> Known<Option<Autodiscover>> {
-    let mut unknown = None;
+    let (mut unknown, mut unknown_elsewhere) = (None, None);
     let mut told = None;
     for place in places(domain, resolver, &mut unknown).await {
         let fault = match ask(&place, domain, web).await {
@@ -45,7 +46,9 @@ pub async fn autodiscover(
             Ok(None) => "neither POST nor JSON is answered".to_owned(),
             Err(stop) if stop.is_certain() => stop.detail,
             Err(stop) => {
-                unknown.get_or_insert(format!("{}: {}", place.host, stop.detail));
+                let why = format!("{}: {}", place.host, stop.detail);
+                let of_its_kind = if place.is_told { &mut unknown } else { &mut unknown_elsewhere };
+                of_its_kind.get_or_insert(why);
                 continue;
             }
         };
@@ -54,9 +57,10 @@ pub async fn autodiscover(
             told.get_or_insert(Autodiscover { fault: Some(fault), ..Autodiscover::at(url) });
         }
     }
-    match (unknown, told) {
-        (Some(why), _) => Known::unknown(why),
-        (None, told) => Known::Is(told),
+    // That the domain's own web server is silent takes nothing from what is told by name.
+    match (unknown, told, unknown_elsewhere) {
+        (Some(why), ..) | (None, None, Some(why)) => Known::unknown(why),
+        (None, told, _) => Known::Is(told),
     }
 }
 
@@ -74,6 +78,9 @@ async fn places(domain: &str, resolver: &Resolver, unknown: &mut Option<String>)
         Answer::Unknown(why) => *unknown = Some(format!("{name}: {why}")),
     }
     for (host, is_told) in [(format!("autodiscover.{domain}"), true), (domain.to_owned(), false)] {
+        if places.iter().any(|place: &Place| place.host == host && place.port == 443) {
+            continue;
+        }
         match resolver.vouched_addresses(&host).await.answer {
             Answer::Found(_) => places.push(Place { host, port: 443, is_told }),
             Answer::NoName | Answer::NoRecord => {}
@@ -90,7 +97,10 @@ async fn ask(place: &Place, domain: &str, web: &Web<'_>) -> Result<Option<Autodi
     let shown = format!("https://{}:{}/autodiscover/autodiscover.xml", place.host, place.port);
     let request = Request::post(url, "text/xml; charset=utf-8", question(&address));
     let response = web.send(&place.host, request.at_most(ANSWER_OCTETS)).await?;
-    if let Some(found) = of_xml(&response, shown, &address) {
+    asked_later(&response)?;
+    // The domain's own web server may send everybody elsewhere, or want a login for all it has.
+    let says_so = place.is_told || response.status == 200;
+    if let Some(found) = of_xml(&response, shown, &address).filter(|_| says_so) {
         return Ok(Some(found));
     }
     let target = format!(
@@ -98,8 +108,21 @@ async fn ask(place: &Place, domain: &str, web: &Web<'_>) -> Result<Option<Autodi
     );
     let Ok(url) = place.url(&target) else { return Ok(None) };
     let response = web.send(&place.host, Request::get(url).at_most(ANSWER_OCTETS)).await?;
+    asked_later(&response)?;
     let shown = format!("https://{}:{}/autodiscover/autodiscover.json", place.host, place.port);
     Ok(of_json(&response, shown))
+}
+
+/// A server in trouble, or one that has had enough of us, says nothing of what it has.
+fn asked_later(response: &Response) -> Result<(), Stop> {
+    match response.status {
+        408 | 429 | 500 | 502..=504 => Err(Stop {
+            phase: Phase::Tcp,
+            kind: StopKind::Later,
+            detail: format!("HTTP {}", response.status),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// The question of MS-OXDSCLI section 4.1. The address is one of host names, which need no

@@ -105,7 +105,9 @@ fn size(offer: &Offer) -> Option<u64> {
         let (word, value) = line.split_once(' ')?;
         word.eq_ignore_ascii_case("SIZE").then_some(value)
     })?;
-    line.trim().parse().ok().filter(|octets| *octets > 0)
+    // What is more than a file can have is as good as any size.
+    let most = i64::MAX.unsigned_abs();
+    line.trim().parse().ok().filter(|octets| (1..most).contains(octets))
 }
 
 /// A conversation in which things are asked, and what came of them.

@@ -211,12 +211,18 @@ async fn strict_alpn(known: &Endpoint, peer: &Peer, way: &Way<'_>) -> Tried {
     }
 }
 
+/// Whether a handshake that failed was refused by an alert that can mean what was asked; an
+/// internal error of the server says nothing, and neither does one of ours.
+fn is_answer(why: &str) -> bool {
+    why == tls::NO_SUITE || why.starts_with("it sent the alert") && !why.contains("InternalError")
+}
+
 /// An alert, where the same handshake without the question came through, is an answer to it.
 fn refused(failed: Failed, answer: impl Fn(String) -> Tried, trial: Trial) -> Tried {
     match failed {
         Failed::Within(crate::net::Error::Tls(tls::Error {
             fault: Fault::Handshake(why), ..
-        })) => answer(why),
+        })) if is_answer(&why) => answer(why),
         other => untold(trial, &other.into()),
     }
 }
