@@ -145,7 +145,7 @@ impl Layout {
         unreadable: &mut dyn FnMut(Error) -> Result<()>,
     ) -> Result<BTreeMap<String, Place>> {
         let mut found = BTreeMap::new();
-        if is_maildir(root) {
+        if look_for_maildir(root).map_err(|error| Error::file(root, error))? {
             found.insert("INBOX".to_owned(), Place { path: root.to_owned(), selectable: true });
         }
         match self {
@@ -302,9 +302,16 @@ fn is_directory(entry: &std::fs::DirEntry) -> bool {
 fn look_for_maildir(path: &Path) -> io::Result<bool> {
     match std::fs::metadata(path.join("cur")) {
         Ok(told) => Ok(told.is_dir()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
-        Err(_) => Ok(false),
+        Err(error) if is_absence(&error) => Ok(false),
+        Err(error) => Err(error),
     }
+}
+
+/// Whether an error says that there is nothing of that name, and not only that nobody can tell.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 /// Whether the directory is a Maildir: it has a `cur` in it.

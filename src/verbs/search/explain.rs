@@ -132,7 +132,12 @@ async fn on_server(
     let order = args.sort.filter(|_| plan.targets.len() == 1 && is_one_folder);
     let threads = args.thread && is_one_folder;
     let how = How { order, threads, ..searching::how(args, plan.now) };
-    plan::is_gmail(&plan.expr, account.client().capabilities(), &url.server.host)?;
+    plan::is_gmail(
+        &plan.expr,
+        place.account.as_deref(),
+        account.client().capabilities(),
+        &url.server.host,
+    )?;
     let nothing = Only::default();
     let (session, folders, not_searched) =
         Session::open(&mut account, place, &url, &plan.expr, how, &nothing).await?;

@@ -117,11 +117,16 @@ fn is_one_folder(targets: &[Target]) -> bool {
 /// # Errors
 /// [`Failure`] for a term that only an IMAP server can answer, at a place that is none.
 pub fn can_answer(target: &Target, expr: &Expr) -> Result<()> {
-    let place = match target {
+    let (place, account) = match target {
         Target::Server(_) => return Ok(()),
-        Target::Place(location, _) => location.to_string(),
-        Target::Files(_) | Target::Message(_) => "a single message".to_owned(),
+        Target::Place(location @ Location::Account { account, .. }, _) => {
+            (location.to_string(), Some(account.as_str()))
+        }
+        Target::Place(location, _) => (location.to_string(), None),
+        Target::Files(_) | Target::Message(_) => ("a single message".to_owned(), None),
     };
+    // What the query asks of other accounts alone is nothing to this one.
+    let expr = of_account(expr, account);
     let message = expr.terms().into_iter().find_map(|term| match term {
         Term::Gmail(_) => Some(format!("gm: is Gmail's own language, and {place} is not Gmail")),
         Term::Uid(_) => Some(format!("uid: is for IMAP servers, and {place} has no UIDs")),
@@ -137,7 +142,13 @@ pub fn can_answer(target: &Target, expr: &Expr) -> Result<()> {
 ///
 /// # Errors
 /// [`Failure`] for a server that is not Gmail.
-pub fn is_gmail(expr: &Expr, capabilities: &Capabilities, host: &str) -> Result<()> {
+pub fn is_gmail(
+    expr: &Expr,
+    account: Option<&str>,
+    capabilities: &Capabilities,
+    host: &str,
+) -> Result<()> {
+    let expr = of_account(expr, account);
     let has_gm = expr.terms().iter().any(|term| matches!(term, Term::Gmail(_)));
     if !has_gm || capabilities.has("X-GM-EXT-1") {
         return Ok(());
@@ -221,23 +232,32 @@ pub fn narrowed(expr: &Expr, folder: Option<&str>, account: Option<&str>) -> Exp
         account: account.map(str::to_owned),
         ..Attributes::default()
     };
-    narrow(expr, &Gathered { attributes: Some(attributes), ..Gathered::default() })
+    let place = Gathered { attributes: Some(attributes), ..Gathered::default() };
+    narrow(expr, &place, &[Field::Folder, Field::Account])
 }
 
-fn narrow(expr: &Expr, place: &Gathered) -> Expr {
+/// The query with its terms on the account decided.
+fn of_account(expr: &Expr, account: Option<&str>) -> Expr {
+    let attributes = Attributes { account: account.map(str::to_owned), ..Attributes::default() };
+    let place = Gathered { attributes: Some(attributes), ..Gathered::default() };
+    narrow(expr, &place, &[Field::Account])
+}
+
+fn narrow(expr: &Expr, place: &Gathered, decided: &[Field]) -> Expr {
     match expr {
         Expr::All => Expr::All,
-        Expr::Term(Term::Match(Field::Folder | Field::Account, _)) => {
+        Expr::Term(Term::Match(field, _)) if decided.contains(field) => {
             if eval(expr, place) == Verdict::Yes { Expr::All } else { nothing() }
         }
         Expr::Term(_) => expr.clone(),
-        Expr::Not(inner) => match narrow(inner, place) {
+        Expr::Not(inner) => match narrow(inner, place, decided) {
             Expr::All => nothing(),
             inner if is_nothing(&inner) => Expr::All,
             inner => Expr::Not(Box::new(inner)),
         },
         Expr::And(list) => {
-            let mut kept: Vec<Expr> = list.iter().map(|part| narrow(part, place)).collect();
+            let mut kept: Vec<Expr> =
+                list.iter().map(|part| narrow(part, place, decided)).collect();
             if kept.iter().any(is_nothing) {
                 return nothing();
             }
@@ -249,7 +269,8 @@ fn narrow(expr: &Expr, place: &Gathered) -> Expr {
             }
         }
         Expr::Or(list) => {
-            let mut kept: Vec<Expr> = list.iter().map(|part| narrow(part, place)).collect();
+            let mut kept: Vec<Expr> =
+                list.iter().map(|part| narrow(part, place, decided)).collect();
             if kept.contains(&Expr::All) {
                 return Expr::All;
             }
@@ -328,6 +349,18 @@ mod tests {
         line.extend_from_slice(words);
         let line = <Line as clap::Parser>::try_parse_from(line).expect("a command line");
         Ok(Plan::make(&line.args, &config(), &mut stdin.as_bytes())?.targets)
+    }
+
+    #[test]
+    fn what_a_place_cannot_answer_is_refused_where_it_is_asked() {
+        let mbox = Target::Place(Location::Mbox("a.mbox".into()), None);
+        let can = |query: &str| {
+            let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+            can_answer(&mbox, &query::parse(query, &context).expect(query)).is_ok()
+        };
+        assert!(can("subject:x") && can("account:work uid:1:2"));
+        assert!(can("(account:work gm:in:anywhere) OR (subject:x -account:work)"));
+        assert!(!can("uid:1:2") && !can("folder:Lists uid:3") && !can("-account:work gm:x"));
     }
 
     fn scope(words: &[&str]) -> Scope {

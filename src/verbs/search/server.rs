@@ -108,7 +108,12 @@ pub async fn search(
     how: How,
     results: &mut Results<'_>,
 ) -> Result<Option<Vec<Thread>>> {
-    plan::is_gmail(expr, account.client().capabilities(), &url.server.host)?;
+    plan::is_gmail(
+        expr,
+        place.account.as_deref(),
+        account.client().capabilities(),
+        &url.server.host,
+    )?;
     if how.verify && expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
         let message = "what gm: means only the server can say: it cannot be verified";
         return Err(Failure::usage(message).into());
