@@ -141,6 +141,14 @@ fn inn_is_read_and_posted_to() {
     );
     assert_eq!(search("body:last subject:one"), [format!("{source}/1")]);
     assert!(search("subject:nothing").is_empty());
+    // A size that nobody named is not worth an article.
+    for (fields, is_fetched) in [(&[][..], false), (&["--fields", "reference,size"], true)] {
+        let asked =
+            home.pillarbox(args!["search", "from:bob", &source, "--json", "-v"]).args(fields);
+        let run = with_ca(asked, &inn).run().success();
+        assert_eq!(run.json_lines()[0]["size"].is_u64(), is_fetched, "{run}");
+        assert_eq!(String::from_utf8_lossy(&run.stderr).contains("ARTICLE 2"), is_fetched, "{run}");
+    }
     let found = search("from:bob").join("\n");
     let piped = with_ca(home.pillarbox(args!["fetch", "-"]).stdin(found), &inn).run().success();
     assert!(piped.text().contains("two@example.test"));

@@ -228,8 +228,9 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 const EXAMPLES: &str = "\
 References go to standard output, one a line; on a terminal it is a table with date, author,
 subject and flags. --json prints one object a message with `reference`, `date` (RFC 3339, in
-universal time), `from`, `subject`, `flags`, `size` (octets with CRLF, as size: counts them) and
-`folder`, and with `uid` where the message has one; `text_by` is there where the query has body: or text:, and says whether the server's
+universal time), `from`, `subject`, `flags`, `size` (octets with CRLF, as size: counts them; of a
+news article only where --fields or --sort names it) and `folder`, and with `uid` where the message
+has one; `text_by` is there where the query has body: or text:, and says whether the server's
 meaning decided or ours; `score` with --sort relevance; `thread` (a number), `depth` and `matched`
 with --thread; `event`, which is `found` or `gone`, with --watch. --fields chooses among them: what
 is not chosen is not read, and a field that a message has not is null. With --explain an object has

@@ -238,6 +238,11 @@ impl<'o> Results<'o> {
         !is_silent && (shows || self.sort == Some(Sort::Size))
     }
 
+    /// Whether sizes are wanted and were asked for by name, not only along with all else.
+    pub fn names_size(&self) -> bool {
+        self.wants_size() && (!self.fields.is_empty() || self.sort == Some(Sort::Size))
+    }
+
     /// A message that was named by its reference is not there.
     pub fn gone(&mut self, reference: String) {
         self.gone.push(reference);

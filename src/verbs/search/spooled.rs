@@ -48,7 +48,10 @@ pub async fn search(
         }
         let mut messages: Vec<Message> =
             batch.iter().map(|listed| Message::new(listed, manner.stored)).collect();
-        let wanted = Wanted { details: results.details(), size: results.wants_size() };
+        // What has to come over the network for its size alone, an article, comes only where that
+        // was asked for by name.
+        let size = if manner.stored { results.wants_size() } else { results.names_size() };
+        let wanted = Wanted { details: results.details(), size };
         evaluate(spool, &mut messages, expr, manner, wanted).await?;
         for message in messages {
             let Some(reference) = name(&message.id) else { continue };
