@@ -7,7 +7,7 @@ Prints its port. Besides the files (without suffix: text/plain): /chunked?N answ
 its answer, and a POST anywhere answers with what was posted, its header in front (N at
 /status?N). With the file `by-host` in the folder, paths are below the name that the request has for its
 host, and a POST is answered with the file there; one with the word `login` in its first line asks for a
-login.
+login. There, a host with a file `status`, such as `503` or `301 https://elsewhere.test/`, answers that always.
 """
 import os
 import socket
@@ -38,6 +38,8 @@ class Handler(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.always():
+            return
         path, _, query = self.path.partition("?")
         if path == "/chunked":
             self.send_response(200)
@@ -61,8 +63,20 @@ class Handler(SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
+    def always(self):
+        """Gives the answer that its host has for everything; whether it has one."""
+        told = os.path.join(self.directory, self.headers.get("Host", "").partition(":")[0], "status")
+        if not os.path.exists(os.path.join(self.directory, "by-host")) or not os.path.isfile(told):
+            return False
+        with open(told) as file:
+            status, *where = file.read().split()
+        self.answer(int(status), b"as ever\n", [("Location", place) for place in where])
+        return True
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.always():
+            return None
         if os.path.exists(os.path.join(self.directory, "by-host")):
             path = self.translate_path(self.path)
             if not os.path.isfile(path):

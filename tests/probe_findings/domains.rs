@@ -162,6 +162,13 @@ fn each_fault_of_a_domain_is_found() {
             "@ IN MX 0 .\nautodiscover IN A 127.0.0.1\n".into(),
             &["CONF-003 holds", "CONF-004 holds"],
         ),
+        // Who is too busy to answer may have it; whose web server sends all elsewhere has not.
+        (
+            "busy.test",
+            "@ IN MX 0 .\nautoconfig IN A 127.0.0.1\nautodiscover IN A 127.0.0.1\n".into(),
+            &["CONF-001 unknown", "CONF-003 unknown"],
+        ),
+        ("moved.test", "@ IN MX 0 .\n@ IN A 127.0.0.1\n".into(), &["CONF-001 not", "CONF-003 not"]),
         // A public suffix with a record (psd=y): it counts for a name below without one of its
         // own, and not for one that has.
         (
@@ -184,6 +191,9 @@ fn each_fault_of_a_domain_is_found() {
         "autodiscover.conf.test",
         "autodiscover.login.test",
         "web.json.test",
+        "autoconfig.busy.test",
+        "autodiscover.busy.test",
+        "moved.test",
     ];
     let identity = authority.issue_for(&names);
     let Some(web) = WebServer::start(test, Some(&identity)) else { return };
@@ -194,6 +204,9 @@ fn each_fault_of_a_domain_is_found() {
     );
     web.put("autoconfig.fine.test/mail/config-v1.1.xml", AUTOCONFIG);
     web.put("autoconfig.conf.test/mail/config-v1.1.xml", "<clientConfig>");
+    web.put("autoconfig.busy.test/status", "503");
+    web.put("autodiscover.busy.test/status", "429");
+    web.put("moved.test/status", "301 https://www.moved.test/");
     let place = "autodiscover/autodiscover";
     web.put(&format!("autodiscover.fine.test/{place}.xml"), AUTODISCOVER);
     web.put(&format!("autodiscover.conf.test/{place}.xml"), "<Autodiscover>");

@@ -6,12 +6,11 @@
 //! to anybody. Redirects are told and not followed, since they lead to hosts that nobody asked
 //! for.
 
-use super::web::Web;
+use super::web::{Web, asked_later};
 use crate::config::autoconfig;
 use crate::net::dns::{Answer, Resolver};
 use crate::net::http::{Request, Response, Url};
-use crate::verbs::probe::facts::{Autodiscover, Known, Stop, StopKind};
-use crate::verbs::probe::timing::Phase;
+use crate::verbs::probe::facts::{Autodiscover, Known, Stop};
 
 /// Largest answer, in octets.
 const ANSWER_OCTETS: usize = 256 * 1024;
@@ -111,18 +110,6 @@ async fn ask(place: &Place, domain: &str, web: &Web<'_>) -> Result<Option<Autodi
     asked_later(&response)?;
     let shown = format!("https://{}:{}/autodiscover/autodiscover.json", place.host, place.port);
     Ok(of_json(&response, shown))
-}
-
-/// A server in trouble, or one that has had enough of us, says nothing of what it has.
-fn asked_later(response: &Response) -> Result<(), Stop> {
-    match response.status {
-        408 | 429 | 500 | 502..=504 => Err(Stop {
-            phase: Phase::Tcp,
-            kind: StopKind::Later,
-            detail: format!("HTTP {}", response.status),
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// The question of MS-OXDSCLI section 4.1. The address is one of host names, which need no

@@ -121,7 +121,9 @@ pub async fn autoconfig(
             }
         }
         let url = format!("https://{host}{}", target.split('?').next().unwrap_or_default());
-        let text = match web.get(&host, &target, DOCUMENT_OCTETS).await {
+        let asked = web.get(&host, &target, DOCUMENT_OCTETS).await;
+        let asked = asked.and_then(|response| asked_later(&response).map(|()| response));
+        let text = match asked {
             Ok(response) if response.is_success() => response.body,
             Ok(_) => continue,
             Err(stop) if stop.is_certain() => continue,
@@ -159,4 +161,19 @@ pub fn urls(servers: &[autoconfig::Server]) -> Vec<String> {
         format!("{scheme}://{}:{}", server.host, server.port)
     };
     servers.iter().map(url).collect()
+}
+
+/// A server in trouble, or one that has had enough of us, says nothing of what it has.
+///
+/// # Errors
+/// [`StopKind::Later`].
+pub fn asked_later(response: &Response) -> Result<(), Stop> {
+    match response.status {
+        408 | 429 | 500 | 502..=504 => Err(Stop {
+            phase: Phase::Tcp,
+            kind: StopKind::Later,
+            detail: format!("HTTP {}", response.status),
+        }),
+        _ => Ok(()),
+    }
 }
