@@ -10,7 +10,8 @@
 //!   below it the command, indented by four. A line that ends in `\` goes on in the next.
 //! - In README.md, fenced blocks of the language `sh`, each as a whole. Blocks of any other
 //!   language (`console`, `toml`, `text`) are not run.
-//! - In `src/cli/pages/*.txt`, indented lines that begin with `pillarbox `.
+//! - In `src/cli/pages/*.txt`, indented lines that begin with `pillarbox `; in `cookbook.txt`
+//!   each run of indented lines, as a whole.
 //! - An example that is meant to fail says so: `! pillarbox ...` as the last command, or
 //!   `pillarbox ... || test $? = 79`. Only such a one may print errors.
 
@@ -169,12 +170,53 @@ fn the_manual_pages_of_formats() {
         let path = entry.expect("the pages can be read").path();
         let text = std::fs::read_to_string(&path).expect("a page is UTF-8");
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name == "cookbook.txt" {
+            continue;
+        }
         let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
         for line in lines.filter(|line| line.starts_with("pillarbox ")) {
             all.push(Example { place: name.clone(), script: line.to_owned() });
         }
     }
     run_all("the_manual_pages_of_formats", &all);
+}
+
+/// The peers' own examples, each with the line that does the same. Their waits overlap.
+#[test]
+fn the_cookbook() {
+    let path = root().join("src/cli/pages/cookbook.txt");
+    let text = std::fs::read_to_string(path).expect("the page can be read");
+    let recipes = recipes(&text);
+    assert!(recipes.len() >= 100, "only {} recipes", recipes.len());
+    std::thread::scope(|threads| {
+        for share in recipes.chunks(recipes.len().div_ceil(4)) {
+            threads.spawn(|| run_all("the_cookbook", share));
+        }
+    });
+}
+
+/// The cookbook speaks of every program that it is a cookbook for.
+#[test]
+fn the_cookbook_has_a_section_for_each_peer() {
+    let text = include_str!("../src/cli/pages/cookbook.txt");
+    let sections: Vec<&str> = text.lines().filter(|line| line.starts_with("# FROM ")).collect();
+    for peer in [
+        "SWAKS",
+        "MSMTP",
+        "CURL",
+        "MBSYNC",
+        "OFFLINEIMAP",
+        "IMAPSYNC",
+        "GETMAIL",
+        "FETCHMAIL",
+        "NOTMUCH",
+        "TESTSSL",
+        "MAILPIT",
+        "GREENMAIL",
+        "SMTP-SINK",
+    ] {
+        assert!(sections.iter().any(|section| section.contains(peer)), "no section for {peer}");
+    }
 }
 
 #[test]
@@ -262,6 +304,38 @@ fn of_help(verb: &str, text: &str) -> Vec<Example> {
         goes_on = code.ends_with('\\');
     }
     examples
+}
+
+/// The indented blocks of the cookbook. Each stands below what it answers: an entry `WHAT:: TEXT`.
+fn recipes(text: &str) -> Vec<Example> {
+    let mut recipes: Vec<Example> = Vec::new();
+    let mut asked = None;
+    let mut is_open = false;
+    for (index, line) in text.lines().enumerate() {
+        if let Some(code) = line.strip_prefix("    ") {
+            let at = index + 1;
+            if !is_open {
+                assert!(
+                    asked.take().is_some(),
+                    "cookbook.txt, line {at}: a recipe without a title"
+                );
+                let place = format!("cookbook.txt, line {at}");
+                recipes.push(Example { place, script: String::new() });
+            }
+            let recipe = recipes.last_mut().expect("one was begun");
+            recipe.script.push_str(code);
+            recipe.script.push('\n');
+            is_open = true;
+        } else {
+            is_open = false;
+            if line.contains(":: ") {
+                assert!(asked.is_none(), "cookbook.txt: no recipe for {asked:?}");
+                asked = Some(line);
+            }
+        }
+    }
+    assert!(asked.is_none(), "cookbook.txt: no recipe for {asked:?}");
+    recipes
 }
 
 /// The fenced blocks of one language.

@@ -38,7 +38,13 @@ fn every_verb_has_a_page() {
         let name = format!("pillarbox-{}.1", verb.get_name());
         assert!(pages.contains_key(&name), "no page {name}");
     }
-    for name in ["pillarbox.1", "pillarbox-config.5", "pillarbox-location.7", "pillarbox-query.7"] {
+    for name in [
+        "pillarbox.1",
+        "pillarbox-config.5",
+        "pillarbox-cookbook.7",
+        "pillarbox-location.7",
+        "pillarbox-query.7",
+    ] {
         assert!(pages.contains_key(name), "no page {name}");
     }
     for (name, page) in &pages {

@@ -31,6 +31,12 @@ pub const ALL: &[Page] = &[
         text: include_str!("pages/query.txt"),
     },
     Page {
+        name: "pillarbox-cookbook",
+        section: "7",
+        title: "what other mail tools do, done with pillarbox",
+        text: include_str!("pages/cookbook.txt"),
+    },
+    Page {
         name: "pillarbox-config",
         section: "5",
         title: "the configuration of pillarbox",
