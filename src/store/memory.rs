@@ -21,10 +21,12 @@ use super::{
 
 mod account;
 mod disk;
+mod gone;
 mod limits;
 mod mailbox;
 
 pub use account::{Account, MailboxId, Refused, Shared};
+pub use gone::Watch;
 pub use limits::{Budget, Limits, Usage};
 pub use mailbox::{FlagOperation, Mailbox, Message, NewMessage, Stored};
 

@@ -222,7 +222,11 @@ impl Selected {
     ) -> Fetched {
         let Asked { items, plan, labels } = asked;
         let known = self.view[place];
-        let message = account.mailbox(self.id).and_then(|mailbox| mailbox.message(known.uid));
+        // What is gone has not changed: VANISHED tells of it (RFC 7162 section 3.2.6).
+        let message = account.mailbox(self.id).and_then(|mailbox| match plan.since {
+            0 => mailbox.shown(known.uid),
+            _ => mailbox.message(known.uid),
+        });
         let Some(message) = message else { return Fetched::Missing };
         if message.modseq <= plan.since {
             return Fetched::Told;
@@ -247,6 +251,8 @@ impl Selected {
         for item in items {
             if add(&mut fetch, &mut slices, item, message, &facts, labels).is_err() {
                 fetched = Fetched::UnknownEncoding;
+                // A response with nothing in it could not be written.
+                fetch.uid = Some(Uid(message.uid));
             }
         }
         voice.fetch(message.uid, fetch, slices);

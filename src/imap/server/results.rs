@@ -123,11 +123,16 @@ pub(super) fn tell(
         count: count.then(|| u32::try_from(found.len()).unwrap_or(u32::MAX)),
         all: if all { set(found) } else { None },
         modseq: highest(if only_ends { ends.as_slice() } else { shown.unwrap_or(found) }),
-        partial: partial.map(|range| (range, shown.and_then(set))),
+        partial: partial.map(|range| (in_order(range), shown.and_then(set))),
         updates: Vec::new(),
         others: Vec::new(),
     };
     voice.data(Data::Esearch(esearch));
+}
+
+/// A range of PARTIAL from its beginning: 500:400 is the same as 400:500 (RFC 9394 section 4).
+fn in_order((first, last): (i64, i64)) -> (i64, i64) {
+    if first.unsigned_abs() <= last.unsigned_abs() { (first, last) } else { (last, first) }
 }
 
 /// The results from one place to another, counted from 1, or from the end by negative

@@ -180,7 +180,7 @@ pub(super) fn candidate<'m>(
     place: usize,
 ) -> Option<Candidate<'m>> {
     let known = selected.view[place];
-    let message = mailbox.message(known.uid)?;
+    let message = mailbox.shown(known.uid)?;
     let facts = Facts::new(&message.octets);
     Some(Candidate { number: Selected::number(place).0, known, message, facts })
 }

@@ -193,7 +193,7 @@ fn keep(
 pub(super) fn cancel(selected: &mut Selected, tags: &[Cow<'_, [u8]>]) -> Outcome {
     let known = |tag: &Cow<'_, [u8]>| selected.contexts.iter().any(|c| c.tag == **tag);
     if !tags.iter().all(known) {
-        return Outcome::bad("there is no such search");
+        return Outcome::no("there is no such search");
     }
     selected.contexts.retain(|context| !tags.iter().any(|tag| **tag == context.tag));
     Outcome::ok("they are watched no more")

@@ -93,6 +93,7 @@ fn open(account: &Shared, id: MailboxId, read_only: bool) -> Result<Selected, Ou
     } else {
         account.take_recent(id)?
     };
+    let watch = account.watch(id);
     let mailbox = account.mailbox(id).ok_or_else(Outcome::nonexistent)?;
     let known = |message: &crate::store::memory::Message| Known {
         uid: message.uid,
@@ -117,6 +118,7 @@ fn open(account: &Shared, id: MailboxId, read_only: bool) -> Result<Selected, Ou
         version: mailbox.version(),
         behind: false,
         contexts: Vec::new(),
+        watch,
     })
 }
 

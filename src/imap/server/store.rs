@@ -129,7 +129,7 @@ impl Selected {
         let mut missing = false;
         for place in places {
             let uid = self.view[*place].uid;
-            let Some(message) = mailbox.message(uid) else {
+            let Some(message) = mailbox.shown(uid) else {
                 missing = true;
                 continue;
             };

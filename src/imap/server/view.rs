@@ -17,7 +17,7 @@ use crate::imap::syntax::response::Data;
 use crate::imap::syntax::set::SequenceSet;
 use crate::imap::syntax::{ModSeq, SeqNum, Uid};
 use crate::store::Flag;
-use crate::store::memory::{MailboxId, Message, Shared};
+use crate::store::memory::{MailboxId, Message, Shared, Watch};
 
 /// A message that the client knows of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub(super) struct Selected {
     pub(super) version: u64,
     /// Whether the view holds messages that are gone.
     pub(super) behind: bool,
+    /// Keeps messages within reach that are gone, until the view no longer holds them.
+    pub(super) watch: Option<Watch>,
 }
 
 /// A sorted set of numbers as ranges that do not touch.
@@ -260,6 +262,9 @@ impl Selected {
         };
         self.behind = !gone.is_empty() && !expunges;
         if gone.is_empty() || !expunges {
+            if gone.is_empty() {
+                self.know_all(account);
+            }
             return;
         }
         if !self.contexts.is_empty() {
@@ -281,6 +286,14 @@ impl Selected {
             place += 1;
             keep
         });
+        self.know_all(account);
+    }
+
+    /// The view holds no message that is gone.
+    fn know_all(&self, account: &Shared) {
+        if let Some(watch) = &self.watch {
+            account.borrow_mut().told(self.id, watch);
+        }
     }
 
     fn find_arrived(&mut self, voice: &mut Voice, account: &Shared) {
@@ -370,6 +383,7 @@ mod tests {
             version: 1,
             behind: false,
             contexts: Vec::new(),
+            watch: None,
         }
     }
 

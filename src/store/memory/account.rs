@@ -14,6 +14,7 @@ use std::rc::Rc;
 use tokio::sync::watch;
 
 use super::disk::Disk;
+use super::gone::{KEPT_OCTETS, Watch};
 use super::limits::{Budget, Limits};
 use super::mailbox::{FlagOperation, Mailbox, Message, NewMessage, Stored};
 use crate::store::pattern::canonical;
@@ -290,6 +291,7 @@ impl Account {
                 plan.changed.iter().map(|(uid, flags)| (*uid, flags)).collect();
             disk.mark(mailbox, target.highest_modseq() + 1, &changed)?;
         }
+        target.gone_mut().store(uids, operation, flags);
         let stored = target.apply(plan);
         if !stored.changed.is_empty() {
             self.tidy(mailbox);
@@ -315,14 +317,33 @@ impl Account {
             }
         }
         let gone = target.take(uids);
+        let tight = self.budget.as_ref().is_some_and(|budget| budget.excess() > 0);
         if let Some(budget) = &self.budget {
             gone.iter().for_each(|message| budget.release(&message.octets));
+        }
+        if !gone.is_empty() && !tight {
+            let kept: u64 = self.mailboxes.values().map(|mailbox| mailbox.gone().octets()).sum();
+            let target = self.mailbox_mut(mailbox)?;
+            target.keep_gone(&gone, KEPT_OCTETS.saturating_sub(kept));
         }
         if !gone.is_empty() {
             self.tidy(mailbox);
             self.touch(&[mailbox]);
         }
         Ok(gone.into_iter().map(|message| message.uid).collect())
+    }
+
+    /// Keeps what is expunged from a mailbox from now on, for whoever holds the watch, until
+    /// [`Account::told`] (see [`Mailbox::shown`]); `None`: there is no such mailbox.
+    pub fn watch(&mut self, mailbox: MailboxId) -> Option<Watch> {
+        self.mailboxes.get_mut(&mailbox).map(Mailbox::watch)
+    }
+
+    /// Whoever holds the watch knows all that is gone from the mailbox.
+    pub fn told(&mut self, mailbox: MailboxId, watch: &Watch) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&mailbox) {
+            mailbox.told(watch);
+        }
     }
 
     /// Copies messages with flags and dates; pairs of old and new UID, ascending (COPYUID,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::MailboxId;
 use super::disk::Head;
+use super::gone::{Gone, Watch};
 use crate::store::{Flags, Received, Status};
 
 /// One message. Cloning is cheap: the octets are shared.
@@ -49,6 +50,25 @@ pub enum FlagOperation {
     Add,
     /// `-FLAGS`: these no longer.
     Remove,
+}
+
+impl FlagOperation {
+    /// What flags become by it.
+    pub(super) fn apply(self, before: &Flags, given: &Flags) -> Flags {
+        match self {
+            Self::Replace => given.clone(),
+            Self::Add => {
+                let mut after = before.clone();
+                given.iter().for_each(|flag| after.insert(flag.name()));
+                after
+            }
+            Self::Remove => {
+                let mut after = before.clone();
+                given.iter().for_each(|flag| after.remove(flag.name()));
+                after
+            }
+        }
+    }
 }
 
 /// What came of a change of flags.
@@ -98,6 +118,7 @@ pub struct Mailbox {
     recent_from: u32,
     messages: Vec<Message>,
     vanished: Vec<Vanished>,
+    gone: Gone,
 }
 
 impl Mailbox {
@@ -117,6 +138,7 @@ impl Mailbox {
             recent_from: 1,
             messages: Vec::new(),
             vanished: Vec::new(),
+            gone: Gone::default(),
         }
     }
 
@@ -238,6 +260,11 @@ impl Mailbox {
         self.index(uid).map(|at| &self.messages[at])
     }
 
+    /// The same, also where it is gone and a session that watches has not been told so.
+    pub fn shown(&self, uid: u32) -> Option<&Message> {
+        self.message(uid).or_else(|| self.gone.message(uid))
+    }
+
     /// Messages that are new or have other flags since `modseq`, by ascending UID.
     pub fn changed_since(&self, modseq: u64) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(move |message| message.modseq > modseq)
@@ -322,19 +349,7 @@ impl Mailbox {
                 plan.modified.push(*uid);
                 continue;
             }
-            let after = match operation {
-                FlagOperation::Replace => flags.clone(),
-                FlagOperation::Add => {
-                    let mut after = message.flags.clone();
-                    flags.iter().for_each(|flag| after.insert(flag.name()));
-                    after
-                }
-                FlagOperation::Remove => {
-                    let mut after = message.flags.clone();
-                    flags.iter().for_each(|flag| after.remove(flag.name()));
-                    after
-                }
-            };
+            let after = operation.apply(&message.flags, flags);
             if after != message.flags {
                 plan.changed.insert(*uid, after);
             }
@@ -381,6 +396,31 @@ impl Mailbox {
             self.note_vanished(&gone);
         }
         gone
+    }
+
+    /// A new watcher, who knows what the mailbox holds now.
+    pub(super) fn watch(&mut self) -> Watch {
+        self.gone.watch(self.highest_modseq)
+    }
+
+    /// A watcher has been told of all that is gone.
+    pub(super) fn told(&mut self, watch: &Watch) {
+        self.gone.told(watch, self.highest_modseq);
+    }
+
+    /// Keeps what has just gone for those who do not know yet, as far as there is room.
+    pub(super) fn keep_gone(&mut self, messages: &[Message], room: u64) {
+        self.gone.keep(self.highest_modseq, messages, room);
+    }
+
+    /// What is gone and kept.
+    pub(super) fn gone(&self) -> &Gone {
+        &self.gone
+    }
+
+    /// The same, to change its flags.
+    pub(super) fn gone_mut(&mut self) -> &mut Gone {
+        &mut self.gone
     }
 
     /// Remembers what went with the newest mod-sequence.
