@@ -21,7 +21,7 @@ use crate::net::deadline;
 use crate::sasl::Secrets;
 use crate::smtp::syntax::ehlo::{Capabilities, FutureRelease, Limits};
 use crate::smtp::syntax::parameter::{MailParameters, RcptParameters};
-use crate::smtp::syntax::path::{ForwardPath, ReversePath};
+use crate::smtp::syntax::path::{ForwardPath, Mailbox, ReversePath};
 use crate::smtp::syntax::reply::Reply;
 
 pub use message::Message;
@@ -86,7 +86,8 @@ impl Settings {
                 starttls: true,
                 require_tls: true,
                 enhanced_status_codes: true,
-                future_release: Some(FutureRelease {
+                // RFC 4865 section 4.2, item 2: on no other port.
+                future_release: (mode == Mode::Submission).then_some(FutureRelease {
                     max_seconds: 30 * 86_400,
                     // Each session tells the time that this is from its own now.
                     max_time: jiff::Timestamp::UNIX_EPOCH,
@@ -104,11 +105,14 @@ impl Settings {
             recipients,
             // RFC 4954 section 4 wants room for AUTH; every other command needs less.
             line_octets: 12_288,
-            bad_commands: 50,
+            bad_commands: 500,
             idle: deadline::SMTP_COMMAND,
         }
     }
 }
+
+/// Octets of a Domain (RFC 5321 section 4.5.3.1.2).
+const ECHOED_NAME: usize = 255;
 
 /// The attributes of XCLIENT.
 const XCLIENT: [&str; 8] =
@@ -150,11 +154,22 @@ impl Envelope {
     /// The Received field that RFC 5321 section 4.4 has a server put before a message, with its
     /// CRLF: `by` is this server, `id` names the message, `date` is an RFC 5322 date-time.
     pub fn received(&self, by: &str, id: &str, date: &str) -> String {
-        let from = match &self.peer.address {
-            Some(address) if address.is_ipv6() => format!(" ([IPv6:{}])", address.ip()),
-            Some(address) => format!(" ([{}])", address.ip()),
-            None => String::new(),
+        let literal = self.peer.address.map(|address| match address.ip() {
+            ip @ std::net::IpAddr::V6(_) => format!("[IPv6:{ip}]"),
+            ip @ std::net::IpAddr::V4(_) => format!("[{ip}]"),
+        });
+        // Domain or address-literal, ASCII before SMTPUTF8 (RFC 6531 section 3.7.3); what else a
+        // client called itself could mean anything in a header.
+        let name = &self.peer.name;
+        let is_name = name.len() <= ECHOED_NAME
+            && (name.is_ascii() || self.parameters.smtputf8)
+            && Mailbox::parse(format!("x@{name}").as_bytes()).is_ok();
+        let name = match (&literal, is_name) {
+            (_, true) => name.as_str(),
+            (Some(literal), false) => literal.as_str(),
+            (None, false) => "unknown",
         };
+        let from = literal.as_ref().map_or(String::new(), |literal| format!(" ({literal})"));
         // RFC 3848 and RFC 6531 section 4.3 name the protocols.
         let utf8 = if self.parameters.smtputf8 { "UTF8" } else { "" };
         let kind = match (self.is_lmtp, self.peer.is_old) {
@@ -163,14 +178,15 @@ impl Envelope {
             (false, false) if utf8.is_empty() => "ESMTP",
             (false, false) => "SMTP",
         };
-        let tls = if self.peer.tls.is_some() { "S" } else { "" };
-        let auth = if self.peer.user.is_some() { "A" } else { "" };
+        // Neither is registered behind a SMTP that began with HELO.
+        let is_extended = self.is_lmtp || !self.peer.is_old;
+        let tls = if self.peer.tls.is_some() && is_extended { "S" } else { "" };
+        let auth = if self.peer.user.is_some() && is_extended { "A" } else { "" };
         // RFC 6710 section 7.
         let priority = match self.parameters.priority {
             Some(priority) => format!(" PRIORITY {priority}"),
             None => String::new(),
         };
-        let name = &self.peer.name;
         format!(
             "Received: from {name}{from}\r\n\tby {by} with {utf8}{kind}{tls}{auth} id {id}{priority};\r\n\t{date}\r\n"
         )

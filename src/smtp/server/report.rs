@@ -65,6 +65,16 @@ pub fn is_wanted(from: &ReversePath, parameters: &RcptParameters, action: Action
     }
 }
 
+/// Whether the time of `BY=...;N` is over, which is told unless NOTIFY leaves delays out (RFC
+/// 2852 section 4.1.4.2).
+fn is_overdue(from: &ReversePath, parameters: &RcptParameters, fate: &Fate) -> bool {
+    let is_expired = fate.reply.enhanced_code().is_some_and(|code| code.to_string() == "4.4.7");
+    *from != ReversePath::Null
+        && parameters.notify.is_none()
+        && fate.action == Action::Delayed
+        && is_expired
+}
+
 impl Report<'_> {
     /// The report as a message to the sender, with CRLF line ends; `None` when nobody wants it.
     pub fn write(&self, fates: &[Fate]) -> Option<Vec<u8>> {
@@ -74,6 +84,7 @@ impl Report<'_> {
             .filter_map(|fate| all.get(fate.recipient).map(|recipient| (fate, recipient)))
             .filter(|(fate, (_, parameters))| {
                 is_wanted(&self.envelope.from, parameters, fate.action)
+                    || is_overdue(&self.envelope.from, parameters, fate)
             })
             .collect();
         let has = |action| fates.iter().any(|(fate, _)| fate.action == action);
@@ -99,7 +110,10 @@ impl Report<'_> {
             })
             || !self.header().is_ascii();
         // RFC 3461 section 4.3: RET is about failures; else the header does.
-        let is_whole = has(Action::Failed) && self.envelope.parameters.ret != Some(Ret::Headers);
+        // RFC 8689 section 5: with REQUIRETLS always the header.
+        let parameters = &self.envelope.parameters;
+        let wants_whole = parameters.ret != Some(Ret::Headers) && !parameters.require_tls;
+        let is_whole = has(Action::Failed) && wants_whole;
         let content = if is_whole { self.message } else { self.header() };
         let encoding = match () {
             () if is_whole && self.envelope.parameters.body == Some(BodyType::BinaryMime) => {

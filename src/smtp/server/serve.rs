@@ -1,7 +1,7 @@
 //! Moves octets between a wire and a [`Session`]: lines, message data, TLS, deadlines.
 //!
-//! RFC 5321 section 4.5.3, RFC 2920 section 3.2, RFC 3030 section 2. Commands that came together
-//! are answered together: nothing is written before the buffer holds no whole command more.
+//! RFC 5321 section 4.5.3, RFC 2920 section 3.2, RFC 3030 section 2. MAIL, RCPT, RSET and BDAT that
+//! came together are answered together.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::base::dot::Decoder;
 use crate::net::hook::{Hook, Verdict};
 use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire, deadline};
-use crate::smtp::syntax::command::{AuthResponse, Command};
+use crate::smtp::syntax::command::{AuthResponse, Command, chunk_behind};
 use crate::smtp::syntax::reply::Reply;
 
 /// What one connection needs.
@@ -39,7 +39,8 @@ pub async fn serve(
     hook: Option<Box<dyn Hook>>,
 ) -> Result<(), Error> {
     let session = Session::new(service.settings.clone(), service.delivery.clone(), peer);
-    let mut connection = Connection { wire, session, hook, service, line: Vec::new() };
+    let mut connection =
+        Connection { wire, session, hook, service, line: Vec::new(), is_prompt: false };
     connection.wire.set_timeout(service.settings.idle);
     connection.learn_tls();
     let ended = match connection.run().await {
@@ -64,6 +65,8 @@ struct Connection<'a> {
     service: &'a Service,
     /// The command that is being answered, without its line end; kept for the hook only.
     line: Vec<u8>,
+    /// Its answer must not wait for those to commands that came along with it.
+    is_prompt: bool,
 }
 
 /// Whether the connection goes on.
@@ -195,6 +198,12 @@ impl Connection<'_> {
             return Ok(Some(self.session.auth_response(response)));
         }
         let command = whole(Command::decode(line));
+        let behind = command.is_err().then(|| chunk_behind(line)).flatten();
+        // RFC 2920 section 3.2, item 5 and 6.
+        self.is_prompt = !matches!(
+            command,
+            Ok(Command::Mail(..) | Command::Rcpt(..) | Command::Rset | Command::Bdat { .. })
+        );
         match &command {
             Ok(command) if command.is_secret() => self.wire.consume_secret(length),
             _ => self.wire.consume(length),
@@ -202,7 +211,23 @@ impl Connection<'_> {
         if let Some(octets) = self.instead().await {
             return self.disturbed(octets, command.ok()).await;
         }
-        Ok(Some(self.session.command(command)))
+        let answer = self.session.command(command);
+        Ok(Some(match (behind, answer) {
+            (Some(octets), Answer { reply, then: Then::Command }) => {
+                self.session.chunk_lost();
+                match octets {
+                    Some(octets) => {
+                        let refused = Some(reply.into_iter().collect());
+                        let then = Then::Chunk { octets, first: false, last: false, refused };
+                        Answer { reply: None, then }
+                    }
+                    // Where the chunk ends nobody knows: what follows must not be taken for
+                    // commands.
+                    None => Answer { reply, then: Then::Close },
+                }
+            }
+            (_, answer) => answer,
+        }))
     }
 
     async fn instead(&mut self) -> Option<Vec<u8>> {
@@ -251,10 +276,10 @@ impl Connection<'_> {
         &mut self,
         octets: u64,
         last: bool,
-        refused: Vec<Reply>,
+        refused: Option<Vec<Reply>>,
         chunks: &mut Received,
     ) -> Goes {
-        if !refused.is_empty() {
+        if let Some(refused) = refused {
             self.drop_octets(octets).await?;
             return self.say(&refused).await;
         }
@@ -335,6 +360,9 @@ impl Connection<'_> {
         }
         self.line.clear();
         match verdict {
+            Verdict::Send if std::mem::take(&mut self.is_prompt) => {
+                self.wire.flush().await.map(|()| true)
+            }
             Verdict::Send => self.wire.ease().await.map(|()| true),
             Verdict::Close => self.wire.flush().await.map(|()| false),
         }

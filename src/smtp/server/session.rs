@@ -10,7 +10,7 @@ use super::{Delivery, Envelope, Message, Mode, Peer, Settings};
 use crate::base::decode::Malformed;
 use crate::base::dot::Bare;
 use crate::sasl::{self, Channel, Mechanism, Step};
-use crate::smtp::syntax::command::{AuthResponse, Command};
+use crate::smtp::syntax::command::{AuthResponse, CLIENT_NAME, Command};
 use crate::smtp::syntax::ehlo::Capabilities;
 use crate::smtp::syntax::parameter::{BodyType, Hold, MailParameters, Parameter, RcptParameters};
 use crate::smtp::syntax::path::{ForwardPath, ReversePath};
@@ -42,8 +42,8 @@ pub enum Then {
         first: bool,
         /// It is the last.
         last: bool,
-        /// The replies to give once it has been read and dropped; none: it is wanted.
-        refused: Vec<Reply>,
+        /// The replies to give once it has been read and dropped; `None`: it is wanted.
+        refused: Option<Vec<Reply>>,
     },
     /// The TLS handshake, then [`Session::secured`].
     StartTls,
@@ -70,6 +70,10 @@ pub enum Fault {
     /// It could not be spooled.
     Storage,
 }
+
+/// Characters of a client's words that come back in a reply, which has at most 512 octets a line
+/// (RFC 5321 section 4.5.3.1.5): a domain's 255 (section 4.5.3.1.2) fit, with our own name.
+const ECHOED: usize = 200;
 
 /// One session.
 pub struct Session {
@@ -161,6 +165,9 @@ impl Session {
             Err(Malformed { expected: "base64", .. }) => {
                 self.no(501, (5, 5, 2), "that is not base64")
             }
+            Err(Malformed { expected: CLIENT_NAME, .. }) => {
+                answer(Reply::new(501, "syntax error: that is no name of a client"))
+            }
             Err(malformed) => self.no(501, (5, 5, 4), &format!("syntax error: {malformed}")),
         };
         // A recipient that is not known here is no fault of the client's.
@@ -191,10 +198,11 @@ impl Session {
     fn known(&mut self, command: Command) -> Answer {
         match command {
             Command::Ehlo(_) | Command::Helo(_) if self.settings.mode == Mode::Lmtp => {
-                self.no(500, (5, 5, 1), "this is LMTP: LHLO")
+                // RFC 2034 section 4: no enhanced code in any answer to these.
+                answer(Reply::new(500, "this is LMTP: LHLO"))
             }
             Command::Lhlo(_) if self.settings.mode != Mode::Lmtp => {
-                self.no(500, (5, 5, 1), "this is not LMTP: EHLO")
+                answer(Reply::new(500, "this is not LMTP: EHLO"))
             }
             Command::Ehlo(name) | Command::Lhlo(name) => self.hello(name, false),
             Command::Helo(name) => self.hello(name, true),
@@ -223,6 +231,7 @@ impl Session {
             Command::Auth { mechanism, initial } => self.auth(&mechanism, initial),
             Command::Xclient(attributes) => self.xclient(attributes),
             Command::Unknown { verb, .. } => {
+                let verb: String = verb.chars().take(ECHOED).collect();
                 self.no(500, (5, 5, 1), &format!("{verb} is not known here"))
             }
         }
@@ -234,7 +243,8 @@ impl Session {
         self.is_greeted = true;
         self.transaction = None;
         // RFC 6531 section 3.7.1: nothing but ASCII before a client has said SMTPUTF8.
-        let greeting = match self.peer.name.is_ascii() {
+        let is_short = self.peer.name.len() <= ECHOED;
+        let greeting = match self.peer.name.is_ascii() && is_short {
             true => format!("{} greets {}", self.settings.name, self.peer.name),
             false => self.settings.name.clone(),
         };
@@ -255,6 +265,8 @@ impl Session {
         offer.starttls &= !is_encrypted;
         offer.require_tls &= is_encrypted;
         offer.binary_mime &= offer.chunking;
+        // RFC 6531 section 3.1, item 8.
+        offer.smtputf8 &= offer.eight_bit_mime;
         offer.auth.retain(|name| self.may_use(name));
         // Who may say where mail comes from has to be trusted.
         if self.peer.address.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
@@ -277,7 +289,7 @@ impl Session {
         is_safe && is_bound && has_subject && self.peer.user.is_none()
     }
 
-    fn mail(&mut self, from: ReversePath, parameters: MailParameters) -> Answer {
+    fn mail(&mut self, from: ReversePath, mut parameters: MailParameters) -> Answer {
         if !self.is_greeted {
             return self.no(503, (5, 5, 1), "say hello first");
         }
@@ -309,10 +321,22 @@ impl Session {
             return self.no(501, (5, 5, 4), text);
         }
         if from.needs_smtputf8() && !parameters.smtputf8 {
-            return self.no(553, (5, 6, 7), "that address needs SMTPUTF8");
+            // RFC 6531 section 3.5: 550 here, 553 for RCPT.
+            return self.no(550, (5, 6, 7), "that address needs SMTPUTF8");
+        }
+        if self.settings.mode == Mode::Submission && matches!(from, ReversePath::Local(_)) {
+            // RFC 6409 section 4.2.
+            return self.no(554, (5, 1, 7), "the sender's address needs a domain");
         }
         if let Err(reply) = self.delivery.sender(&self.peer, &from) {
             return answer(reply);
+        }
+        // RFC 6710 section 4.1: nobody unknown comes before others.
+        let is_lowered = self.settings.mode == Mode::Smtp
+            && self.peer.user.is_none()
+            && parameters.priority.is_some_and(|priority| priority > 0);
+        if is_lowered {
+            parameters.priority = Some(0);
         }
         self.transaction = Some(Transaction {
             from,
@@ -321,7 +345,10 @@ impl Session {
             is_chunked: false,
             has_failed: false,
         });
-        self.yes(250, (2, 1, 0), "sender ok")
+        match is_lowered {
+            true => self.yes(250, (2, 3, 6), "0 is the priority of those who have not logged in"),
+            false => self.yes(250, (2, 1, 0), "sender ok"),
+        }
     }
 
     /// What is wrong with when the message is to be released and delivered (RFC 4865 sections 4
@@ -369,6 +396,11 @@ impl Session {
         }
         if to.needs_smtputf8() && !transaction.parameters.smtputf8 {
             return self.no(553, (5, 6, 7), "that address needs SMTPUTF8");
+        }
+        let is_bare = matches!(to, ForwardPath::Local(_)) && !to.is_postmaster();
+        if self.settings.mode == Mode::Submission && is_bare {
+            // RFC 6409 section 4.2.
+            return self.no(554, (5, 1, 3), "the recipient's address needs a domain");
         }
         if transaction.recipients.len() >= self.settings.recipients as usize {
             // RFC 5321 section 4.5.3.1.10.
@@ -424,9 +456,10 @@ impl Session {
             transaction.has_failed |= refused.is_some();
         }
         // RFC 2033 section 4.3: the end of the message has a reply for each recipient.
-        let recipients = self.transaction.as_ref().map_or(0, |it| it.recipients.len());
-        let count = if last && self.settings.mode == Mode::Lmtp { recipients.max(1) } else { 1 };
-        let refused = refused.map_or(Vec::new(), |reply| vec![reply; count]);
+        // None at all where no RCPT was accepted; outside a transaction something has to be said.
+        let recipients = self.transaction.as_ref().map_or(1, |it| it.recipients.len());
+        let count = if last && self.settings.mode == Mode::Lmtp { recipients } else { 1 };
+        let refused = refused.map(|reply| vec![reply; count]);
         Answer { reply: None, then: Then::Chunk { octets, first, last, refused } }
     }
 
@@ -524,7 +557,8 @@ impl Session {
         };
         if !self.may_use(name) {
             return match mechanism.is_cleartext() && !self.channel.encrypted {
-                true => self.no(538, (5, 7, 11), "that mechanism needs TLS"),
+                // RFC 4954 section 4; its section 6 has 538 for the record only.
+                true => self.no(504, (5, 5, 4), "that mechanism needs TLS"),
                 false => self.no(504, (5, 5, 4), "that mechanism is not possible here"),
             };
         }

@@ -177,12 +177,12 @@ fn commands_out_of_place_are_refused() {
         ),
         (
             "EHLO x\r\nMAIL FROM:<\u{e4}@b>\r\nMAIL FROM:<\u{e4}@b> SMTPUTF8\r\n",
-            vec!["250", "553", "250"],
+            vec!["250", "550", "250"],
         ),
         ("LHLO x\r\nWHAT\r\n\r\nMAIL\r\nEXPN a\r\n", vec!["500", "500", "500", "501", "502"]),
         (
             "EHLO x\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\nAUTH X\r\nSTARTTLS now\r\n",
-            vec!["250", "538", "504", "501"],
+            vec!["250", "504", "504", "501"],
         ),
         ("EHLO x\r\nXCLIENT NAME=a\r\nXCLIENT X=a\r\n", vec!["250", "220", "501"]),
         (
@@ -321,7 +321,8 @@ fn lmtp_and_prdr_answer_for_each_recipient() {
         codes(&heard).split_off(1),
         ["500", "250", "250", "250", "250", "550", "354", "452", "250", "250", "550", "503", "221"]
     );
-    // RFC 2033 section 4.3: so it is with the last chunk, whatever became of those before.
+    // RFC 2033 section 4.3: so it is with the last chunk, whatever became of those before; where
+    // no recipient was accepted, there is no reply at all.
     let large = "x".repeat(1001);
     let chunks = format!(
         "LHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<bob>\r\nRCPT TO:<ann>\r\nBDAT 1001\r\n{large}\
@@ -331,8 +332,8 @@ fn lmtp_and_prdr_answer_for_each_recipient() {
     assert_eq!(
         answers(&converse(&fixture, chunks.as_bytes(), None)),
         [
-            "250", "250", "250", "552", "503", "503", "250", "250", "550", "503", "250", "250",
-            "250", "250", "250", "452", "221"
+            "250", "250", "250", "552", "503", "503", "250", "250", "550", "250", "250", "250",
+            "250", "250", "452", "221"
         ]
     );
     let fixture = self::fixture(Mode::Smtp, |it| it.offer.prdr = true, true);
@@ -525,4 +526,84 @@ s.quit()
     assert_eq!(kept[0].1, b"Subject: x\r\n\r\n.dot\r\nend\r\n");
     assert!(kept[1].0.parameters.smtputf8);
     assert!(kept[0].0.received("h", "1", "d").contains("([127.0.0.1])"));
+}
+
+/// The text of each reply behind the one to EHLO, on one line.
+fn texts(heard: &str) -> Vec<&str> {
+    let is_last = |line: &&str| line.as_bytes().get(3) == Some(&b' ');
+    heard.lines().filter(is_last).skip(2).collect()
+}
+
+#[test]
+fn a_chunk_that_is_written_wrongly_brings_no_commands_in() {
+    let fixture = fixture(Mode::Smtp, |_| {}, false);
+    let said = b"EHLO me\r\nBDAT 6 FOO\r\nNOOP\r\nBDAT 6LAST\r\nNOOP\r\nRSET\r\nQUIT\r\n";
+    assert_eq!(answers(&converse(&fixture, said, None)), ["501", "501", "250", "221"]);
+    let said = b"EHLO me\r\nBDAT x\r\nNOOP\r\nQUIT\r\n";
+    assert_eq!(answers(&converse(&fixture, said, None)), ["501"]);
+}
+
+#[test]
+fn answers_to_hello_have_no_enhanced_code() {
+    let fixture = fixture(Mode::Smtp, |_| {}, false);
+    let heard = converse(&fixture, b"EHLO\r\nHELO\r\nLHLO x\r\nQUIT\r\n", None);
+    let lines: Vec<&str> = heard.lines().collect();
+    assert!(lines[1].starts_with("501 syntax") && lines[2].starts_with("501 syntax"), "{heard}");
+    assert!(lines[3].starts_with("500 this"), "{heard}");
+}
+
+#[test]
+fn no_line_of_a_reply_is_too_long() {
+    let fixture = fixture(Mode::Smtp, |_| {}, false);
+    let long = "b".repeat(9000);
+    let said = format!("EHLO {long}\r\n{long}\r\nMAIL FROM:<a@{long}>\r\nQUIT\r\n");
+    let heard = converse(&fixture, said.as_bytes(), None);
+    assert!(heard.lines().all(|line| line.len() <= 510), "{heard}");
+}
+
+#[test]
+fn priorities_and_addresses_are_those_of_who_may_have_them() {
+    let fixture = fixture(Mode::Smtp, |it| it.offer.eight_bit_mime = false, false);
+    let said = b"EHLO me\r\nMAIL FROM:<a@b> MT-PRIORITY=9\r\nRSET\r\n\
+        MAIL FROM:<a@b> MT-PRIORITY=-2\r\nRSET\r\nMAIL FROM:<a@b> SMTPUTF8\r\nQUIT\r\n";
+    let heard = converse(&fixture, said, None);
+    let told = texts(&heard);
+    assert!(told[0].starts_with("250 2.3.6 0 "), "{heard}");
+    assert!(told[2].starts_with("250 2.1.0 "), "{heard}");
+    // RFC 6531 section 3.1, item 8: no SMTPUTF8 without 8BITMIME.
+    assert!(told[4].starts_with("555 "), "{heard}");
+    assert!(!heard.contains("FUTURERELEASE"), "{heard}");
+    let fixture = self::fixture(Mode::Submission, |it| it.allow_cleartext = true, false);
+    let said =
+        b"EHLO me\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\nMAIL FROM:<ann>\r\nMAIL FROM:<ann@h>\r\n\
+        RCPT TO:<bob>\r\nRCPT TO:<postmaster>\r\nRCPT TO:<bob@h>\r\nQUIT\r\n";
+    let heard = converse(&fixture, said, None);
+    assert_eq!(answers(&heard), ["235", "554", "250", "554", "250", "250", "221"]);
+    assert!(heard.contains("FUTURERELEASE"), "{heard}");
+}
+
+#[test]
+fn received_names_nobody_by_what_is_no_name() {
+    let envelope = |name: &str, is_old| Envelope {
+        peer: Peer {
+            address: Some("192.0.2.1:25".parse().expect("address")),
+            name: name.to_owned(),
+            is_old,
+            tls: Some("TLS 1.3".to_owned()),
+            ..Peer::default()
+        },
+        is_lmtp: false,
+        from: ReversePath::Null,
+        parameters: MailParameters::default(),
+        recipients: Vec::new(),
+    };
+    let received = |name, is_old| envelope(name, is_old).received("h", "1", "now");
+    assert!(received("me.test", false).starts_with("Received: from me.test ([192.0.2.1])\r\n"));
+    assert!(received("[192.0.2.7]", false).starts_with("Received: from [192.0.2.7] ([192"));
+    for name in [";);(x", "()", "[1.2.3]", "b\u{fc}cher.test", ""] {
+        let line = received(name, false);
+        assert!(line.starts_with("Received: from [192.0.2.1] ([192.0.2.1])\r\n"), "{line}");
+    }
+    assert!(received("me.test", false).contains(" with ESMTPS id"));
+    assert!(received("me.test", true).contains(" with SMTP id"));
 }

@@ -253,9 +253,9 @@ fn parse(cursor: &mut Cursor<'_>) -> std::result::Result<Command, Malformed> {
         return Err(Malformed { offset: 0, expected: "a command" });
     }
     let command = match verb.as_str() {
-        "EHLO" => Command::Ehlo(host_name(cursor)?),
-        "HELO" => Command::Helo(host_name(cursor)?),
-        "LHLO" => Command::Lhlo(host_name(cursor)?),
+        "EHLO" => Command::Ehlo(client_name(cursor)?),
+        "HELO" => Command::Helo(client_name(cursor)?),
+        "LHLO" => Command::Lhlo(client_name(cursor)?),
         "MAIL" => {
             keyword(cursor, "FROM:")?;
             let path = path::reverse_path(cursor)?;
@@ -305,6 +305,28 @@ fn parse(cursor: &mut Cursor<'_>) -> std::result::Result<Command, Malformed> {
         _ => Command::Unknown { verb, argument: text(cursor)?.unwrap_or_default() },
     };
     if cursor.is_at_end() { Ok(command) } else { cursor.error("CRLF") }
+}
+
+/// What a [`Malformed`] EHLO, HELO or LHLO lacks: its answer is one without an enhanced code
+/// (RFC 2034 section 4).
+pub const CLIENT_NAME: &str = "the client's name";
+
+fn client_name(cursor: &mut Cursor<'_>) -> std::result::Result<String, Malformed> {
+    host_name(cursor).map_err(|malformed| Malformed { expected: CLIENT_NAME, ..malformed })
+}
+
+/// How many octets come behind a BDAT line that is not rightly written otherwise; `None`: it is
+/// no such line, `Some(None)`: nobody knows how many (RFC 3030 section 2: they are read and
+/// dropped).
+pub fn chunk_behind(line: &[u8]) -> Option<Option<u64>> {
+    let verb = line.get(..4)?;
+    let rest = line[4..].trim_ascii();
+    let ends = matches!(line.get(4), None | Some(b' ' | b'\t' | b'\r' | b'\n'));
+    if !verb.eq_ignore_ascii_case(b"BDAT") || !ends {
+        return None;
+    }
+    let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    Some(std::str::from_utf8(&rest[..digits]).ok().and_then(|digits| digits.parse().ok()))
 }
 
 fn is_known(verb: &str) -> bool {

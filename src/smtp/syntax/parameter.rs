@@ -192,18 +192,24 @@ impl MailParameters {
                     once(&mut all.hold, Hold::For(seconds), offset)?;
                 }
                 "HOLDUNTIL" => {
-                    let expected = "RFC 3339 date-time";
+                    let expected = "RFC 3339 date-time in UTC";
                     let text = value.text_while(|_| true, expected)?;
+                    if !is_utc(text) {
+                        return Err(Malformed { offset, expected });
+                    }
                     let time = text.parse().map_err(|_| Malformed { offset, expected })?;
                     once(&mut all.hold, Hold::Until(time), offset)?;
                 }
                 "MT-PRIORITY" => {
-                    let sign = if value.eat(b'-') { -1 } else { 1 };
-                    let size: i8 = value.number("priority from -9 to 9")?;
-                    if size > 9 {
-                        return Err(Malformed { offset, expected: "priority from -9 to 9" });
-                    }
-                    once(&mut all.priority, sign * size, offset)?;
+                    // priority-value = (["-"] NZDIGIT) / "0"
+                    let is_negative = value.eat(b'-');
+                    let expected = "priority from -9 to 9";
+                    let size = match value.take_while(|octet| octet.is_ascii_digit()) {
+                        b"0" if !is_negative => 0,
+                        [digit @ b'1'..=b'9'] => (digit - b'0') as i8,
+                        _ => return Err(Malformed { offset, expected }),
+                    };
+                    once(&mut all.priority, if is_negative { -size } else { size }, offset)?;
                 }
                 "BY" => once(&mut all.by, deliver_by(&mut value)?, offset)?,
                 _ => {
@@ -325,11 +331,9 @@ impl RcptParameters {
         if let Some(orcpt) = &self.orcpt {
             let kind = &orcpt.address_type;
             let has_no_text = orcpt.address.is_empty()
-                || orcpt.address.contains(['\r', '\n', '\0'])
+                || orcpt.address.contains(char::is_control)
                 || kind.is_empty();
-            if has_no_text
-                || !kind.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-            {
+            if has_no_text || !kind.bytes().all(is_atom) {
                 return Err(Unencodable { what: "ORCPT" });
             }
             out.extend_from_slice(format!(" ORCPT={kind};").as_bytes());
@@ -504,18 +508,38 @@ fn notify(value: &mut Cursor<'_>) -> Parsed<Notify> {
 }
 
 /// `original-recipient-address = addr-type ";" xtext`
+/// `atom` of RFC 822, as RFC 3461 section 4.2 wants an address type.
+fn is_atom(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !b"()<>@,;:\\\".[]=".contains(&octet)
+}
+
 fn original_recipient(value: &mut Cursor<'_>) -> Parsed<OriginalRecipient> {
-    let is_atom = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
     let address_type = value.text_while(is_atom, "address type")?.to_owned();
     value.expect(b';', "\";\"")?;
     let offset = value.at;
     let text = xtext(value)?;
     let is_unicode = address_type.eq_ignore_ascii_case("utf-8");
-    let address = if is_unicode { unicode_points(&text, offset)? } else { text };
-    if address.is_empty() || address.contains(['\r', '\n', '\0']) {
+    // RFC 3461 section 4.2: the value need not be what the address type wants.
+    let decoded = is_unicode.then(|| unicode_points(&text, offset).ok()).flatten();
+    let address = decoded.unwrap_or(text);
+    if address.is_empty() || address.contains(char::is_control) {
         return Err(Malformed { offset, expected: "address" });
     }
     Ok(OriginalRecipient { address_type, address })
+}
+
+/// Whether text is `YYYY-MM-DDTHH:MM:SS[.F]Z`: `Internet-style-date-time-UTC` of RFC 4865 section
+/// 3.
+fn is_utc(text: &str) -> bool {
+    let Some(text) = text.strip_suffix(['Z', 'z']) else { return false };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let fits = |(octet, form): (u8, u8)| match form {
+        b'0' => octet.is_ascii_digit(),
+        form => octet.to_ascii_uppercase() == form,
+    };
+    let form = b"0000-00-00T00:00:00";
+    let is_whole = whole.len() == form.len() && whole.bytes().zip(*form).all(fits);
+    is_whole && !fraction.is_empty() && fraction.bytes().all(|octet| octet.is_ascii_digit())
 }
 
 /// Decodes xtext up to the end of the value (RFC 3461 section 4).
@@ -691,7 +715,7 @@ pub(super) mod tests {
         let read = mail(" AUTH=e+3Dmc2@example.com by=120;rt").unwrap();
         assert_eq!(read.auth, Some(Submitter::Mailbox("e=mc2@example.com".into())));
         assert_eq!(read.by, Some(DeliverBy { seconds: 120, is_return: true, trace: true }));
-        let read = mail(" HOLDUNTIL=2003-12-10T17:51:00-08:00 MT-PRIORITY=-3").unwrap();
+        let read = mail(" HOLDUNTIL=2003-12-11T01:51:00Z MT-PRIORITY=-3").unwrap();
         assert_eq!(read.hold, Some(Hold::Until("2003-12-11T01:51:00Z".parse().unwrap())));
         assert_eq!(read.priority, Some(-3));
         let read = rcpt(" NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Bob+2BX@Example.COM").unwrap();
@@ -705,6 +729,20 @@ pub(super) mod tests {
 
     #[test]
     fn wrong_values_are_refused_where_they_stand() {
+        for text in [
+            " HOLDUNTIL=2003-12-10T17:51:00-08:00",
+            " HOLDUNTIL=20031211T015100Z",
+            " HOLDUNTIL=2003-12-11T01:51Z",
+            " MT-PRIORITY=-0",
+            " MT-PRIORITY=03",
+            " MT-PRIORITY=10",
+        ] {
+            assert!(mail(text).is_err(), "{text}");
+        }
+        assert!(rcpt(" ORCPT=rfc822;a+1Bb@c").is_err());
+        // RFC 3461 section 4.2: what is valid here must not be refused.
+        assert_eq!(rcpt(" ORCPT=utf-8;a\\b@c").unwrap().orcpt.unwrap().address, "a\\b@c");
+        assert_eq!(rcpt(" ORCPT=x_y;a@c").unwrap().orcpt.unwrap().address_type, "x_y");
         for (text, offset) in [
             (" SIZE=x", 6),
             (" SIZE", 5),

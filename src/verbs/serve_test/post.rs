@@ -17,7 +17,7 @@ use crate::sasl::Secrets;
 use crate::smtp::server::report::{Action, Fate, Report};
 use crate::smtp::server::{Delivery, Envelope, Message, Peer};
 use crate::smtp::syntax::parameter::{DeliverBy, Hold};
-use crate::smtp::syntax::path::{ForwardPath, ReversePath};
+use crate::smtp::syntax::path::{ForwardPath, Mailbox, ReversePath};
 use crate::smtp::syntax::reply::Reply;
 use crate::store::memory::{NewMessage, Shared};
 use crate::store::{Body as _, Flags, Received};
@@ -334,6 +334,29 @@ impl Delivery for Post {
             office.report(&letter, &fates, hold);
         }
         replies
+    }
+
+    /// RFC 5321 section 3.5: who has a mailbox here, by user name or address.
+    fn verify(&self, text: &str) -> Option<Reply> {
+        let users = &self.office.users;
+        if !users.tells_of_users() {
+            return None;
+        }
+        // RFC 6531 section 3.7.4.2.
+        let name = text.strip_suffix(" SMTPUTF8").unwrap_or(text).trim();
+        let name = name.strip_prefix('<').and_then(|name| name.strip_suffix('>')).unwrap_or(name);
+        let to = match Mailbox::parse(name.as_bytes()) {
+            Ok(mailbox) => ForwardPath::Mailbox(mailbox),
+            Err(_) => ForwardPath::Local(name.to_owned()),
+        };
+        if users.of_recipient(&to).is_none() {
+            return Some(Reply::enhanced(550, (5, 1, 1), "no such user here"));
+        }
+        let address = match &to {
+            ForwardPath::Mailbox(mailbox) => mailbox.to_string(),
+            ForwardPath::Local(local) => format!("{local}@{}", self.office.host),
+        };
+        Some(Reply::enhanced(250, (2, 1, 5), &format!("<{address}>")))
     }
 
     fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
