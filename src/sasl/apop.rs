@@ -4,7 +4,7 @@
 //! false server that chooses its timestamps can learn parts of one (CVE-2007-1558). That is why
 //! a caller takes only a timestamp that has the form of a msg-id; this file does not check it.
 
-use super::{keyed_md5, verify};
+use super::{Mechanism, Secrets, keyed_md5, prepare, verify};
 use crate::base::secret::Secret;
 
 /// The digest that goes into the APOP command: 32 lower-case hexadecimal digits, for the
@@ -22,6 +22,21 @@ pub fn apop_matches(
 ) -> bool {
     let digest = digest.as_ref().to_ascii_lowercase();
     verify::same(apop(timestamp, secret).as_bytes(), &digest)
+}
+
+/// The user whose password the digest of APOP proves, name and password as written and then as
+/// prepared by SASLprep (RFC 6856 section 2.2); `None`: it proves nothing.
+pub fn apop_proves(
+    timestamp: &str,
+    secrets: &dyn Secrets,
+    user: &str,
+    digest: &str,
+) -> Option<String> {
+    let (user, password) = verify::stored(Mechanism::Plain, secrets, user)?;
+    let prepared = prepare::password(Mechanism::Plain, &password).ok();
+    let is_proved = apop_matches(timestamp, &password, digest)
+        || prepared.is_some_and(|prepared| apop_matches(timestamp, &prepared, digest));
+    is_proved.then_some(user)
 }
 
 #[cfg(test)]

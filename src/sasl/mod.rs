@@ -44,7 +44,7 @@ use std::path::PathBuf;
 
 use crate::base::secret::Secret;
 
-pub use apop::{apop, apop_matches};
+pub use apop::{apop, apop_matches, apop_proves};
 pub use attempts::Attempts;
 pub use choice::{client, client_with, server};
 pub use error::{Error, Kerberos};
@@ -144,6 +144,12 @@ impl Mechanism {
             self,
             Mechanism::Plain | Mechanism::Login | Mechanism::XOauth2 | Mechanism::OAuthBearer
         )
+    }
+
+    /// Whether a server has to know the password, not only to judge one that it is given.
+    pub fn needs_stored_password(self) -> bool {
+        let is_scram = self.name().starts_with("SCRAM-");
+        is_scram || matches!(self, Self::CramMd5 | Self::DigestMd5)
     }
 
     /// Whether it is a `-PLUS` mechanism, bound to the TLS channel beneath it (RFC 5056).

@@ -29,7 +29,7 @@ pub fn overview(number: u64, article: &[u8]) -> Overview {
 
 /// The content of a header field, or of `:bytes` or `:lines`; `None` where the article has none.
 pub fn value(article: &[u8], name: &str) -> Option<Vec<u8>> {
-    match name {
+    match name.to_ascii_lowercase().as_str() {
         ":bytes" => Some(article.len().to_string().into_bytes()),
         ":lines" => Some(lines(article).to_string().into_bytes()),
         _ => {
@@ -44,7 +44,7 @@ pub fn value(article: &[u8], name: &str) -> Option<Vec<u8>> {
 
 /// Whether HDR knows the metadata of that name.
 pub fn is_metadata(name: &str) -> bool {
-    FIRST.contains(&name)
+    FIRST.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Where the header ends, before its empty line, and where the body begins.

@@ -70,7 +70,7 @@ impl Settings {
             // RFC 3977 section 3.1 has 512; AUTHINFO SASL wants room for a token.
             line_octets: 12_288,
             article_octets: 16 * 1024 * 1024,
-            bad_commands: 50,
+            bad_commands: 500,
             idle: Duration::from_secs(600),
             clock: system_clock(),
         }

@@ -43,10 +43,8 @@ pub async fn serve(
     connection.learn_tls();
     let ended = match connection.run().await {
         Err(error) if error.is_closed() => Ok(()),
-        Err(error) if error.is_timeout() => {
-            // RFC 3977 section 3.1: a client that was silent for too long may be told.
-            connection.output.say(&Reply::new(400, "silent for too long")).await
-        }
+        // RFC 3977 section 3.1: a client that was silent for too long hears nothing more.
+        Err(error) if error.is_timeout() => Ok(()),
         ended => ended,
     };
     // A client that is gone already is no loss.
@@ -259,7 +257,13 @@ impl Connection<'_> {
             self.output.write(&mut octets, false).await?;
             return Ok(Then::Command);
         }
-        let answer = self.session.posted((!is_too_large).then_some(article)).await;
+        let article = match () {
+            () if is_too_large => Err("the article is too large"),
+            // RFC 3977 section 3.1.1.
+            () if decoder.bare().is_some() => Err("CR and LF stand together only"),
+            () => Ok(article),
+        };
+        let answer = self.session.posted(article).await;
         self.answer(answer).await
     }
 }

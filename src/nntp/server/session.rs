@@ -124,6 +124,8 @@ impl Session {
             Ok(command) => self.known(command),
             // RFC 4643 section 2.4.2.
             Err(Malformed { expected: "base64", .. }) => say(504, "that is not base64"),
+            // RFC 3977 section 3.2.1: 500 where not even a keyword is there.
+            Err(Malformed { offset: 0, expected: "keyword" }) => say(500, "that is no command"),
             Err(malformed) => say(501, &format!("syntax error: {malformed}")),
         };
         self.bad_commands += u32::from(answer.reply.code >= 480);
@@ -180,7 +182,7 @@ impl Session {
             Command::Xover(which) if offer.over.is_some() => self.over(&which, Missing::Empty),
             Command::Hdr(field, which) if offer.hdr => self.hdr(&field, &which, Form::Hdr),
             Command::Xhdr(field, which) if offer.hdr => self.hdr(&field, &which, Form::Xhdr),
-            Command::StartTls if !offer.starttls => say(503, "STARTTLS is not offered here"),
+            Command::StartTls if !offer.starttls => say(500, "STARTTLS is not offered here"),
             Command::StartTls if self.channel.encrypted || self.user.is_some() => {
                 say(502, "TLS cannot begin now")
             }
@@ -188,8 +190,8 @@ impl Session {
             Command::AuthInfoUser(_) | Command::AuthInfoPass(_) | Command::AuthInfoSasl { .. } => {
                 self.authinfo(command)
             }
-            Command::Compress(_) => say(503, "no compression is offered here"),
-            Command::NewNews(..)
+            Command::Compress(_)
+            | Command::NewNews(..)
             | Command::Over(_)
             | Command::Xover(_)
             | Command::Hdr(..)
@@ -200,7 +202,7 @@ impl Session {
             {
                 say(501, &format!("{keyword} wants another argument"))
             }
-            Command::Unknown { keyword, .. } => say(500, &format!("{keyword} is not known here")),
+            Command::Unknown { .. } => say(500, "that is not known here"),
         }
     }
 
@@ -217,7 +219,9 @@ impl Session {
         if self.user.is_some() {
             offer.authinfo = None;
         }
-        if offer.authinfo.is_none() {
+        // The mechanisms stay, so that a client sees whether somebody took them away (RFC 4643
+        // section 2.2).
+        if offer.authinfo.is_none() && self.user.is_none() {
             offer.sasl.clear();
         }
         offer
@@ -314,8 +318,6 @@ impl Session {
             Step::Done { user, additional } => {
                 self.exchange = None;
                 self.user = Some(user);
-                // What was known of the session before is forgotten (RFC 4643 section 2.2).
-                self.group = None;
                 match additional {
                     Some(octets) => Answer {
                         reply: Reply::sasl(283, &octets),
@@ -550,8 +552,10 @@ impl Session {
                 listing(215, "times follow", lines)
             }
             List::Newsgroups(wildmat) => {
+                // RFC 3977 section 7.6.6: a group without a description may be left out.
                 let lines = groups(wildmat)
                     .into_iter()
+                    .filter(|group| !group.description.is_empty())
                     .map(|group| format!("{}\t{}", group.active.name, group.description));
                 listing(215, "descriptions follow", lines)
             }
@@ -565,9 +569,12 @@ impl Session {
         }
     }
 
-    /// Answers an article that was posted; `None`: it was too large, and was dropped.
-    pub async fn posted(&mut self, article: Option<Vec<u8>>) -> Answer {
-        let Some(article) = article else { return say(441, "the article is too large") };
+    /// Answers an article that was posted; an error says why it was dropped.
+    pub async fn posted(&mut self, article: Result<Vec<u8>, &str>) -> Answer {
+        let article = match article {
+            Ok(article) => article,
+            Err(reason) => return say(441, reason),
+        };
         match self.newsroom.post(article, self.user.as_deref()).await {
             Ok(id) => say(240, &format!("article received {id}")),
             Err(reason) => say(441, &reason),
@@ -647,8 +654,13 @@ fn keyword(list: &List) -> &str {
     }
 }
 
+/// Octets of a response's text: its line has at most 512 (RFC 3977 section 3.1). Only an answer
+/// that repeats what a client said could have more.
+const TEXT_OCTETS: usize = 500;
+
 fn say(code: u16, text: &str) -> Answer {
-    let text = text.replace(['\r', '\n', '\0'], " ");
+    let mut text = text.replace(['\r', '\n', '\0'], " ");
+    text.truncate(text.floor_char_boundary(TEXT_OCTETS));
     Answer { reply: Reply::new(code, &text), block: None, then: Then::Command }
 }
 

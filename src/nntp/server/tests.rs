@@ -213,7 +213,7 @@ fn lists_and_news() {
     assert_eq!(
         said("LIST OVERVIEW.FMT\nMODE READER\nFROBNICATE x\n"),
         "215 overview format follows\nSubject:\nFrom:\nDate:\nMessage-ID:\nReferences:\n:bytes\n\
-         :lines\nXref:full\n.\n200 reader mode\n500 FROBNICATE is not known here\n"
+         :lines\nXref:full\n.\n200 reader mode\n500 that is not known here\n"
     );
 }
 

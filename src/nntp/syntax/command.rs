@@ -208,6 +208,9 @@ impl Command {
         };
         match self {
             Self::Capabilities(None) => put(&["CAPABILITIES"]),
+            Self::Capabilities(Some(word)) if !is_capability(word) => {
+                return Err(Unencodable { what: "keyword" });
+            }
             Self::Capabilities(Some(word)) => put(&["CAPABILITIES", keyword(word)?]),
             Self::ModeReader => put(&["MODE READER"]),
             Self::Quit => put(&["QUIT"]),
@@ -318,8 +321,11 @@ impl Since {
         let date = match date.len() {
             8 => date.to_owned(),
             6 => {
-                let is_late = date.get(..2)?.parse::<u8>().ok()? >= 70;
-                format!("{}{date}", if is_late { "19" } else { "20" })
+                // RFC 3977 section 7.3.2: of this century up to the current year.
+                let this_year = jiff::Zoned::now().year();
+                let (century, year) = (this_year / 100, this_year % 100);
+                let is_over = date.get(..2)?.parse::<i16>().ok()? <= year;
+                format!("{:02}{date}", if is_over { century } else { century - 1 })
             }
             _ => return None,
         };
@@ -425,7 +431,7 @@ fn parse(line: &[u8]) -> std::result::Result<Command, Malformed> {
     };
     match keyword.as_str() {
         "CAPABILITIES" if argument.is_empty() => Ok(Command::Capabilities(None)),
-        "CAPABILITIES" if is_word(argument) => {
+        "CAPABILITIES" if is_capability(argument) => {
             Ok(Command::Capabilities(Some(argument.to_ascii_uppercase())))
         }
         "CAPABILITIES" => Err(wrong("keyword")),
@@ -547,6 +553,14 @@ fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
 
 fn is_blank(octet: &u8) -> bool {
     matches!(octet, b' ' | b'\t')
+}
+
+/// `keyword = ALPHA 2*( ALPHA / DIGIT / "." / "-" )`
+fn is_capability(text: &str) -> bool {
+    let is_octet = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-');
+    text.len() >= 3
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(is_octet)
 }
 
 fn is_word(text: &str) -> bool {
@@ -785,7 +799,7 @@ mod tests {
             Just(Command::Quit),
             Just(Command::Post),
             Just(Command::StartTls),
-            proptest::option::of("[A-Z]{1,9}").prop_map(Command::Capabilities),
+            proptest::option::of("[A-Z][A-Z0-9.-]{2,9}").prop_map(Command::Capabilities),
             group().prop_map(Command::Group),
             proptest::option::of((group(), proptest::option::of(range())))
                 .prop_map(Command::ListGroup),

@@ -64,7 +64,7 @@ impl Settings {
             allow_cleartext: false,
             // RFC 2449 section 4 has 255; AUTH wants room for a token (RFC 5034 section 4).
             line_octets: 12_288,
-            bad_commands: 50,
+            bad_commands: 500,
             idle: Duration::from_secs(600),
         }
     }

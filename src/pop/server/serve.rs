@@ -323,11 +323,7 @@ impl Sink for Sending<'_> {
 
     async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
         let Some(header) = &mut self.header else { return self.pass(octets).await };
-        // An empty line may have begun in what came before.
-        let from = header.len().saturating_sub(3);
-        header.extend_from_slice(octets);
-        let is_over = header.len() > HEADER_OCTETS || has_empty_line(header, from);
-        if is_over { self.pass_header().await } else { Ok(()) }
+        if holds_header(header, octets) { self.pass_header().await } else { Ok(()) }
     }
 
     async fn end(&mut self, _: &Meta) -> store::Result<()> {
@@ -352,22 +348,12 @@ impl Sending<'_> {
     /// 6856 section 2.1 wants. What is neither goes as it is.
     async fn pass_header(&mut self) -> store::Result<()> {
         let Some(held) = self.header.take() else { return Ok(()) };
-        let end = headers::body_offset(&held).unwrap_or(held.len());
-        let (header, body) = held.split_at(end);
-        let is_utf8 = !header.is_ascii() && std::str::from_utf8(header).is_ok();
-        let header = match is_utf8 && header.len() <= HEADER_OCTETS {
-            false => Cow::Borrowed(header),
-            true => match downgrade::ascii(header) {
-                Ok((header, _)) => {
-                    self.is_converted = true;
-                    Cow::Owned(header)
-                }
-                Err(_) => {
-                    self.is_refused = true;
-                    return Err(store::Error::OutputClosed);
-                }
-            },
+        let (header, body) = surrogate(&held);
+        let Some(header) = header else {
+            self.is_refused = true;
+            return Err(store::Error::OutputClosed);
         };
+        self.is_converted = matches!(header, Cow::Owned(_));
         self.announce().await?;
         self.pass(&header).await?;
         self.pass(body).await
@@ -396,6 +382,28 @@ impl Sending<'_> {
             }
         }
     }
+}
+
+/// Adds what came next of a message to a header that is held back; whether the header is there.
+pub(super) fn holds_header(header: &mut Vec<u8>, octets: &[u8]) -> bool {
+    // An empty line may have begun in what came before.
+    let from = header.len().saturating_sub(3);
+    header.extend_from_slice(octets);
+    header.len() > HEADER_OCTETS || has_empty_line(header, from)
+}
+
+/// The header as it is sent to a client that wants ASCII (RFC 6856 section 2.1), and what of the
+/// body was held back with it; `None`: it is UTF-8 and has no form in ASCII. What is neither, or
+/// too much to look at, goes as it is.
+pub(super) fn surrogate(held: &[u8]) -> (Option<Cow<'_, [u8]>>, &[u8]) {
+    let end = headers::body_offset(held).unwrap_or(held.len());
+    let (header, body) = held.split_at(end);
+    let is_utf8 = !header.is_ascii() && std::str::from_utf8(header).is_ok();
+    let header = match is_utf8 && header.len() <= HEADER_OCTETS {
+        false => Some(Cow::Borrowed(header)),
+        true => downgrade::ascii(header).ok().map(|(header, _)| Cow::Owned(header)),
+    };
+    (header, body)
 }
 
 /// Whether a header ends behind `from`, or has no field at all.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use async_trait::async_trait;
 
+use super::serve::{holds_header, surrogate};
 use super::{Maildrops, Settings, Unavailable};
 use crate::base::decode::Malformed;
 use crate::pop::syntax::capability::Capabilities;
@@ -141,7 +142,7 @@ impl Session {
         self.channel.encrypted = true;
         self.channel.bindings = bindings;
         self.subject = subject;
-        self.user = None;
+        (self.user, self.is_utf8) = (None, false);
     }
 
     /// Whether a header in UTF-8 has to be sent as one in ASCII (RFC 6856 section 2.1): the
@@ -255,7 +256,7 @@ impl Session {
                 self.is_utf8 = true;
                 ok("UTF-8 it is")
             }
-            Command::Unknown { verb, .. } => err(&format!("{verb} is not known here")),
+            Command::Unknown { .. } => err("that command is not known here"),
             Command::Stls | Command::Utf8 | Command::Lang(_) => err("that is not offered here"),
             Command::Stat
             | Command::List(_)
@@ -274,19 +275,21 @@ impl Session {
             return err("APOP is not offered here");
         }
         let secrets = self.maildrops.secrets(self.subject.as_deref());
-        let password = secrets.and_then(|secrets| secrets.password(user));
-        match password {
-            Some(password) if sasl::apop_matches(&self.timestamp, &password, digest) => {
-                self.open(user).await
-            }
-            _ => self.wrong("wrong user or digest"),
+        let proved = secrets
+            .and_then(|secrets| sasl::apop_proves(&self.timestamp, secrets.as_ref(), user, digest));
+        match proved {
+            Some(user) => self.open(&user).await,
+            None => self.wrong("wrong user or digest"),
         }
     }
 
     async fn auth(&mut self, mechanism: Mechanism, initial: Option<Vec<u8>>) -> Answer {
         let Some(secrets) = self.maildrops.secrets(self.subject.as_deref()) else {
-            return err("[SYS/TEMP] nobody can log in now");
+            return self.unavailable(&Unavailable::Temporary("nobody can log in now".into()));
         };
+        if initial.is_some() && !mechanism.takes_initial_response() {
+            return err("that mechanism has no initial response");
+        }
         let mut channel = self.channel.clone();
         channel.keep_bindings(&self.settings.offer.sasl);
         let mut exchange = sasl::server(mechanism, secrets, &channel, &mut sasl::system_random);
@@ -348,7 +351,9 @@ impl Session {
     /// Enters the transaction state.
     async fn open(&mut self, user: &str) -> Answer {
         let opened = match self.maildrops.open(user).await {
-            Ok(mut spool) => listed(&mut *spool).await.map(|messages| Opened { spool, messages }),
+            Ok(mut spool) => listed(&mut *spool, self.wants_ascii())
+                .await
+                .map(|messages| Opened { spool, messages }),
             Err(unavailable) => return self.unavailable(&unavailable),
         };
         match opened {
@@ -422,7 +427,7 @@ impl Session {
                 let (count, octets) = opened.stat();
                 ok(&format!("{count} messages ({octets} octets)"))
             }
-            Command::Unknown { verb, .. } => err(&format!("{verb} is not known here")),
+            Command::Unknown { .. } => err("that command is not known here"),
             _ => err("logged in already"),
         }
     }
@@ -486,30 +491,55 @@ fn lang(tag: Option<&str>) -> Answer {
     }
 }
 
-/// The messages of a maildrop, with their octets: counted where the spool does not know.
-async fn listed(spool: &mut dyn Spool) -> StoreResult<Vec<Listed>> {
+/// The messages of a maildrop, with their octets as they will be sent: counted where the spool
+/// does not know, as surrogates where the header has to be ASCII (RFC 6856 section 2.1).
+async fn listed(spool: &mut dyn Spool, wants_ascii: bool) -> StoreResult<Vec<Listed>> {
     let all = spool.list().await?;
-    let unknown: Vec<Id> =
-        all.iter().filter(|message| message.size.is_none()).map(|it| it.id.clone()).collect();
-    let mut count = Count::default();
-    if !unknown.is_empty() {
-        spool.read(&unknown, &What::Whole, &mut count).await?;
+    let mut listed = Vec::with_capacity(all.len());
+    for message in all {
+        let octets = match message.size {
+            Some(octets) => octets,
+            None => {
+                let mut count = Count { wants_ascii, ..Count::default() };
+                spool.read(std::slice::from_ref(&message.id), &What::Whole, &mut count).await?;
+                count.octets
+            }
+        };
+        listed.push(Listed { id: message.id, octets, is_deleted: false });
     }
-    let listed = |message: crate::store::Listed| {
-        let octets = message.size.or_else(|| count.of.get(&message.id).copied()).unwrap_or(0);
-        Listed { id: message.id, octets, is_deleted: false }
-    };
-    Ok(all.into_iter().map(listed).collect())
+    Ok(listed)
 }
 
-/// Counts the octets of messages as they will be sent, every line end as two (RFC 1939 section
+/// Counts the octets of a message as they will be sent, every line end as two (RFC 1939 section
 /// 11), and keeps nothing else.
 #[derive(Default)]
 struct Count {
-    of: std::collections::HashMap<Id, u64>,
     encoder: Option<Encoder>,
     scratch: Vec<u8>,
     octets: u64,
+    /// A header in UTF-8 counts as the one that is sent in its place.
+    wants_ascii: bool,
+    /// What has come of such a header; `None`: it is over, or counts as it is.
+    header: Option<Vec<u8>>,
+}
+
+impl Count {
+    fn pass(&mut self, octets: &[u8]) {
+        self.scratch.clear();
+        if let Some(encoder) = &mut self.encoder {
+            // Canonical encoding refuses nothing.
+            let _ = encoder.push(octets, &mut self.scratch);
+        }
+        self.octets += self.scratch.len() as u64;
+    }
+
+    /// Counts the header that was held back; one that has no form in ASCII is not sent at all.
+    fn pass_header(&mut self) {
+        let Some(held) = self.header.take() else { return };
+        let (header, body) = surrogate(&held);
+        self.pass(header.as_deref().unwrap_or(&held[..held.len() - body.len()]));
+        self.pass(body);
+    }
 }
 
 #[async_trait(?Send)]
@@ -517,26 +547,28 @@ impl Sink for Count {
     async fn begin(&mut self, _: &Meta) -> StoreResult<()> {
         self.octets = 0;
         self.encoder = Some(Encoder::counted(LineEnds::Canonical));
+        self.header = self.wants_ascii.then(Vec::new);
         Ok(())
     }
 
     async fn chunk(&mut self, octets: &[u8]) -> StoreResult<()> {
-        self.scratch.clear();
-        if let Some(encoder) = &mut self.encoder {
-            // Canonical encoding refuses nothing.
-            let _ = encoder.push(octets, &mut self.scratch);
+        let Some(header) = &mut self.header else {
+            self.pass(octets);
+            return Ok(());
+        };
+        if holds_header(header, octets) {
+            self.pass_header();
         }
-        self.octets += self.scratch.len() as u64;
         Ok(())
     }
 
-    async fn end(&mut self, message: &Meta) -> StoreResult<()> {
+    async fn end(&mut self, _: &Meta) -> StoreResult<()> {
+        self.pass_header();
         self.scratch.clear();
         if let Some(encoder) = self.encoder.take() {
             let _ = encoder.finish(&mut self.scratch);
         }
         self.octets += self.scratch.len() as u64;
-        self.of.insert(message.id.clone(), self.octets);
         Ok(())
     }
 }

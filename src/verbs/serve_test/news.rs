@@ -4,6 +4,8 @@
 //! articles are kept in the mailboxes of their groups, where an article's UID is its number: what
 //! is dropped there for want of memory is gone from the group, too.
 
+mod proto;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
@@ -225,20 +227,17 @@ impl News {
                 .map(|field| String::from_utf8_lossy(&field.unfolded()).into_owned())
         };
         if let Some(by) = path {
-            for name in ["From", "Subject"] {
-                if text(&article, name).is_none_or(|value| value.trim().is_empty()) {
-                    return Err(format!("the article has no {name}"));
-                }
-            }
+            proto::check(&article, now)?;
+            // RFC 5537 section 3.5, item 11: who wrote both has fixed when it was injected.
+            let is_fixed = ["Date", "Message-ID"].iter().all(|name| text(&article, name).is_some());
             let before = text(&article, "Path").unwrap_or_else(|| "not-for-mail".into());
             let (rest, _) = headers::remove(&article, &["Path"]);
             let value = format!("{by}!.POSTED!{}", before.trim());
             article = headers::insert(&rest, Place::First, "Path", &value).map_err(error)?;
             let date = now.message();
             let is_dated = text(&article, "Date").is_some();
-            for (name, is_there) in
-                [("Date", is_dated), ("Injection-Date", text(&article, "Injection-Date").is_some())]
-            {
+            let is_injected = is_fixed || text(&article, "Injection-Date").is_some();
+            for (name, is_there) in [("Date", is_dated), ("Injection-Date", is_injected)] {
                 if !is_there {
                     article = headers::insert(&article, Place::Last, name, &date).map_err(error)?;
                 }

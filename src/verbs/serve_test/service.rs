@@ -61,14 +61,15 @@ impl Drop for Open<'_> {
     }
 }
 
-/// The mechanisms of AUTH: ANONYMOUS where `any_user` has a mailbox, GSSAPI with a keytab.
+/// The mechanisms of AUTH: GSSAPI with a keytab; where `any_user` has a mailbox, ANONYMOUS, and
+/// none that proves that both sides know a password, as there is none to know.
 pub fn mechanisms(any_user: bool, has_keytab: bool) -> Vec<Mechanism> {
     Mechanism::ALL
         .into_iter()
         .filter(|mechanism| match mechanism {
             Mechanism::Anonymous => any_user,
             Mechanism::Gssapi => has_keytab,
-            _ => true,
+            mechanism => !any_user || !mechanism.needs_stored_password(),
         })
         .collect()
 }
@@ -155,6 +156,7 @@ impl Services {
             users: parts.users.clone(),
             pop: {
                 let mut settings = pop::server::Settings::new(&parts.host, &mechanisms);
+                settings.apop = parts.users.knows_passwords();
                 settings.allow_cleartext = parts.allow_cleartext;
                 if let Some(like) = parts.like {
                     like.pop(&mut settings);

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use super::faults::Magic;
 use super::personalities::{ALL_MAIL, Like};
 use crate::base::secret::Secret;
+use crate::message::headers;
 use crate::pop::server::{Maildrops, Unavailable};
 use crate::sasl::Secrets;
 use crate::smtp::syntax::path::ForwardPath;
@@ -237,6 +238,17 @@ impl Users {
         }
     }
 
+    /// Whether each user has a password, so that one can be proved without being told.
+    pub fn knows_passwords(&self) -> bool {
+        !self.any
+    }
+
+    /// Whether VRFY can tell who has mail here: not where everybody has, nor as one of those that
+    /// keep it to themselves.
+    pub fn tells_of_users(&self) -> bool {
+        !self.any && self.catch_all.is_none() && self.like.is_none()
+    }
+
     /// Whose mail a recipient's is; `None` when nobody's.
     pub fn of_recipient(&self, to: &ForwardPath) -> Option<Shared> {
         let address = to.to_string().to_lowercase();
@@ -351,14 +363,27 @@ impl Maildrops for Drops {
         }
         let held = Held { users: self.0.clone(), name };
         let temporary = |error: store::Error| Unavailable::Temporary(error.to_string());
-        let mut inbox = Memory::new(mail).map_err(temporary)?;
+        let mut inbox = Memory::new(mail.clone()).map_err(temporary)?;
         let status = inbox.select("INBOX", false).await.map_err(temporary)?;
-        Ok(Box::new(Maildrop { inbox, uid_validity: status.uid_validity, _held: held }))
+        Ok(Box::new(Maildrop { inbox, mail, uid_validity: status.uid_validity, _held: held }))
     }
 
     fn secrets(&self, subject: Option<&str>) -> Option<Rc<dyn Secrets>> {
         Some(logins(&self.0, subject))
     }
+}
+
+/// Whether POP3 sends a message octet by octet: its lines end in CRLF, the last one too, and its
+/// header is ASCII.
+fn goes_as_it_is(octets: &[u8]) -> bool {
+    let header = headers::body_offset(octets).unwrap_or(octets.len());
+    let is_pair = |at: usize| match octets[at] {
+        b'\r' => octets.get(at + 1) == Some(&b'\n'),
+        _ => at > 0 && octets[at - 1] == b'\r',
+    };
+    octets.ends_with(b"\r\n")
+        && octets[..header].is_ascii()
+        && memchr::memchr2_iter(b'\r', b'\n', octets).all(is_pair)
 }
 
 /// The lock on a maildrop (RFC 1939 section 4), let go with this value.
@@ -376,6 +401,7 @@ impl Drop for Held {
 /// One user's INBOX under unique-ids that hold across restarts: UIDVALIDITY and UID.
 struct Maildrop {
     inbox: Memory,
+    mail: Shared,
     uid_validity: u32,
     _held: Held,
 }
@@ -391,7 +417,15 @@ impl Maildrop {
 impl Spool for Maildrop {
     async fn list(&mut self) -> store::Result<Vec<Listed>> {
         let mut listed = self.inbox.list().await?;
+        let mail = self.mail.borrow();
+        let inbox = mail.find("INBOX").and_then(|id| mail.mailbox(id));
         for message in &mut listed {
+            // What goes out otherwise than it is kept is counted by whoever sends it.
+            let uid = message.id.0.parse().ok();
+            let kept = inbox.zip(uid).and_then(|(inbox, uid)| inbox.message(uid));
+            if kept.is_none_or(|kept| !goes_as_it_is(&kept.octets)) {
+                message.size = None;
+            }
             message.id = Id(format!("{}.{}", self.uid_validity, message.id));
         }
         Ok(listed)
