@@ -192,8 +192,11 @@ fn extensions_that_hold_and_expire() {
         return;
     }
     let script = r#"
-raw = Raw("smtp")
+# FUTURERELEASE stands on the submission port alone (RFC 4865 section 4.2).
+assert not any("FUTURERELEASE" in line for line in Raw("smtp").ask("EHLO me"))
+raw = Raw("submission")
 offered = raw.ask("EHLO me")
+assert raw.ask("AUTH PLAIN AGFsaWNlAHNlY3JldA==")[0].startswith("235")
 for keyword in "FUTURERELEASE", "DELIVERBY", "MT-PRIORITY", "LIMITS RCPTMAX=1000", "PRDR", "XCLIENT":
     assert any(line[4:].startswith(keyword) for line in offered), (keyword, offered)
 for wrong in "HOLDFOR=99999999", "HOLDUNTIL=2999-01-01T00:00:00Z", "BY=0;R", "HOLDFOR=60 BY=30;R":

@@ -44,6 +44,18 @@ use std::path::PathBuf;
 
 use crate::base::secret::Secret;
 
+/// Octets that a line of an authentication may have whatever other lines may, its CRLF included
+/// (RFC 4954 section 4, RFC 5034 section 4).
+const LINE_OCTETS: usize = 12_288;
+
+/// How long a line may be, of which `held` has come: `limit`, and enough for SASL where it is a
+/// response of a client (`is_response`) or begins with the verb of an authentication.
+pub fn line_limit(limit: usize, is_response: bool, held: &[u8], verb: &str) -> usize {
+    let begun = held.get(..verb.len());
+    let is_auth = begun.is_some_and(|begun| begun.eq_ignore_ascii_case(verb.as_bytes()));
+    if is_response || is_auth { limit.max(LINE_OCTETS) } else { limit }
+}
+
 pub use apop::{apop, apop_matches, apop_proves};
 pub use attempts::Attempts;
 pub use choice::{client, client_with, server};

@@ -13,6 +13,7 @@ use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire};
 use crate::nntp::syntax::command::{Command, SaslResponse};
 use crate::nntp::syntax::reply::Reply;
+use crate::sasl;
 
 /// Octets of an article that are made ready for the wire at a time.
 const CHUNK_OCTETS: usize = 64 * 1024;
@@ -118,7 +119,7 @@ impl Connection<'_> {
             then = match then {
                 Then::Command | Then::SaslResponse => {
                     let is_sasl = then == Then::SaslResponse;
-                    let length = self.line().await?;
+                    let length = self.line(is_sasl).await?;
                     self.output.wire.breathe().await;
                     let answer = match length {
                         Some(length) => self.heard(length, is_sasl).await?,
@@ -150,12 +151,13 @@ impl Connection<'_> {
     }
 
     /// Waits for a whole line and gives its length; `None`: it was too long, and was dropped.
-    async fn line(&mut self) -> Result<Option<usize>, Error> {
-        let limit = self.service.settings.line_octets;
+    async fn line(&mut self, is_auth: bool) -> Result<Option<usize>, Error> {
+        let most = self.service.settings.line_octets;
         let wire = &mut self.output.wire;
         let mut is_too_long = false;
         loop {
             let held = wire.buffered();
+            let limit = sasl::line_limit(most, is_auth, held, "AUTHINFO SASL ");
             match memchr::memchr(b'\n', held) {
                 Some(at) if is_too_long || at >= limit => {
                     wire.consume(at + 1);

@@ -18,6 +18,7 @@ use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire};
 use crate::pop::syntax::command::{AuthResponse, Command};
 use crate::pop::syntax::reply::Reply;
+use crate::sasl;
 use crate::store::{self, Meta, Sink, What};
 
 /// Octets of a header that are held back to be made ASCII; a longer one goes as it is.
@@ -120,7 +121,7 @@ impl Connection<'_> {
             then = match then {
                 Then::Command | Then::AuthResponse => {
                     let is_auth = then == Then::AuthResponse;
-                    let length = self.line().await?;
+                    let length = self.line(is_auth).await?;
                     self.output.wire.breathe().await;
                     let answer = match length {
                         Some(length) => self.heard(length, is_auth).await?,
@@ -151,13 +152,14 @@ impl Connection<'_> {
     }
 
     /// Waits for a whole line and gives its length; `None`: it was too long, and was dropped.
-    async fn line(&mut self) -> Result<Option<usize>, Error> {
-        let limit = self.service.settings.line_octets;
+    async fn line(&mut self, is_auth: bool) -> Result<Option<usize>, Error> {
+        let most = self.service.settings.line_octets;
         let wire = &mut self.output.wire;
         let mut is_too_long = false;
         let mut begun = None;
         loop {
             let held = wire.buffered();
+            let limit = sasl::line_limit(most, is_auth, held, "AUTH ");
             match memchr::memchr(b'\n', held) {
                 Some(at) if is_too_long || at >= limit => {
                     wire.consume(at + 1);

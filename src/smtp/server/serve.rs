@@ -15,6 +15,7 @@ use crate::base::dot::Decoder;
 use crate::net::hook::{Hook, Verdict};
 use crate::net::tls::Acceptor;
 use crate::net::{Error, Wire, deadline};
+use crate::sasl;
 use crate::smtp::syntax::command::{AuthResponse, Command, chunk_behind};
 use crate::smtp::syntax::reply::Reply;
 
@@ -84,7 +85,7 @@ impl Connection<'_> {
             let answer = match then {
                 Then::Command | Then::AuthResponse => {
                     let is_auth = then == Then::AuthResponse;
-                    let length = self.line().await?;
+                    let length = self.line(is_auth).await?;
                     self.wire.breathe().await;
                     match length {
                         Some(length) => self.heard(length, is_auth).await?,
@@ -137,12 +138,13 @@ impl Connection<'_> {
     }
 
     /// Waits for a whole line and gives its length; `None`: it was too long, and was dropped.
-    async fn line(&mut self) -> Result<Option<usize>, Error> {
-        let limit = self.service.settings.line_octets;
+    async fn line(&mut self, is_auth: bool) -> Result<Option<usize>, Error> {
+        let most = self.service.settings.line_octets;
         let mut is_too_long = false;
         let mut begun = None;
         loop {
             let held = self.wire.buffered();
+            let limit = sasl::line_limit(most, is_auth, held, "AUTH ");
             match memchr::memchr(b'\n', held) {
                 Some(at) if is_too_long || at >= limit => {
                     self.wire.consume(at + 1);

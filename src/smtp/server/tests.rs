@@ -607,3 +607,20 @@ fn received_names_nobody_by_what_is_no_name() {
     assert!(received("me.test", false).contains(" with ESMTPS id"));
     assert!(received("me.test", true).contains(" with SMTP id"));
 }
+
+#[test]
+fn a_limit_for_lines_leaves_room_to_log_in() {
+    let change = |it: &mut Settings| {
+        it.allow_cleartext = true;
+        it.line_octets = 64;
+    };
+    let fixture = fixture(Mode::Submission, change, false);
+    let long = "x".repeat(12_000);
+    let said = format!("EHLO me\r\nNOOP {long}\r\nAUTH PLAIN {long}\r\nQUIT\r\n");
+    let heard = converse(&fixture, said.as_bytes(), None);
+    assert!(texts(&heard)[0].contains("too long"), "{heard}");
+    assert!(!texts(&heard)[1].contains("too long"), "{heard}");
+    let said = format!("EHLO me\r\nAUTH PLAIN\r\n{long}\r\nQUIT\r\n");
+    let heard = converse(&fixture, said.as_bytes(), None);
+    assert!(!heard.contains("too long"), "{heard}");
+}
