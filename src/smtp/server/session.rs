@@ -192,7 +192,7 @@ impl Session {
 
     /// The last words to a client that was silent for too long.
     pub fn timed_out(&self) -> Reply {
-        self.reply(421, (4, 4, 2), "idle for too long")
+        self.reply(421, (4, 4, 2), &format!("{} idle for too long", self.settings.name))
     }
 
     fn known(&mut self, command: Command) -> Answer {
@@ -223,7 +223,10 @@ impl Session {
             Command::Vrfy(text) => {
                 let known = self.delivery.verify(&text);
                 let unknown = "send some mail, and see";
-                answer(known.unwrap_or_else(|| self.reply(252, (2, 0, 0), unknown)))
+                answer(match known {
+                    Some(reply) => self.told(reply),
+                    None => self.reply(252, (2, 0, 0), unknown),
+                })
             }
             Command::Expn(_) => self.no(502, (5, 5, 1), "there are no lists here"),
             Command::Quit => self.goodbye(221, (2, 0, 0), "goodbye"),
@@ -329,7 +332,7 @@ impl Session {
             return self.no(554, (5, 1, 7), "the sender's address needs a domain");
         }
         if let Err(reply) = self.delivery.sender(&self.peer, &from) {
-            return answer(reply);
+            return answer(self.told(reply));
         }
         // RFC 6710 section 4.1: nobody unknown comes before others.
         let is_lowered = self.settings.mode == Mode::Smtp
@@ -407,7 +410,7 @@ impl Session {
             return self.no(452, (4, 5, 3), "too many recipients");
         }
         if let Err(reply) = self.delivery.recipient(&self.peer, &to) {
-            return answer(reply);
+            return answer(self.told(reply));
         }
         if let Some(transaction) = &mut self.transaction {
             transaction.recipients.push((to, parameters));
@@ -506,7 +509,8 @@ impl Session {
             parameters: transaction.parameters,
             recipients: transaction.recipients,
         };
-        let mut replies = self.delivery.deliver(envelope, received.message).await;
+        let replies = self.delivery.deliver(envelope, received.message).await;
+        let mut replies: Vec<Reply> = replies.into_iter().map(|reply| self.told(reply)).collect();
         let missing = || self.reply(451, (4, 3, 0), "nobody says what became of it");
         replies.resize_with(count, missing);
         if is_lmtp {
@@ -683,6 +687,17 @@ impl Session {
     fn goodbye(&self, code: u16, enhanced: (u8, u16, u16), text: &str) -> Answer {
         let text = format!("{} {text}", self.settings.name);
         Answer { reply: Some(self.reply(code, enhanced, &text)), then: Then::Close }
+    }
+
+    /// What the delivery says, as this server says it: without an enhanced code where none is
+    /// offered.
+    fn told(&self, reply: Reply) -> Reply {
+        match reply.enhanced_code() {
+            Some(_) if !self.settings.offer.enhanced_status_codes => {
+                Reply::new(reply.code(), &reply.text())
+            }
+            _ => reply,
+        }
     }
 
     fn reply(&self, code: u16, enhanced: (u8, u16, u16), text: &str) -> Reply {

@@ -624,3 +624,14 @@ fn a_limit_for_lines_leaves_room_to_log_in() {
     let heard = converse(&fixture, said.as_bytes(), None);
     assert!(!heard.contains("too long"), "{heard}");
 }
+
+#[test]
+fn no_enhanced_code_comes_where_none_is_offered() {
+    let fixture = fixture(Mode::Smtp, |it| it.offer.enhanced_status_codes = false, false);
+    let said = b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<nobody>\r\nRCPT TO:<bob@h>\r\nDATA\r\n\
+        x\r\n.\r\nQUIT\r\n";
+    let heard = converse(&fixture, said, None);
+    let told = texts(&heard);
+    assert_eq!(told[1], "550 no such user", "{heard}");
+    assert!(told[4].starts_with("250 bob@h: queued"), "{heard}");
+}

@@ -259,9 +259,7 @@ impl Serve for Services {
 /// The only words to a client for whom there is no room.
 fn too_many(protocol: Protocol) -> &'static [u8] {
     match protocol {
-        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => {
-            b"421 4.7.0 too many connections\r\n"
-        }
+        Protocol::Smtp | Protocol::Submission | Protocol::Lmtp => b"421 too many connections\r\n",
         Protocol::Pop => b"-ERR [SYS/TEMP] too many connections\r\n",
         Protocol::Imap => b"* BYE [UNAVAILABLE] too many connections\r\n",
         Protocol::Nntp => b"400 too many connections\r\n",
