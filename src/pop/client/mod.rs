@@ -155,6 +155,8 @@ pub struct Client {
     pipelining: Pipelining,
     /// How somebody has logged in.
     method: Option<Method>,
+    /// DELE has been sent: only the answer to QUIT says what became of it.
+    has_deleted: bool,
     is_broken: bool,
 }
 
@@ -452,16 +454,23 @@ impl Client {
         self.ask(&Command::Rset, Stage::Delete).await.map(drop)
     }
 
-    /// QUIT: the server deletes what was marked, and says whether it could.
+    /// QUIT: the server deletes what was marked, and says whether it could. Where nothing was
+    /// marked, its answer says nothing, and nobody waits for it.
     ///
     /// # Errors
     /// [`Error::Refused`] when some messages could not be deleted; [`Error::Unknown`] when no
     /// answer came.
     pub async fn quit(&mut self) -> Result<(), Error> {
         if self.is_broken {
-            return Err(Error::Unknown);
+            return if self.has_deleted { Err(Error::Unknown) } else { Ok(()) };
         }
         self.is_broken = true;
+        if !self.has_deleted {
+            self.queue(&Command::Quit)?;
+            // A connection that broke has ended the session as well.
+            let _ = self.wire.shutdown().await;
+            return Ok(());
+        }
         let answer = match self.ask(&Command::Quit, Stage::Quit).await {
             Err(Error::Network { .. } | Error::Protocol { .. }) => return Err(Error::Unknown),
             answer => answer.map(drop),

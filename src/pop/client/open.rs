@@ -32,6 +32,7 @@ impl Client {
             capabilities: Capabilities::default(),
             pipelining: options.pipelining,
             method: None,
+            has_deleted: false,
             is_broken: false,
         };
         client.set_deadline(options.timeout);
@@ -253,12 +254,28 @@ impl Client {
         if !self.wire.is_encrypted() && !login.allow_cleartext {
             return Err(Error::Cleartext { method });
         }
-        self.logged_in(&Command::User(login.credential.user.clone()), method).await?;
-        self.logged_in(&Command::Pass(secret.clone()), method).await
+        let (user, pass) =
+            (Command::User(login.credential.user.clone()), Command::Pass(secret.clone()));
+        if !self.pipelines() {
+            self.logged_in(&user, method).await?;
+            return self.logged_in(&pass, method).await;
+        }
+        // RFC 2449 section 6.6 names these two: they go in one flight. Nothing goes behind a
+        // login: a server that hands the connection to another program then may lose what the
+        // first one has read, and both sides would wait.
+        self.queue(&user)?;
+        self.queue(&pass)?;
+        let (user, pass) = (self.answered(method).await, self.answered(method).await);
+        user.and(pass)
     }
 
     async fn logged_in(&mut self, command: &Command, method: Method) -> Result<Method, Error> {
-        match self.ask(command, Stage::Login).await {
+        self.queue(command)?;
+        self.answered(method).await
+    }
+
+    async fn answered(&mut self, method: Method) -> Result<Method, Error> {
+        match self.ok(Stage::Login).await {
             Ok(_) => Ok(method),
             Err(Error::Refused { text, .. }) => {
                 Err(Error::LoginRefused { method, text, detail: None })

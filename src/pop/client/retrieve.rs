@@ -167,6 +167,7 @@ impl Client {
         let ahead = if self.pipelines() { AHEAD } else { 1 };
         for numbers in numbers.chunks(ahead) {
             for number in numbers {
+                self.has_deleted = true;
                 self.queue(&Command::Dele(*number))?;
             }
             for _ in numbers {

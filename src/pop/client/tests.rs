@@ -51,11 +51,14 @@ fn apop_as_in_the_rfc() {
         S: +OK maildrop has 1 message (369 octets)
         C: STAT
         S: +OK 1 369
+        C: DELE 1
+        S: +OK message 1 deleted
         C: QUIT
         S: +OK bye";
     run(with_server(script, async |wire| {
         let mut client = Client::open(wire, &login(&password(), None)).await.expect("opens");
         assert_eq!(client.stat().await.expect("stat"), (1, 369));
+        client.delete(&[1]).await.expect("marks");
         client.quit().await.expect("quits");
         assert!(matches!(client.quit().await, Err(Error::Unknown)));
     }));
@@ -202,6 +205,34 @@ fn a_maildrop_is_listed_read_and_emptied_in_flights() {
     }));
 }
 
+/// RFC 2449 section 6.6: USER and PASS may go in one flight, and a name that is refused takes the
+/// password down with it.
+#[test]
+fn user_and_pass_go_in_one_flight() {
+    for (answers, is_in) in
+        [("+OK~+OK welcome", true), ("-ERR [AUTH] never heard of mrose~-ERR USER first", false)]
+    {
+        let script = format!(
+            "S: +OK hello
+            C: CAPA
+            S: +OK~USER~PIPELINING~.
+            C: USER mrose
+            C: PASS tanstaaf
+            S: {answers}"
+        );
+        run(with_server(&script, async |wire| {
+            let credential = password();
+            match Client::open(wire, &login(&credential, Some(Method::User))).await {
+                Ok(_) => assert!(is_in),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(!is_in && error.is_auth() && text.contains("never heard"), "{text}");
+                }
+            }
+        }));
+    }
+}
+
 #[test]
 fn a_server_without_proof_does_not_get_the_password() {
     run(async {
@@ -238,7 +269,8 @@ fn the_two_listings_may_differ_in_order() {
         let id = |text: &str| Some(text.as_bytes().to_vec());
         let all = client.list().await.expect("lists");
         assert_eq!(all, [(1, 10, id("aa")), (2, 20, id("bb")), (3, 30, id("cc"))]);
-        client.quit().await.expect_err("no answer to QUIT");
+        // Nothing was deleted: the answer would say nothing.
+        client.quit().await.expect("no answer to QUIT is wanted");
     }));
 }
 
@@ -286,10 +318,13 @@ fn a_quit_that_left_some_is_told() {
     let script = "S: +OK hello
         C: CAPA
         S: -ERR no
+        C: DELE 1
+        S: +OK
         C: QUIT
         S: -ERR some deleted messages not removed";
     run(with_server(script, async |wire| {
         let mut client = Client::open(wire, &Options::default()).await.expect("opens");
+        client.delete(&[1]).await.expect("marks");
         assert!(matches!(client.quit().await, Err(Error::Refused { stage: Stage::Quit, .. })));
     }));
 }
