@@ -151,7 +151,8 @@ class Bench:
             text = re.sub(r"@([A-Z0-9_]+)@", lambda m: str(words[m.group(1)]) if m.group(1) in words else m.group(0), file.read())
         configuration = self.write("dovecot.conf", text)
         self.servers.append(Server([program("dovecot"), "-F", "-c", configuration], ports["IMAPS"]))
-        self.imap, self.imaps, self.pop3s, self.ca = ports["IMAP"], ports["IMAPS"], ports["POP3S"], tls + "/ca.pem"
+        self.imap, self.imaps, self.ca = ports["IMAP"], ports["IMAPS"], tls + "/ca.pem"
+        self.pop3, self.pop3s = ports["POP3"], ports["POP3S"]
 
     def account(self, user):
         """The Maildir of a user, to be filled; then call ready()."""
@@ -221,10 +222,10 @@ Sync Pull
         return [PILLARBOX, "fetch", "imap://%s@localhost:%d/INBOX" % (user, port), "--tls", "none", "--allow-cleartext-password",
                 "--to", "maildir:" + out]
 
-    def floor(self, user, port, tls=True):
-        return [sys.executable, os.path.join(HERE, "floor.py"), str(port), user, PASSWORD] + ([self.ca] if tls else [])
+    def floor(self, user, port, tls=True, protocol="imap"):
+        return [sys.executable, os.path.join(HERE, "floor.py"), protocol, str(port), user, PASSWORD] + ([self.ca] if tls else [])
 
-    def mpop(self, user, out, port):
+    def mpop(self, user, out, port, tls=True):
         for name in ("", "/cur", "/new", "/tmp"):
             os.makedirs(out + name)
         rc = self.write("mpoprc-" + hashlib.sha1(out.encode()).hexdigest()[:8], """account default
@@ -233,19 +234,18 @@ port %d
 user %s
 password %s
 auth user
-tls on
-tls_starttls off
-tls_trust_file %s
+%s
 delivery maildir %s
 uidls_file %s
 only_new off
 keep on
 received_header off
-""" % (port, user, PASSWORD, self.ca, out, self.path("uidls")))
+""" % (port, user, PASSWORD, "tls on\ntls_starttls off\ntls_trust_file " + self.ca if tls else "tls off", out, self.path("uidls")))
         return ["mpop", "-q", "-C", rc]
 
-    def fetch_pop(self, user, out, port):
-        return [PILLARBOX, "fetch", "pop3s://%s@localhost:%d" % (user, port), "--ca-file", self.ca, "--to", "maildir:" + out]
+    def fetch_pop(self, user, out, port, tls=True):
+        scheme, trust = ("pop3s", ["--ca-file", self.ca]) if tls else ("pop3", ["--tls", "none", "--allow-cleartext-password"])
+        return [PILLARBOX, "fetch", "%s://%s@localhost:%d" % (scheme, user, port)] + trust + ["--to", "maildir:" + out]
 
 
 Measured = collections.namedtuple("Measured", "wall cpu rss code output")
@@ -478,27 +478,42 @@ class FetchFar(Fetch):
 
 
 class FetchPop(Fetch):
-    """messages from Dovecot by POP3 over TLS into a Maildir in memory"""
-    peers = dict.fromkeys(("pillarbox", "mpop"))
+    """messages from Dovecot by POP3 over TLS into a Maildir in memory; the floor throws them away"""
+    peers = dict.fromkeys(("pillarbox", "mpop", "floor"))
     latency = 0
+    tls = True
+    far = {}
 
     def out(self, peer):
         return os.path.join(self.bench.memory, "pop-" + peer)
 
     def command(self, peer, run):
-        port = self.bench.pop3s
+        port = self.bench.pop3s if self.tls else self.bench.pop3
         if self.latency:
-            if not hasattr(self.bench, "far_pop3s"):
-                self.bench.far_pop3s = delayed(port, self.latency)
-            port = self.bench.far_pop3s
+            if port not in self.far:
+                self.far[port] = delayed(port, self.latency)
+            port = self.far[port]
         out = self.out(peer)
         shutil.rmtree(out, ignore_errors=True)
+        if peer == "floor":
+            return dict(command=self.bench.floor(USER, port, self.tls, "pop"))
         client = self.bench.mpop if peer == "mpop" else self.bench.fetch_pop
-        return dict(command=client(USER, out, port))
+        return dict(command=client(USER, out, port, self.tls))
 
 
 class FetchPopFar(FetchPop):
     """the same with a round trip of 40 ms"""
+    runs = 3
+    latency = 0.02
+
+
+class FetchPopPlain(FetchPop):
+    """the same without TLS"""
+    tls = False
+
+
+class FetchPopPlainFar(FetchPopPlain):
+    """the same without TLS, with a round trip of 40 ms"""
     runs = 3
     latency = 0.02
 
@@ -832,7 +847,8 @@ def delayed(port, seconds):
 
 
 JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-plain": FetchPlain, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
-        "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar, "fetch-1GiB": FetchGiant,
+        "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar,
+        "fetch-pop-plain": FetchPopPlain, "fetch-pop-plain-40ms": FetchPopPlainFar, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,
         "send-1M": SendMegabytes}
 JOBS.update({"search-subject": LocalSearch, "search-subject-encoded": LocalSearchEncoded, "search-body": LocalSearchBody,
