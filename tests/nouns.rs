@@ -68,6 +68,42 @@ fn folders_of_dovecot() {
     assert!(!folders_of(listed.text()).contains(&"Archive"), "{listed}");
 }
 
+/// A note on a folder (METADATA, RFC 5464): one's own, or that of all.
+#[test]
+fn comments_of_dovecot() {
+    let options = support::dovecot::Options {
+        extra:
+            "mail_attribute_dict = file:%h/attributes\nprotocol imap {\n  imap_metadata = yes\n}\n"
+                .to_owned(),
+        ..support::dovecot::Options::default()
+    };
+    let Some(dovecot) = Dovecot::with("comments_of_dovecot", &options) else { return };
+    let home = Home::new();
+    let base = dovecot.url("imaps", "alice");
+    let status = |folder: &str, options: &[&str]| {
+        let words: Vec<&str> =
+            ["folder", "status", folder].iter().chain(options).copied().collect();
+        home.pillarbox(&words).arg("--ca-file").arg(dovecot.ca()).password("secret").run().success()
+    };
+    let inbox = format!("{base}INBOX");
+    let comment = || status(&inbox, &["--json"]).json_lines()[0]["comment"].clone();
+    assert!(comment().is_null());
+    let mut other = support::OtherClient::login(dovecot.imap, "alice", "secret");
+    other.command("SETMETADATA INBOX (/shared/comment \"of all\")");
+    assert_eq!(comment(), "of all");
+    other.command("SETMETADATA INBOX (/private/comment \"a \\\"note\\\"\")");
+    assert_eq!(comment(), "a \"note\"");
+    let line = status(&inbox, &[]);
+    assert!(line.text().trim_end().ends_with(r#"comment="a \"note\"""#), "{line}");
+    // A server that does not offer it is not asked.
+    let plain = Dovecot::start("comments_of_dovecot").expect("it was there before");
+    let inbox = format!("{}INBOX", plain.url("imaps", "alice"));
+    let run = home.pillarbox(&["folder", "status", &inbox, "--json", "-v"]).arg("--ca-file");
+    let run = run.arg(plain.ca()).password("secret").run().success();
+    assert!(run.json_lines()[0]["comment"].is_null(), "{run}");
+    assert!(!String::from_utf8_lossy(&run.stderr).contains("GETMETADATA"), "{run}");
+}
+
 const MESSAGE: &str = "From: a@example.test\nSubject: one\n\ntext\n";
 
 #[test]

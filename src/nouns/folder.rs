@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::base::location::Location;
 use crate::config::Account;
+use crate::imap::client;
 use crate::open::{self, Common, Context, Create, Endpoint, EndpointOptions, Mail, Opened, Own};
 use crate::store::{self, Folder, Status};
 use crate::ui::{Exit, Failure, Format, Output};
@@ -41,6 +42,9 @@ Examples:
       pillarbox folder delete alice:Older
   How the INBOX stands:
     pillarbox folder status alice:INBOX --json
+
+status prints one with `folder`, `messages`, `unseen`, `uidvalidity`, `uidnext`, `highestmodseq`,
+`size` and `comment` (a note that a server with METADATA keeps), null where nobody tells.
 
 quota prints an object for each resource with `folder`, `root`, `resource`, `usage` and `limit`
 (STORAGE in units of 1024 octets); acl one for each entry with `folder`, `identifier` (left out
@@ -534,6 +538,7 @@ struct Standing<'s> {
     uidnext: Option<u32>,
     highestmodseq: Option<u64>,
     size: Option<u64>,
+    comment: Option<String>,
 }
 
 impl<'s> Standing<'s> {
@@ -547,6 +552,7 @@ impl<'s> Standing<'s> {
             uidnext: Some(status.uid_next).filter(|value| *value > 0),
             highestmodseq: status.highest_modseq,
             size: status.size,
+            comment: None,
         }
     }
 
@@ -565,6 +571,9 @@ impl<'s> Standing<'s> {
             if let Some(value) = value {
                 line.push_str(&format!(" {name}={value}"));
             }
+        }
+        if let Some(comment) = &self.comment {
+            line.push_str(&format!(" comment={comment:?}"));
         }
         line
     }
@@ -592,7 +601,8 @@ async fn status(args: &Named, context: &Context, out: &mut Output) -> Result<Exi
                 status.unseen = count_unseen(&mut opened).await?;
             }
             let shown = location.to_string();
-            let standing = Standing::of(&shown, &status);
+            let comment = comment(&mut opened, &name).await?;
+            let standing = Standing { comment, ..Standing::of(&shown, &status) };
             match out.format() {
                 Format::Human | Format::Lines => out.line(&standing.line())?,
                 Format::Json => out.json(&standing)?,
@@ -601,6 +611,20 @@ async fn status(args: &Named, context: &Context, out: &mut Output) -> Result<Exi
         opened.spool().finish().await?;
     }
     Ok(Exit::Ok)
+}
+
+/// What somebody has noted of a folder; `None` where nobody has, or nothing keeps it.
+async fn comment(opened: &mut Opened, folder: &str) -> Result<Option<String>> {
+    let Mail::Imap(account, _) = &mut opened.mail else { return Ok(None) };
+    if !account.client().capabilities().has("METADATA") {
+        return Ok(None);
+    }
+    let mailbox = account.names().to_mailbox(folder)?;
+    match account.client().comment(&mailbox).await {
+        // It keeps none for this folder or this user.
+        Err(client::Error::Refused { .. }) => Ok(None),
+        found => Ok(found.map_err(store::Error::from)?),
+    }
 }
 
 /// Counts the unseen messages of the selected folder; `None` where there are no flags.

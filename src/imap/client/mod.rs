@@ -15,6 +15,7 @@ pub mod folders;
 pub mod gather;
 pub mod idle;
 pub mod messages;
+pub mod metadata;
 pub mod multisearch;
 pub mod notify;
 pub mod open;
