@@ -710,9 +710,11 @@ fn names_from_a_server_stay_names() {
     let above = home.path().parent().map(|root| root.join("evil[31m.pdf"));
     assert!(!above.is_some_and(|path| path.exists()), "{run}");
     let into = ["fetch", &server.url(""), "--recursive", "--to", "maildir:box"];
-    at(&home, &into).run();
+    at(&home, &into).run().success();
     let evil = home.path().parent().map(|root| root.join("evil"));
     assert!(!evil.is_some_and(|path| path.exists()), "a folder outside");
+    let own = home.path().join("box/.\\2e\\2e.\\2e\\2e.evil");
+    assert_eq!(support::mail::maildir_files(&own).len(), 1, "a folder inside");
 }
 
 /// A giant that breaks comes on from where it broke, over a server that closes each time.

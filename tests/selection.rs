@@ -165,6 +165,88 @@ fn folders_by_pattern_below_and_all() {
     assert_eq!(local.json_lines().len(), 6, "{local}");
 }
 
+/// The subjects of all messages of the Maildirs in a tree, by directory.
+fn tree(root: &Path) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    let below = std::fs::read_dir(root).expect("a Maildir").map(|entry| entry.expect("one").path());
+    let folders = below.filter(|path| path.is_dir() && !path.ends_with("tmp"));
+    for folder in folders.filter(|path| !path.ends_with("cur") && !path.ends_with("new")) {
+        let name = folder.strip_prefix(root).expect("below").display().to_string();
+        found.push((name, in_maildir(&folder)));
+    }
+    found.push((String::new(), in_maildir(root)));
+    found.sort();
+    found
+}
+
+fn in_maildir(folder: &Path) -> Vec<String> {
+    let files = mail::maildir_files(folder);
+    let subject = |path: &std::path::PathBuf| {
+        let text = String::from_utf8_lossy(&std::fs::read(path).expect("a message")).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix("Subject: ").map(str::to_owned));
+        line.unwrap_or_default()
+    };
+    sorted(files.iter().map(subject).collect())
+}
+
+/// Several folders keep their names at a target that has folders; a target that names one folder
+/// is that one.
+#[test]
+fn each_folder_of_several_is_one_at_the_target() {
+    let Some(dovecot) = filled("each_folder_of_several_is_one_at_the_target") else { return };
+    let odd = message("in odd", 0);
+    dovecot.put("alice", "v1 r&AOk-", &[Stored { octets: &odd, flags: "F", received: now() }]);
+    let home = Home::new();
+    let (url, other) = (dovecot.url("imaps", "alice"), dovecot.url("imaps", "bob"));
+    let ca = dovecot.ca();
+    let ca = ca.display();
+    home.configure(&format!(
+        "[account.work]\nemail = \"alice@example.test\"\nimap = \"{url}\"\nca-file = \"{ca}\"\n\
+         [account.copy]\nemail = \"bob@example.test\"\nimap = \"{other}\"\nca-file = \"{ca}\"\n"
+    ));
+    let run = |words: &[&str]| home.pillarbox(words).password("secret").run().success();
+    let whole = |odd: &str| {
+        let of = |name: &str, all: &[&str]| {
+            (name.to_owned(), all.iter().map(|&subject| subject.to_owned()).collect::<Vec<_>>())
+        };
+        let mut wanted = vec![
+            of("", &["large", "old", "seen"]),
+            of(".Lists.rust", &["in rust"]),
+            of(".Lists.rust.dev", &["in dev"]),
+            of(".Other", &["in other"]),
+            of(odd, &["in odd"]),
+        ];
+        wanted.sort();
+        wanted
+    };
+    let own = ".v1 r&AOk-";
+    run(&["fetch", "work", "--recursive", "--to", "maildir:box"]);
+    assert_eq!(tree(&home.path().join("box")), whole(own));
+    // Once more it brings nothing, each folder knowing what it got.
+    for _ in 0..2 {
+        run(&["fetch", "work:", "--new", "--to", "maildir:new", "--to", "mbox:all.mbox"]);
+        assert_eq!(tree(&home.path().join("new")), whole(own));
+    }
+    let mbox = std::fs::read_to_string(home.path().join("all.mbox")).expect("an mbox");
+    assert_eq!(mbox.matches("\nSubject: ").count(), 7, "an mbox has no folders");
+    run(&["fetch", "work:Lists/*", "--to", "maildir:lists"]);
+    assert_eq!(tree(&home.path().join("lists"))[1..], whole(own)[1..3]);
+    // One folder that is named goes where the target is.
+    run(&["fetch", "work:Lists/rust", "--to", "maildir:one"]);
+    assert_eq!(tree(&home.path().join("one")), [(String::new(), vec!["in rust".to_owned()])]);
+    // Another account, by its name and by its URL.
+    run(&["fetch", "work:", "--to", "copy:"]);
+    run(&["fetch", "work:Lists/*", "--to", &format!("{other}INBOX")]);
+    let at_bob = |folder: &str| sorted(subjects(&home, &dovecot, folder, &[]));
+    assert_eq!(at_bob("copy:Lists/rust/dev"), ["in dev"]);
+    assert_eq!(at_bob("copy:v1 ré"), ["in odd"]);
+    assert_eq!(at_bob("copy"), ["in dev", "in rust", "large", "old", "seen"]);
+    let flags = home
+        .run(&["fetch", "maildir:box", "--recursive", "--query", "is:flagged", "--json"])
+        .success();
+    assert_eq!(flags.json_lines().len(), 1, "flags travel along: {flags}");
+}
+
 /// A message with a text, a PDF in base64, a link to elsewhere and an attached message.
 fn with_parts(link: &str) -> Vec<u8> {
     let pdf = mail::base64(b"%PDF-1.4\n\0\x01\x02\xff the rest\n");
@@ -759,6 +841,59 @@ fn a_watch_loses_nothing_and_doubles_nothing() {
         assert!(late * 2 <= whole, "{capability}: {late} of {whole} bursts came late\n{run}");
         let connections = relay.connections.load(Ordering::SeqCst);
         assert!(connections > 1, "{capability}: nothing was cut");
+    }
+}
+
+/// A folder that is made while all of an account, or of a Maildir, is watched, is watched too.
+#[test]
+fn a_watch_sees_folders_that_are_new() {
+    let test = "a_watch_sees_folders_that_are_new";
+    let Some(dovecot) = filled(test) else { return };
+    let home = Home::new();
+    let local = home.path().join("tree");
+    for folder in ["cur", "new", "tmp"] {
+        std::fs::create_dir_all(local.join(folder)).expect("a Maildir");
+    }
+    let (url, local_url) = (dovecot.url("imaps", "alice"), format!("maildir:{}", local.display()));
+    for (source, before) in [(url, 6), (local_url, 0)] {
+        let got = format!("got-{before}");
+        let exec = format!("grep ^Subject: >> {got}");
+        let is_server = before > 0;
+        if !is_server {
+            std::fs::create_dir_all(local.join(".First/cur")).expect("a folder");
+            std::fs::create_dir_all(local.join(".First/tmp")).expect("a folder");
+            std::fs::create_dir_all(local.join(".First/new")).expect("a folder");
+            std::fs::write(local.join("new/1.a.b"), message("first", 0)).expect("a message");
+        }
+        let words = ["fetch", &source, "--recursive", "--watch", "--exec", &exec];
+        let running = match is_server {
+            true => at(&home, &dovecot, &words).spawn(),
+            false => home.pillarbox(&words).spawn(),
+        };
+        let come = || {
+            let text = std::fs::read_to_string(home.path().join(&got)).unwrap_or_default();
+            text.lines().count()
+        };
+        let before = before.max(1);
+        wait_for("what was there", support::PATIENCE, || (come() == before).then_some(()));
+        if is_server {
+            let mut other = support::OtherClient::login(dovecot.imap, "alice", "secret");
+            other.command("CREATE Later");
+            other.append("Later", "", &message("in later", 0));
+        } else {
+            let later = local.join(".Later");
+            for folder in ["cur", "tmp", "new"] {
+                std::fs::create_dir_all(later.join(folder)).expect("a folder");
+            }
+            std::fs::write(later.join("tmp/2.a.b"), message("in later", 0)).expect("a message");
+            std::fs::rename(later.join("tmp/2.a.b"), later.join("new/2.a.b")).expect("delivered");
+        }
+        let patience = support::PATIENCE.max(Duration::from_secs(90));
+        wait_for("what is new", patience, || (come() == before + 1).then_some(()));
+        running.terminate();
+        running.wait(support::PATIENCE);
+        let text = std::fs::read_to_string(home.path().join(&got)).expect("what came");
+        assert!(text.trim_end().ends_with("Subject: in later"), "{text}");
     }
 }
 

@@ -19,21 +19,30 @@ use crate::net::deadline;
 const NAMES_OCTETS: usize = 4000;
 
 impl Client {
-    /// Asks the server to tell of messages that come to these mailboxes and go; of all personal
-    /// ones where none is given or there are too many for one command.
+    /// Asks the server to tell of messages that come to these mailboxes and go; with
+    /// `and_personal`, of all personal ones too, also those that are made later. So it is too
+    /// where none is given or there are too many for one command.
     ///
     /// # Errors
     /// [`Error::Missing`] without NOTIFY; [`Error::Refused`], and the connection's errors.
-    pub async fn notify(&mut self, mailboxes: &[Mailbox<'_>]) -> Result<(), Error> {
+    pub async fn notify(
+        &mut self,
+        mailboxes: &[Mailbox<'_>],
+        and_personal: bool,
+    ) -> Result<(), Error> {
         if !self.capabilities().has("NOTIFY") {
             return Err(Error::Missing("NOTIFY"));
         }
         let octets: usize = mailboxes.iter().map(|mailbox| mailbox.0.len() + 3).sum();
-        let filter = match mailboxes.is_empty() || octets > NAMES_OCTETS {
-            true => Filter::Personal,
-            false => Filter::Mailboxes(mailboxes.to_vec()),
-        };
-        self.ask_to_notify(filter, &[Event::MessageNew(Vec::new()), Event::MessageExpunge]).await
+        let are_named = !mailboxes.is_empty() && octets <= NAMES_OCTETS;
+        let mut filters = Vec::new();
+        if are_named {
+            filters.push(Filter::Mailboxes(mailboxes.to_vec()));
+        }
+        if and_personal || !are_named {
+            filters.push(Filter::Personal);
+        }
+        self.ask_to_notify(filters, &[Event::MessageNew(Vec::new()), Event::MessageExpunge]).await
     }
 
     /// Asks the server to tell of all changes in all personal mailboxes.
@@ -42,15 +51,16 @@ impl Client {
     /// As [`Client::notify`].
     pub async fn notify_of_all(&mut self) -> Result<(), Error> {
         let events = [Event::MessageNew(Vec::new()), Event::MessageExpunge, Event::FlagChange];
-        self.ask_to_notify(Filter::Personal, &events).await
+        self.ask_to_notify(vec![Filter::Personal], &events).await
     }
 
     async fn ask_to_notify(
         &mut self,
-        filter: Filter<'_>,
+        filters: Vec<Filter<'_>>,
         events: &[Event<'static>],
     ) -> Result<(), Error> {
-        let groups = vec![(Filter::Selected, events.to_vec()), (filter, events.to_vec())];
+        let filters = std::iter::once(Filter::Selected).chain(filters);
+        let groups = filters.map(|filter| (filter, events.to_vec())).collect();
         // What is told from here on is news, also what comes before the answer.
         self.state.is_notified = true;
         let command = Command::Notify(Notify::Set { status: false, groups });

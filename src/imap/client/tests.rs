@@ -640,6 +640,32 @@ fn a_sink_that_fails_leaves_the_session_whole() {
     });
 }
 
+/// RFC 5464 section 4.2: values are strings of any kind, and one that is not set is NIL.
+#[test]
+fn a_comment_is_ones_own_or_that_of_all() {
+    let asked = Hear("a2 GETMETADATA (MAXSIZE 4096) INBOX (/private/comment /shared/comment)");
+    let mut script = selected(0, &[]);
+    script.extend([
+        asked,
+        say("* METADATA Other (/private/comment x)"),
+        say("* METADATA INBOX (/shared/comment \"Shared comment\" /private/comment {3}"),
+        say("own)"),
+        say("a2 OK done"),
+        Hear("a3 GETMETADATA (MAXSIZE 4096) INBOX (/private/comment /shared/comment)"),
+        say("* METADATA \"INBOX\" (/private/comment NIL /shared/comment \"Shared comment\")"),
+        say("a3 OK [METADATA LONGENTRIES 2199] done"),
+    ]);
+    let capabilities = format!("{PLAIN} METADATA");
+    session(&capabilities, script, async |mut client| {
+        inbox(&mut client).await;
+        let mailbox = Mailbox(b"INBOX"[..].into());
+        for wanted in ["own", "Shared comment"] {
+            let found = client.comment(&mailbox).await.expect("an answer");
+            assert_eq!(found.as_deref(), Some(wanted));
+        }
+    });
+}
+
 /// What the server tells between the SELECT that is sent and the mailbox that it leaves is of
 /// that mailbox, and is news of it.
 #[test]
@@ -663,7 +689,8 @@ fn news_of_a_mailbox_that_is_being_left_are_not_lost() {
         let news = session(&capabilities, script, async |mut client| {
             inbox(&mut client).await;
             let other = Mailbox(b"Other"[..].into());
-            client.notify(&[Mailbox(b"INBOX"[..].into()), other.clone()]).await.expect("set");
+            let both = [Mailbox(b"INBOX"[..].into()), other.clone()];
+            client.notify(&both, false).await.expect("set");
             client.select(&other, true).await.expect("Other");
             client.wait_for_news(Duration::from_millis(50)).await.expect("news")
         });

@@ -13,6 +13,9 @@ use crate::open::{Common, Endpoint, Own, To};
 /// as they are. The source is changed only when --then, --delete-after or --decide says so, and
 /// only where every target has confirmed that it has the message.
 ///
+/// Of several folders, a Maildir and a whole account (backup:) get one of each name; any other
+/// target gets all together.
+///
 /// A connection to an IMAP server that breaks is made again, and what has come is not asked for
 /// twice. Of a message from 16 MiB on that a run does not get whole, what has come is kept for a
 /// week, below the folder of state, and the next run asks for the rest. By POP3 such a message
@@ -185,7 +188,8 @@ of `name` and `address`), `in_reply_to` and `message_id`; --structure `parts`, e
 is left out.
 
 Where a connection to an IMAP server breaks within a message, the rest of it is fetched over a new
-one. --watch goes on until it is told to end: it waits by NOTIFY or IDLE, or looks each minute.
+one. --watch goes on until it is told to end: it waits by NOTIFY or IDLE, or looks each minute. Where
+it watches several folders, it watches new ones among them, too.
 
 Examples:
   Copy an INBOX into a Maildir:

@@ -32,26 +32,12 @@ pub async fn of(
         let groups = newsgroup.groups(place.groups.as_ref()).await?;
         return named(groups.into_iter().map(|group| group.name).collect(), errand);
     }
-    let is_whole = matches!(errand.location, Location::Account { whole: true, .. });
-    // The path of a URL is a mailbox's own name, whatever is in it.
-    let is_url = matches!(errand.location, Location::Imap(_));
-    let folder = source.folder.clone();
-    let is_pattern = folder.as_ref().is_some_and(|name| !is_url && name.contains(['*', '%']));
-    let Some(store) = source.store().filter(|_| is_whole || is_pattern || recursive) else {
-        return Ok(vec![None]);
-    };
+    let Some(meant) = Meant::of(source, errand, recursive) else { return Ok(vec![None]) };
+    let Some(store) = source.store() else { return Ok(vec![None]) };
     let folders = store.folders(&[]).await?;
-    let is_wanted = |name: &str| match &folder {
-        None => true,
-        Some(wanted) if is_pattern => {
-            store::pattern::matches(wanted, name)
-                || recursive && store::pattern::matches(&format!("{wanted}/*"), name)
-        }
-        Some(wanted) => name == wanted || name.starts_with(&format!("{wanted}/")),
-    };
     let mut wanted: Vec<String> = folders
         .into_iter()
-        .filter(|it| it.selectable && is_wanted(&it.name))
+        .filter(|it| it.selectable && meant.has(&it.name))
         .map(|folder| folder.name)
         .collect();
     if let Mail::Imap(account, _) = &source.mail {
@@ -64,6 +50,41 @@ pub async fn of(
         });
     }
     named(wanted, errand)
+}
+
+/// The folders of a store that an errand means, those that are there and those to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// The folder or pattern that is named; `None`: all.
+    folder: Option<String>,
+    is_pattern: bool,
+    /// With those below.
+    recursive: bool,
+}
+
+impl Meant {
+    /// Those of an errand; `None` where it means one, or a source without folders.
+    pub fn of(source: &mut Opened, errand: &Errand, recursive: bool) -> Option<Self> {
+        let is_whole = matches!(errand.location, Location::Account { whole: true, .. });
+        // The path of a URL is a mailbox's own name, whatever is in it.
+        let is_url = matches!(errand.location, Location::Imap(_));
+        let folder = source.folder.clone();
+        let is_pattern = folder.as_ref().is_some_and(|name| !is_url && name.contains(['*', '%']));
+        let is_open = errand.wanted == Wanted::All && (is_whole || is_pattern || recursive);
+        (is_open && source.store().is_some()).then_some(Self { folder, is_pattern, recursive })
+    }
+
+    /// Whether a folder of this name is among them.
+    pub fn has(&self, name: &str) -> bool {
+        match &self.folder {
+            None => true,
+            Some(wanted) if self.is_pattern => {
+                store::pattern::matches(wanted, name)
+                    || self.recursive && store::pattern::matches(&format!("{wanted}/*"), name)
+            }
+            Some(wanted) => name == wanted || name.starts_with(&format!("{wanted}/")),
+        }
+    }
 }
 
 fn named(mut names: Vec<String>, errand: &Errand) -> Result<Vec<Option<String>>> {

@@ -220,7 +220,10 @@ impl Job<'_> {
             let as_mbox = (total > 1 || args.watch) && errand.what == What::Whole;
             let targets = match work.count() {
                 0 => Vec::new(),
-                _ => ways.open(args, as_mbox, references, context, out).await?,
+                _ => {
+                    let folder = work.folder.as_deref();
+                    ways.open(args, as_mbox, folder, references, context, out).await?
+                }
             };
             let copies = args.dedupe.then(|| Copies::new(ways.names()));
             let mut passing = Passing {

@@ -5,7 +5,9 @@
 //! RFC 5465); without that, the first few have a connection each and IDLE, and the others are
 //! looked at each minute. A maildrop is asked each minute. No event is lost: what is told while
 //! a folder is looked at makes the next wait end at once, every look lists the folder anew, and
-//! what the record knows is not brought again.
+//! what the record knows is not brought again. Where a pattern or a whole account is watched, a
+//! folder that is new among those meant makes a new session, which has it: at once where the
+//! server tells of its mail, else when the folders are listed again.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::time::Instant;
 
-use super::folders;
+use super::folders::{self, Meant};
 use super::plan::{Errand, Wanted};
 use super::run::{Job, finish, open_all};
 use super::targets::Taken;
@@ -42,6 +44,10 @@ const ASKED: [Duration; 5] = [
     Duration::from_secs(30),
 ];
 
+/// How often the folders of local mail are listed again, where new ones are watched too. Those
+/// of a server are so with each [`POLL`].
+const LOCAL_LOOK: Duration = Duration::from_secs(2);
+
 /// The longest wait before a server is tried again that could not be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -59,8 +65,8 @@ type Spot = (usize, Option<String>);
 enum Watch {
     /// By waiting for its only folder.
     One(Option<String>),
-    /// By what the server tells of these folders.
-    Told(Vec<Option<String>>),
+    /// By what the server tells of these folders, and of new ones that are meant.
+    Told(Vec<Option<String>>, Option<Meant>),
     /// By looking from time to time.
     Looked(Vec<Option<String>>),
 }
@@ -94,7 +100,12 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
 /// One set of sessions, up to where they have to be opened anew.
 async fn session(job: &mut Job<'_>, pause: &mut Duration, out: &mut Output) -> Result<()> {
     let mut sources = open_all(&job.errands, job.args, job.context).await?;
-    let watches = spread(job, &mut sources).await?;
+    let outlooks = outlooks(job, &mut sources).await?;
+    let watches = spread(job, &mut sources, &outlooks).await?;
+    let look = outlooks.iter().zip(&job.errands).filter(|(outlook, _)| outlook.is_some());
+    let look = look.map(|(_, errand)| if errand.location.is_local() { LOCAL_LOOK } else { POLL });
+    let look = look.min();
+    let mut looked = Instant::now();
     let mut only: Option<Vec<Spot>> = None;
     loop {
         let tally = job.pass(&mut sources, only.as_deref(), out).await?;
@@ -112,8 +123,22 @@ async fn session(job: &mut Job<'_>, pause: &mut Duration, out: &mut Output) -> R
             return Ok(());
         }
         let limit = if is_kept { POLL } else { ASSURE };
+        let limit = look.map_or(limit, |look| limit.min(look));
         only = loop {
             let changed = changed(&mut sources, &watches, limit).await?;
+            let is_known = |(number, folder): &Spot| {
+                let folders = job.errands[*number].folders.as_ref();
+                folders.is_none_or(|folders| folders.contains(folder))
+            };
+            if !changed.iter().all(is_known) {
+                return Ok(());
+            }
+            if look.is_some_and(|look| looked.elapsed() >= look) {
+                if has_new_folder(job, &mut sources, &outlooks).await? {
+                    return Ok(());
+                }
+                looked = Instant::now();
+            }
             match (changed.is_empty(), is_kept) {
                 // What was kept may be anywhere.
                 (_, true) => break None,
@@ -124,9 +149,46 @@ async fn session(job: &mut Job<'_>, pause: &mut Duration, out: &mut Output) -> R
     }
 }
 
-/// Finds out the folders of each source, and how each is watched; where a server does not tell
+/// Finds out the folders of each source; what is meant of it where new ones may be.
+async fn outlooks(job: &mut Job<'_>, sources: &mut [Opened]) -> Result<Vec<Option<Meant>>> {
+    let mut outlooks = Vec::with_capacity(sources.len());
+    for (source, errand) in sources.iter_mut().zip(&mut job.errands) {
+        outlooks.push(Meant::of(source, errand, job.args.recursive));
+        errand.folders = Some(folders::of(source, errand, job.args.recursive).await?);
+    }
+    Ok(outlooks)
+}
+
+/// Whether a source has a folder that is meant, and that no session knows.
+async fn has_new_folder(
+    job: &Job<'_>,
+    sources: &mut [Opened],
+    outlooks: &[Option<Meant>],
+) -> Result<bool> {
+    for (number, outlook) in outlooks.iter().enumerate() {
+        if outlook.is_none() {
+            continue;
+        }
+        let location = &job.errands[number].location;
+        let same = job.errands.iter().filter(|errand| errand.location == *location);
+        let known: Vec<&Option<String>> =
+            same.filter_map(|errand| errand.folders.as_ref()).flatten().collect();
+        let asked = Errand { folders: None, ..job.errands[number].clone() };
+        let now = folders::of(&mut sources[number], &asked, job.args.recursive).await?;
+        if now.iter().any(|folder| !known.contains(&folder)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Decides how the folders of each source are watched; where a server does not tell
 /// of many folders, more sessions are opened and the errands divided among them.
-async fn spread(job: &mut Job<'_>, sources: &mut Vec<Opened>) -> Result<Vec<Watch>> {
+async fn spread(
+    job: &mut Job<'_>,
+    sources: &mut Vec<Opened>,
+    outlooks: &[Option<Meant>],
+) -> Result<Vec<Watch>> {
     let mut watches = Vec::with_capacity(sources.len());
     for number in 0..job.errands.len() {
         let errand = job.errands[number].clone();
@@ -148,8 +210,10 @@ async fn spread(job: &mut Job<'_>, sources: &mut Vec<Opened>) -> Result<Vec<Watc
             for name in names.iter().flatten() {
                 mailboxes.push(account.names().to_mailbox(name)?);
             }
-            account.client().notify(&mailboxes).await.map_err(store::Error::from)?;
-            watches.push(Watch::Told(names.clone()));
+            let outlook = outlooks[number].clone();
+            let client = account.client();
+            client.notify(&mailboxes, outlook.is_some()).await.map_err(store::Error::from)?;
+            watches.push(Watch::Told(names.clone(), outlook));
             job.errands[number].folders = Some(names);
             continue;
         }
@@ -224,7 +288,7 @@ async fn wait(
             let has_changed = store.wait(limit).await?;
             Ok(if has_changed { vec![folder.clone()] } else { Vec::new() })
         }
-        (Watch::Told(folders), Mail::Imap(account, _)) => {
+        (Watch::Told(folders, meant), Mail::Imap(account, _)) => {
             let end = Instant::now() + limit;
             let mut asked = ASKED.iter();
             let news = loop {
@@ -241,17 +305,21 @@ async fn wait(
                 let names = account.names().clone();
                 let mailboxes: store::Result<Vec<Mailbox<'static>>> =
                     folders.iter().flatten().map(|name| names.to_mailbox(name)).collect();
-                account.client().notify(&mailboxes?).await?;
+                account.client().notify(&mailboxes?, meant.is_some()).await?;
                 return Ok(folders.clone());
             }
             let names = account.names();
             let told = news.into_iter().map(|name| names.to_folder(&Mailbox(name.into())));
-            Ok(told.filter(|folder| folders.contains(folder)).collect())
+            let is_new = |folder: &Option<String>| match (folder, meant) {
+                (Some(name), Some(meant)) => meant.has(name),
+                _ => false,
+            };
+            Ok(told.filter(|folder| folders.contains(folder) || is_new(folder)).collect())
         }
         (Watch::Looked(folders), _) => {
             tokio::time::sleep(limit.min(POLL)).await;
             Ok(folders.clone())
         }
-        (Watch::Told(_), _) => Ok(Vec::new()),
+        (Watch::Told(..), _) => Ok(Vec::new()),
     }
 }

@@ -13,6 +13,7 @@ use super::targets::{
 use crate::base::location::Location;
 use crate::open::{self, Context, Create, Mail, Outgoing};
 use crate::store::line_ends::LineEnds;
+use crate::store::pattern::canonical;
 use crate::store::{self, Id, What, eml, mbox};
 use crate::ui::{Exit, Failure, Format, Output};
 
@@ -143,7 +144,9 @@ impl Ways {
         })
     }
 
-    /// Opens them. `as_mbox`: standard output gets several whole messages.
+    /// Opens them. `as_mbox`: standard output gets several whole messages. `folder`: the
+    /// messages are of this one among several, and a target that has folders keeps them in one
+    /// of that name.
     ///
     /// # Errors
     /// A place that cannot be made or opened.
@@ -151,6 +154,7 @@ impl Ways {
         &self,
         args: &Args,
         as_mbox: bool,
+        folder: Option<&str>,
         references: References,
         context: &'o Context,
         out: &'o mut Output,
@@ -180,7 +184,7 @@ impl Ways {
                     let recipients = recipients.clone();
                     Box::new(IntoServer::new(route, options, context, recipients, references))
                 }
-                Way::Mail(location) => mail(location, args, context).await?,
+                Way::Mail(location) => mail(location, folder, args, context).await?,
             });
         }
         Ok(all)
@@ -203,29 +207,41 @@ fn servers(location: &Location, word: &str, args: &Args) -> Result<Vec<Way>> {
 
 async fn mail<'o>(
     location: &Location,
+    own: Option<&str>,
     args: &Args,
     context: &Context,
 ) -> Result<Box<dyn Target + 'o>> {
     let options = &args.to_server.options;
-    let opened =
-        open::open_mail(location, options, Create::Yes, context).await.map_err(|error| {
-            match error.downcast::<store::Error>() {
-                Ok(error) => anyhow::Error::from(at_target(error)),
-                Err(other) => other,
-            }
-        })?;
+    let target = |error: anyhow::Error| match error.downcast::<store::Error>() {
+        Ok(error) => anyhow::Error::from(at_target(error)),
+        Err(other) => other,
+    };
+    let opened = open::open_mail(location, options, Create::Yes, context).await;
+    let mut opened = opened.map_err(target)?;
     let line_ends = if args.crlf { LineEnds::AsIs } else { LineEnds::Lf };
-    let folder = opened.folder.clone();
+    // A target that names one folder is that folder, whatever the source's are called.
+    let is_tree = match location {
+        Location::Account { whole, .. } => *whole,
+        Location::Imap(url) => url.mailbox.is_none(),
+        _ => true,
+    };
+    let own = own.filter(|_| is_tree).map(canonical);
+    if let Some(own) = &own
+        && own != "INBOX"
+        && matches!(opened.mail, Mail::Maildir(_) | Mail::Imap(..))
+        && let Some(store) = opened.store()
+    {
+        let created = store.create(std::slice::from_ref(own)).await;
+        created.map_err(|error| target(error.into()))?;
+    }
+    let folder = own.or_else(|| opened.folder.clone()).unwrap_or_else(|| "INBOX".to_owned());
     match opened.mail {
         Mail::Maildir(maildir) => {
-            Ok(Box::new(IntoMaildir(maildir.writer_with("INBOX", line_ends)?)))
+            Ok(Box::new(IntoMaildir(maildir.writer_with(&folder, line_ends)?)))
         }
         Mail::Mbox(mbox, _) => Ok(Box::new(IntoMbox(mbox.appender_with(line_ends)))),
         Mail::Eml(_, path) => Ok(Box::new(IntoEml(eml::Writer::new(&path, Default::default())?))),
-        Mail::Imap(..) => {
-            let folder = folder.unwrap_or_else(|| "INBOX".to_owned());
-            Ok(Box::new(IntoStore::new(opened, folder)))
-        }
+        Mail::Imap(..) => Ok(Box::new(IntoStore::new(opened, folder))),
         _ => Err(Failure::new(Exit::Usage, format!("{location}: is no target of fetch")).into()),
     }
 }
