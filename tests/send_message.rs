@@ -129,7 +129,15 @@ fn utf8_and_a_domain_of_labels_at_postfix() {
 #[test]
 fn a_reply_for_each_recipient_by_prdr_at_exim() {
     let test = "a_reply_for_each_recipient_by_prdr_at_exim";
-    let Some(exim) = Exim::start(test) else { return };
+    // By BDAT, and where that is not offered behind the dot of DATA.
+    let (Some(chunks), Some(dots)) = (Exim::start(test), Exim::without_chunking(test)) else {
+        return;
+    };
+    by_prdr(&chunks, "BDAT");
+    by_prdr(&dots, "DATA");
+}
+
+fn by_prdr(exim: &Exim, command: &str) {
     let home = Home::new();
     // Small enough for one BDAT ahead of all answers, and too large for that.
     for (number, body) in ["small\r\n".to_owned(), "large\r\n".repeat(40_000)].iter().enumerate() {
@@ -150,7 +158,12 @@ fn a_reply_for_each_recipient_by_prdr_at_exim() {
         let wanted = [("delivered", "body"), ("permanent", "body"), ("permanent", "rcpt")]
             .map(|(state, stage)| (state.to_owned(), stage.to_owned()));
         assert_eq!(told, wanted, "{run}\n{}", exim.log());
-        assert!(run.errors().contains("BDAT"), "{run}");
+        let by_bdat = run.errors().contains("C: BDAT");
+        assert_eq!(
+            (by_bdat, run.errors().contains("C: DATA")),
+            (command == "BDAT", !by_bdat),
+            "{run}"
+        );
         let lf = mail::to_lf(&message(number, body));
         assert!(exim.messages("alice", number + 1).contains(&lf), "not what was sent");
     }
@@ -775,6 +788,49 @@ fn sendmail_does_what_its_callers_mean() {
     );
     let all = postfix.messages("bob", 5);
     assert!(all.iter().any(|it| it.ends_with(b"\n\n.dot\n")), "{run}");
+}
+
+/// `-N`, `-R` and `-V`: what callers ask of DSN is asked of Postfix, and it reports by it.
+#[test]
+fn sendmail_asks_for_reports_at_postfix() {
+    let Some(postfix) = Postfix::start("sendmail_asks_for_reports_at_postfix") else { return };
+    let home = Home::new();
+    let program = sendmail(&home, &postfix);
+    let sendmail = |arguments: &[&str]| {
+        home.command(program.to_str().expect("UTF-8"), arguments)
+            .arg("bob@example.test")
+            .stdin("From: alice@example.test\nSubject: a report\n\nthe text itself\n")
+            .run()
+            .success()
+    };
+    // Nobody is told of this one.
+    let run = sendmail(&["-v", "-f", "alice@example.test", "-N", "never", "-V", "first"]);
+    run.says(&["notify=never", "envid=first"]);
+    sendmail(&["-f", "alice@example.test", "-Nsuccess,failure", "-R", "hdrs", "-V", "run 17"]);
+    let report = String::from_utf8_lossy(&postfix.messages("alice", 1).remove(0)).into_owned();
+    assert!(report.contains("Original-Envelope-Id: run 17"), "{report}");
+    assert!(report.contains("Action: delivered") || report.contains("Action: relayed"), "{report}");
+    assert!(report.contains("text/rfc822-headers"), "{report}");
+    assert!(
+        report.contains("Subject: a report") && !report.contains("the text itself"),
+        "{report}"
+    );
+    // Postfix returns a header with any success; that the whole was asked for is seen on the way.
+    sendmail(&["-v", "-N", "success", "-R", "full", "-Vthird"])
+        .says(&["ret=full", "notify=success"]);
+    // A report of the first would have come by now: it was queued before the others.
+    let reports = postfix.messages("alice", 2);
+    assert!(reports.iter().all(|it| !String::from_utf8_lossy(it).contains("first")));
+    // What has no place there is told before anything leaves.
+    let wrong = |arguments: &[&str]| {
+        home.command(program.to_str().expect("UTF-8"), arguments)
+            .args(["bob@example.test"])
+            .stdin("\nx\n")
+            .run()
+            .expect(64)
+    };
+    wrong(&["-N", "never,success"]);
+    wrong(&["-R", "some"]);
 }
 
 #[test]

@@ -30,6 +30,15 @@ impl Exim {
     /// As [`Exim::start`], with more settings, and more lines before those that judge a
     /// recipient.
     pub fn with(test: &str, settings: &str, recipients: &str) -> Option<Exim> {
+        Exim::launch(test, settings, recipients, "*")
+    }
+
+    /// As [`Exim::start`], but that it offers no CHUNKING.
+    pub fn without_chunking(test: &str) -> Option<Exim> {
+        Exim::launch(test, "", "", "")
+    }
+
+    fn launch(test: &str, settings: &str, recipients: &str, chunking: &str) -> Option<Exim> {
         let program = peers().join("exim/usr/sbin/exim4");
         if !program.is_file() {
             skip(test, "not installed: exim4-daemon-light");
@@ -67,6 +76,7 @@ impl Exim {
                     ("ROOT", scratch.path().to_str().expect("a path in UTF-8")),
                     ("PORT", &port.to_string()),
                     ("SETTINGS", settings),
+                    ("CHUNKING", chunking),
                     ("RECIPIENTS", recipients),
                 ],
             );
