@@ -517,7 +517,7 @@ fn smtp_servers() -> Vec<Row> {
         row("smtp: stalls at the greeting", 75, &["greeting", "no answer within 1 s"], |world| {
             world.send(vec![Step::Stall]).arg("--timeout").arg("1")
         }),
-        row("smtp: the whole run takes too long", 75, &["no answer within 1 s"], |world| {
+        row("smtp: the whole run takes too long", 75, &["no end within 1 s"], |world| {
             world.send(vec![Step::Stall]).arg("--deadline").arg("1")
         }),
         row("smtp: a greeting of another protocol", 76, &["greeting", "broke the protocol"], |w| {

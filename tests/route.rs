@@ -346,6 +346,55 @@ fn exchangers_are_tried_by_preference() {
     run.says(&["grey.test: good.hosts.test [127.0.0.1]: opportunistic, in the clear"]);
 }
 
+/// RFC 5321 section 5.1: each address of an exchanger has its turn before the next exchanger.
+#[test]
+fn every_address_of_an_exchanger_is_tried() {
+    let test = "every_address_of_an_exchanger_is_tried";
+    if !needs(test, &["openssl"]) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let authority = Authority::new(&scratch.path().join("tls"));
+    // .2 is too busy, .3 greylists, .4 takes, .5 refuses, and nobody is at .9.
+    let zone = |name: &str, last: &[u8]| {
+        let lines = last.iter().map(|last| format!("mx IN A 127.0.0.{last}\n"));
+        let addresses = lines.collect::<String>();
+        let records = format!("@ IN MX 10 mx\n@ IN MX 20 last.hosts.test.\n{addresses}");
+        Zone::new(name, Signing::Unsigned, &records)
+    };
+    let zones = [
+        Zone::new("hosts.test", Signing::Unsigned, "last IN A 127.0.0.1\n"),
+        zone("all.test", &[2, 3, 4, 9]),
+        zone("later.test", &[2, 3, 9]),
+        zone("refused.test", &[2, 5]),
+    ];
+    let Some(dns) = Dns::start(test, &zones) else { return };
+    let Some(all) = Exchanger::start(test, "busy|greylist|take|refuse", None) else { return };
+    let Some(last) = Exchanger::start(test, "take", None) else { return };
+    let mut direct = Direct::new(&dns, &authority).leads("last.hosts.test", last.port);
+    for domain in ["all", "later", "refused"] {
+        // The port alone leads elsewhere: the addresses are DNS's.
+        direct.rules.push(format!("mx.{domain}.test:25::{}", all.port));
+    }
+    let address = |run: &Run| {
+        let line = &run.json_lines()[0];
+        line["exchanger"]["address"].as_str().unwrap_or_default().to_owned()
+    };
+    // Whichever of them is connected to first.
+    for _ in 0..3 {
+        let run = direct.send(&["u@all.test"]).success();
+        assert_eq!(address(&run), format!("127.0.0.4:{}", all.port), "{run}");
+    }
+    let run = direct.send(&["u@later.test"]).success();
+    assert_eq!(address(&run), format!("127.0.0.1:{}", last.port), "{run}");
+    // Refused for good is refused, and the next exchanger is not asked.
+    let run = direct.send(&["u@refused.test"]).expect(67);
+    assert_eq!(address(&run), format!("127.0.0.5:{}", all.port), "{run}");
+    wait_for("four messages", PATIENCE, || {
+        (all.took().len() == 3 && last.took().len() == 1).then_some(())
+    });
+}
+
 /// Many messages to few domains: a session for each domain, and another where one has ended.
 #[test]
 fn sessions_with_exchangers_are_kept() {

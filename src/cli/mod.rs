@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::net::stop::{Cause, GRACE};
 use crate::open::{self, Context};
 use crate::ui::{Exit, Failure, Output, report};
 use crate::{nouns, verbs};
@@ -137,7 +138,9 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::ServeTest(args) => return serve_test(*args),
         Verb::Send(args) => {
             let common = args.common.clone();
-            run(&common, async |context, out| verbs::send::run(*args, context, out).await)
+            let work = async |context: &_, out: &mut _| verbs::send::run(*args, context, out).await;
+            // A message that is out must not be forgotten.
+            run_and(&common, AtDeadline::Tell, work)
         }
         Verb::Fetch(args) => {
             let common = args.common.clone();
@@ -194,9 +197,26 @@ fn serve_test(args: verbs::serve_test::Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What becomes of a verb that has not ended when `--deadline` says so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtDeadline {
+    /// It is dropped where it stands.
+    Drop,
+    /// It is asked to end, and dropped only where it does not.
+    Tell,
+}
+
 /// Sets the world up for a verb and runs it on a runtime of its own.
 fn run(
     common: &open::Common,
+    verb: impl AsyncFnOnce(&Context, &mut Output) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    run_and(common, AtDeadline::Drop, verb)
+}
+
+fn run_and(
+    common: &open::Common,
+    at_deadline: AtDeadline,
     verb: impl AsyncFnOnce(&Context, &mut Output) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
     let context = Context::new(common)?;
@@ -205,9 +225,19 @@ fn run(
     let exit = runtime.block_on(async {
         let work = verb(&context, &mut out);
         match common.deadline {
-            Some(limit) => tokio::time::timeout(limit, work)
-                .await
-                .unwrap_or_else(|_| Err(crate::net::Error::Timeout { after: limit }.into())),
+            Some(limit) => {
+                let over = async {
+                    tokio::time::sleep(limit).await;
+                    if at_deadline == AtDeadline::Tell {
+                        context.net.stop.ask(Cause::Deadline(limit));
+                        tokio::time::sleep(GRACE).await;
+                    }
+                };
+                tokio::select! {
+                    done = work => done,
+                    () = over => Err(crate::net::Error::Timeout { after: limit }.into()),
+                }
+            }
             None => work.await,
         }
     });

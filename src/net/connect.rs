@@ -14,7 +14,7 @@ use super::dns::Resolver;
 use super::proxy::{self, Proxy};
 use super::transcript::{Event, Redactor, Transcript};
 use super::wire::{Tap, Wire};
-use super::{Error, deadline};
+use super::{Error, Stop, deadline};
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -140,6 +140,8 @@ pub struct Options {
     pub connections: Rc<Cell<u32>>,
     /// When the transcript's clock started.
     pub start: Instant,
+    /// Whether the run is to end: nothing waits for a peer then.
+    pub stop: Stop,
 }
 
 impl Default for Options {
@@ -155,6 +157,7 @@ impl Default for Options {
             redactor: Rc::default(),
             connections: Rc::default(),
             start: Instant::now(),
+            stop: Stop::default(),
         }
     }
 }
@@ -221,6 +224,16 @@ pub async fn connect(endpoint: &Endpoint, options: &Options) -> Result<Connected
 /// # Errors
 /// As [`connect`].
 pub async fn connect_at(
+    endpoint: &Endpoint,
+    addresses: &[IpAddr],
+    options: &Options,
+) -> Result<Connected, Error> {
+    let mut connected = options.stop.unless(connected(endpoint, addresses, options)).await?;
+    connected.wire.set_stop(options.stop.clone());
+    Ok(connected)
+}
+
+async fn connected(
     endpoint: &Endpoint,
     addresses: &[IpAddr],
     options: &Options,

@@ -13,13 +13,14 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 use hickory_resolver::{Resolver as Hickory, TokioResolver};
 
 use super::tls::Tlsa;
-use super::{Error, Options};
+use super::{Error, Options, Stop};
 
 /// Asks DNS.
 pub struct Resolver {
     hickory: TokioResolver,
     /// Answers are validated by DNSSEC.
     validates: bool,
+    stop: Stop,
 }
 
 /// An answer, and what DNSSEC says of it.
@@ -143,7 +144,7 @@ impl Resolver {
             builder = builder.with_trust_anchor(Arc::new(anchors));
         }
         let hickory = builder.build().map_err(|error| setting(error.to_string()))?;
-        Ok(Self { hickory, validates })
+        Ok(Self { hickory, validates, stop: options.stop.clone() })
     }
 
     /// Addresses of `host`, in the resolver's order. Cancel-safe.
@@ -321,7 +322,15 @@ impl Resolver {
         pick: impl Fn(&RData) -> Option<T>,
     ) -> Vouched<Vec<T>> {
         let absolute = if name.ends_with('.') { name.to_owned() } else { format!("{name}.") };
-        let found = match self.hickory.lookup(absolute.as_str(), kind).await {
+        let asked = tokio::select! {
+            biased;
+            asked = self.hickory.lookup(absolute.as_str(), kind) => asked,
+            cause = self.stop.stopped() => {
+                let answer = Answer::Unknown(cause.to_string());
+                return Vouched { answer, is_secure: false, canonical: None };
+            }
+        };
+        let found = match asked {
             Ok(found) => found,
             Err(error) => {
                 return Vouched { answer: absent(&error), is_secure: false, canonical: None };

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{proxy, tls};
+use super::{proxy, stop, tls};
 
 /// An error of the network, TLS included.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,9 @@ pub enum Error {
     /// TLS itself.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// The run was to end before the peer had answered.
+    #[error("{0}")]
+    Stopped(stop::Cause),
     /// A setting that cannot work.
     #[error("{0}")]
     Setting(String),
@@ -164,6 +167,7 @@ impl Error {
             | Self::Timeout { .. }
             | Self::Closed
             | Self::Io(_)
+            | Self::Stopped(_)
             | Self::Unix { .. } => true,
             Self::Tls(error) => error.is_transient(),
             Self::Proxy { fault, .. } => fault.is_transient(),

@@ -16,6 +16,7 @@ pub mod proxy_header;
 mod read_ahead;
 #[cfg(test)]
 pub mod script;
+pub mod stop;
 pub mod tls;
 pub mod transcript;
 pub mod wire;
@@ -23,4 +24,5 @@ pub mod wire;
 pub use connect::{Endpoint, Options, connect, connect_at};
 pub use error::Error;
 pub use exchange::{Exchange, channel};
+pub use stop::Stop;
 pub use wire::Wire;

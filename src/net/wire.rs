@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::stop::{Cause, Stop};
 use super::tls::{self, Acceptor, Connector};
 use super::transcript::{Direction, Event, Redactor, Transcript};
 use super::{Error, deadline};
@@ -51,6 +52,10 @@ pub struct Wire {
     is_layered: bool,
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    stop: Option<Stop>,
+    is_patient: bool,
+    /// Tells that the run is to end: made when the first wait begins.
+    stopping: Option<Pin<Box<dyn Future<Output = Cause>>>>,
     /// What a read met behind octets that came with it: told when those have been taken.
     met: Option<Error>,
     /// What a trickle still has to wait: sleeps are no shorter than a millisecond.
@@ -125,6 +130,9 @@ impl Wire {
             is_layered: false,
             timeout: deadline::COMMAND,
             timer: None,
+            stop: None,
+            is_patient: false,
+            stopping: None,
             met: None,
             owed: Duration::ZERO,
             session: None,
@@ -164,6 +172,27 @@ impl Wire {
     /// How long the peer may let us wait without any progress.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;
+    }
+
+    /// Ends every wait of this connection when the run is to end.
+    pub fn set_stop(&mut self, stop: Stop) {
+        (self.stop, self.stopping) = (Some(stop), None);
+    }
+
+    /// Whether an answer is waited for a little longer though the run is to end: it decides the
+    /// fate of something that the peer may have already.
+    pub fn set_patient(&mut self, is_patient: bool) {
+        if self.is_patient != is_patient {
+            (self.is_patient, self.stopping) = (is_patient, None);
+        }
+    }
+
+    /// Whether anything may begin on this connection.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] once the run is to end.
+    pub fn check_stop(&self) -> Result<(), Error> {
+        self.stop.as_ref().map_or(Ok(()), Stop::check)
     }
 
     /// The present deadline for progress.
@@ -419,9 +448,15 @@ impl Wire {
     pub async fn start_tls(&mut self, connector: &Connector) -> Result<(), Error> {
         let stream = self.give_stream().await?;
         let timeout = self.timeout.min(deadline::HANDSHAKE);
-        let (stream, session) = tokio::time::timeout(timeout, connector.connect(stream))
-            .await
-            .map_err(|_| Error::Timeout { after: timeout })??;
+        let handshake = async {
+            tokio::time::timeout(timeout, connector.connect(stream))
+                .await
+                .map_err(|_| Error::Timeout { after: timeout })?
+        };
+        let (stream, session) = match &self.stop {
+            Some(stop) => stop.unless(handshake).await?,
+            None => handshake.await?,
+        };
         self.take_stream(stream, session);
         Ok(())
     }
@@ -558,6 +593,22 @@ impl Wire {
             }
             empty => empty.insert(Box::pin(tokio::time::sleep(timeout))),
         };
+        if let Some(stop) = &self.stop {
+            let is_patient = self.is_patient;
+            let stopping = self.stopping.get_or_insert_with(|| {
+                let stop = stop.clone();
+                Box::pin(async move {
+                    match is_patient {
+                        true => stop.out_of_patience().await,
+                        false => stop.stopped().await,
+                    }
+                })
+            });
+            if let Poll::Ready(cause) = stopping.as_mut().poll(context) {
+                self.stopping = None;
+                return Poll::Ready(Err(Error::Stopped(cause)));
+            }
+        }
         match timer.as_mut().poll(context) {
             Poll::Ready(()) => Poll::Ready(Err(Error::Timeout { after: timeout })),
             Poll::Pending => Poll::Pending,

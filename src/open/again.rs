@@ -35,7 +35,11 @@ pub async fn patiently<T>(
             let text = format!("{whom} is busy; trying again in {}: {error:#}", seconds(wait));
             report::note(&context.redacted(&text));
         }
-        tokio::time::sleep(wait).await;
+        let stop = &context.net.stop;
+        stop.sleep(wait).await;
+        if stop.cause().is_some() {
+            return Err(error);
+        }
     }
 }
 

@@ -91,6 +91,7 @@ impl Context {
                 redactor,
                 connections: Rc::new(Cell::new(0)),
                 start: Instant::now(),
+                stop: net::Stop::default(),
             },
             progress: if common.quiet { Show::None } else { common.progress },
             quiet: common.quiet,

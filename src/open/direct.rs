@@ -5,7 +5,8 @@
 //! session without (RFC 7672 section 2.2), and a policy in testing is given up for that one
 //! session, which the verdict says.
 
-use std::net::SocketAddr;
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -22,6 +23,30 @@ use crate::smtp::client::{self, Client, Options, StartTls};
 use crate::state;
 use crate::store::PeerError as _;
 use crate::ui::{Failure, report};
+
+/// Sessions with different addresses of one exchanger that a message is given a chance by.
+const ADDRESSES: usize = 8;
+
+/// The addresses of one exchanger where a message had its chance.
+#[derive(Debug, Default)]
+pub struct Tried {
+    addresses: Vec<IpAddr>,
+    /// Sessions, those whose address only a proxy knows with them.
+    attempts: usize,
+}
+
+impl Tried {
+    /// One more; `None`: nobody knows which.
+    pub fn add(&mut self, address: Option<SocketAddr>) {
+        self.attempts += 1;
+        self.addresses.extend(address.map(|address| address.ip()));
+    }
+}
+
+/// Every address of an exchanger has been tried.
+#[derive(Debug, thiserror::Error)]
+#[error("all addresses of this exchanger were tried")]
+pub struct NoMore;
 
 /// Delivery to mail exchangers.
 pub struct Direct {
@@ -114,18 +139,58 @@ impl Direct {
         self.router.destination(domain, i64::try_from(now).unwrap_or(i64::MAX)).await
     }
 
-    /// Opens a session with one of a destination's exchangers.
+    /// Opens a session with one of a destination's exchangers: at its first address that takes
+    /// one, but for those that were `tried` (RFC 5321 section 5.1: each address is tried until a
+    /// delivery succeeds). Those where a server answered and no session came about are added.
     ///
     /// # Errors
-    /// DNS, network, TLS and protocol errors; the next exchanger may do.
+    /// DNS, network, TLS and protocol errors; the next exchanger may do. [`NoMore`].
     pub async fn open(
         &self,
         destination: &Destination,
         host: &str,
+        tried: &RefCell<Tried>,
         ehlo: Option<&str>,
         context: &Context,
     ) -> Result<(Client, Reached)> {
-        let exchanger = self.router.exchanger(destination, host).await?;
+        let mut exchanger = self.router.exchanger(destination, host).await?;
+        let is_led_elsewhere = context.net.target(&exchanger.host, route::PORT).0 != exchanger.host;
+        let mut failed: Option<anyhow::Error> = None;
+        loop {
+            {
+                let tried = tried.borrow();
+                exchanger.addresses.retain(|address| !tried.addresses.contains(address));
+                let is_over = tried.attempts > 0
+                    && (is_led_elsewhere
+                        || tried.addresses.is_empty()
+                        || tried.attempts >= ADDRESSES);
+                if exchanger.addresses.is_empty() || is_over {
+                    return Err(failed.unwrap_or_else(|| NoMore.into()));
+                }
+            }
+            let mut reached = None;
+            match self.open_at(&exchanger, &mut reached, ehlo, context).await {
+                Ok(opened) => return Ok(opened),
+                Err(error) => {
+                    tried.borrow_mut().add(reached);
+                    // Where nobody answered, all have been tried at once.
+                    if reached.is_none() {
+                        return Err(failed.unwrap_or(error));
+                    }
+                    failed = Some(error);
+                }
+            }
+        }
+    }
+
+    /// Opens a session at any address of the exchanger; `address`: the one that answered.
+    async fn open_at(
+        &self,
+        exchanger: &Exchanger,
+        address: &mut Option<SocketAddr>,
+        ehlo: Option<&str>,
+        context: &Context,
+    ) -> Result<(Client, Reached)> {
         let (name, settings) = exchanger.security.tls(&exchanger.host, self.router.trust());
         let connector = Connector::new(&name, &settings).map_err(net::Error::from)?;
         let verifies = settings.verify != tls::Verify::Nothing;
@@ -134,38 +199,44 @@ impl Direct {
             true => StartTls::Required(&connector),
             false => StartTls::IfOffered(&connector),
         };
-        let failed = match session(&exchanger, starttls, ehlo, context).await {
-            Ok(found) => return Ok(reached(found, &exchanger, verifies, None)),
+        let failed = match session(exchanger, address, starttls, ehlo, context).await {
+            Ok(client) => return Ok(reached(client, *address, exchanger, verifies, None)),
             Err(error) => error,
         };
         if !failed.is_tls() || exchanger.security.requires_tls() {
-            return Err(told(failed, &exchanger));
+            return Err(told(failed, exchanger));
         }
+        // The same server once more, where it is known.
+        let same = Exchanger {
+            addresses: address.map_or(exchanger.addresses.clone(), |it| vec![it.ip()]),
+            ..exchanger.clone()
+        };
+        let exchanger = &same;
         let mut note = failed.to_string();
         if is_testing && verifies {
             let any = tls::Settings { verify: tls::Verify::Nothing, ..settings };
             let connector = Connector::new(&name, &any).map_err(net::Error::from)?;
-            match session(&exchanger, StartTls::IfOffered(&connector), ehlo, context).await {
-                Ok(found) => return Ok(reached(found, &exchanger, false, Some(note))),
-                Err(error) if !error.is_tls() => return Err(told(error, &exchanger)),
+            let starttls = StartTls::IfOffered(&connector);
+            match session(exchanger, address, starttls, ehlo, context).await {
+                Ok(client) => return Ok(reached(client, *address, exchanger, false, Some(note))),
+                Err(error) if !error.is_tls() => return Err(told(error, exchanger)),
                 Err(error) => note = error.to_string(),
             }
         }
-        match session(&exchanger, StartTls::Never, ehlo, context).await {
-            Ok(found) => Ok(reached(found, &exchanger, false, Some(note))),
-            Err(error) => Err(told(error, &exchanger)),
+        match session(exchanger, address, StartTls::Never, ehlo, context).await {
+            Ok(client) => Ok(reached(client, *address, exchanger, false, Some(note))),
+            Err(error) => Err(told(error, exchanger)),
         }
     }
 }
 
-type Session = (Client, Option<SocketAddr>);
-
 async fn session(
     exchanger: &Exchanger,
+    address: &mut Option<SocketAddr>,
     starttls: StartTls<'_>,
     ehlo: Option<&str>,
     context: &Context,
-) -> std::result::Result<Session, client::Error> {
+) -> std::result::Result<Client, client::Error> {
     let endpoint = Endpoint::tcp(exchanger.host.clone(), route::PORT);
     let connected = net::connect_at(&endpoint, &exchanger.addresses, &context.net)
         .await
@@ -176,8 +247,8 @@ async fn session(
         timeout: context.net.timeout,
         ..Options::default()
     };
-    let client = Client::open(connected.wire, &options).await?;
-    Ok((client, connected.address))
+    *address = connected.address;
+    Client::open(connected.wire, &options).await
 }
 
 fn told(error: client::Error, exchanger: &Exchanger) -> anyhow::Error {
@@ -192,7 +263,8 @@ fn told(error: client::Error, exchanger: &Exchanger) -> anyhow::Error {
 }
 
 fn reached(
-    (client, address): Session,
+    client: Client,
+    address: Option<SocketAddr>,
     exchanger: &Exchanger,
     verifies: bool,
     note: Option<String>,

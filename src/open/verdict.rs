@@ -8,6 +8,7 @@ use crate::base::location;
 use crate::config::{self, credentials};
 use crate::keyring;
 use crate::net;
+use crate::net::stop::Cause;
 use crate::oauth;
 use crate::state;
 use crate::store;
@@ -132,7 +133,9 @@ fn of_store(error: &store::Error) -> Option<Verdict> {
 }
 
 fn of_network(error: &net::Error) -> Verdict {
-    let exit = if error.is_tls() {
+    let exit = if let net::Error::Stopped(cause) = error {
+        stopped(*cause)
+    } else if error.is_tls() {
         Exit::Tls
     } else if error.is_not_found() {
         Exit::NoHost
@@ -148,6 +151,15 @@ fn of_network(error: &net::Error) -> Verdict {
         Exit::Usage
     };
     Verdict { exit, hint: error.hint(), output_closed: false }
+}
+
+/// How the program ends when it was asked to before its work was done.
+pub fn stopped(cause: Cause) -> Exit {
+    match cause {
+        Cause::Interrupt => Exit::Interrupted,
+        Cause::Terminate => Exit::Terminated,
+        Cause::Deadline(_) => Exit::TempFail,
+    }
 }
 
 fn of_oauth(error: &oauth::Error) -> Verdict {

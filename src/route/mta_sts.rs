@@ -126,16 +126,16 @@ fn is_pattern(pattern: &str) -> bool {
 /// or several.
 fn record_id(records: &[Vec<u8>]) -> Option<String> {
     let mut ids = records.iter().filter_map(|record| {
-        let text = std::str::from_utf8(record).ok()?;
-        let mut fields = text.split(';').map(str::trim);
-        (fields.next()? == "v=STSv1").then(|| {
+        // Others are discarded, and only those; blanks may stand before the semicolon.
+        let rest = record.strip_prefix(b"v=STSv1")?.trim_ascii_start().strip_prefix(b";")?;
+        Some(std::str::from_utf8(rest).ok().and_then(|fields| {
             fields
-                .find_map(|field| field.strip_prefix("id="))
-                .map(str::trim)
+                .split(';')
+                .find_map(|field| field.trim().strip_prefix("id="))
                 .filter(|id| (1..=32).contains(&id.len()))
                 .filter(|id| id.bytes().all(|octet| octet.is_ascii_alphanumeric()))
                 .map(str::to_owned)
-        })
+        }))
     });
     match (ids.next(), ids.next()) {
         (Some(id), None) => id,
@@ -230,8 +230,11 @@ impl Policies {
                 Found { policy: Some(fetched.policy), note }
             }
             Err(why) => {
-                // Where this cannot be kept, the next run asks again: no harm but the asking.
-                let _ = self.keep_failure(domain, &id, now);
+                // Where this cannot be kept, the next run asks again: no harm but the asking. One
+                // that was only ended early says nothing of the policy.
+                if options.stop.cause().is_none() {
+                    let _ = self.keep_failure(domain, &id, now);
+                }
                 let note = format!("the MTA-STS policy of {domain} cannot be had: {why}{what}");
                 Found { policy: kept.map(|kept| kept.policy), note: Some(note) }
             }
@@ -361,6 +364,11 @@ mod tests {
         assert_eq!(id(&["v=STSv1;"]), None);
         assert_eq!(id(&["v=STSv1; id=a b"]), None);
         assert_eq!(id(&["v=STSv2; id=a"]), None);
+        // What only looks like one is discarded, and what is wrong in one counts.
+        assert_eq!(id(&[" v=STSv1; id=a"]), None);
+        assert_eq!(id(&["v=STSv10; id=b", "v=STSv1 ; id=a"]).as_deref(), Some("a"));
+        let broken = [b"v=STSv1; x=\xff".to_vec(), b"v=STSv1; id=a".to_vec()];
+        assert_eq!(record_id(&broken), None);
         assert_eq!(id(&[]), None);
     }
 

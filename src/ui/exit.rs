@@ -52,6 +52,10 @@ pub enum Exit {
     Tls = 84,
     /// `serve-test -- CMD`: our own failure.
     Wrapper = 125,
+    /// `send`: SIGINT ended it before all was sent (128 and the signal's number, as shells say it).
+    Interrupted = 130,
+    /// `send`: SIGTERM did.
+    Terminated = 143,
 }
 
 /// The table as it stands in the man page: code and meaning.
@@ -80,6 +84,8 @@ pub const TABLE: &[(&str, &str)] = &[
     ("83", "sync: throttled by the server"),
     ("84", "TLS missing, or the certificate not verified"),
     ("125", "serve-test: its own failure while wrapping a command"),
+    ("130", "send: ended by SIGINT before all was sent"),
+    ("143", "send: ended by SIGTERM before all was sent"),
 ];
 
 impl Exit {
@@ -152,6 +158,8 @@ mod tests {
             Exit::Throttled,
             Exit::Tls,
             Exit::Wrapper,
+            Exit::Interrupted,
+            Exit::Terminated,
         ];
         assert_eq!(codes, every.map(Exit::code));
     }

@@ -6,7 +6,8 @@ Prints its port, then a line for each message that it took: its recipients and w
 by TLS. BEHAVIOUR is a list with commas: `greylist` answers 450 to every RCPT, `refuse` 550,
 `busy` greets with 421, `gone` greets with 554, `nocert` offers STARTTLS and ends the handshake
 without a certificate, `shutN` answers 421 to the MAIL behind the Nth message of a session, `lostN`
-ends the connection behind the final dot of the Nth message of all. With a certificate it offers STARTTLS (smtplib's and aiosmtpd's peer, on
+ends the connection behind the final dot of the Nth message of all. Several lists with `|` between
+are served at 127.0.0.2, 127.0.0.3 and so on, on one port; `took` says at which. With a certificate it offers STARTTLS (smtplib's and aiosmtpd's peer, on
 plain sockets, so that nothing needs to be installed).
 """
 import socket
@@ -14,17 +15,17 @@ import ssl
 import sys
 import threading
 
-behaviour = set(sys.argv[1].split(","))
+behaviours = [set(each.split(",")) for each in sys.argv[1].split("|")]
 identity = sys.argv[2:]
 context = None
 if identity:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*identity)
-elif "nocert" in behaviour:
+elif any("nocert" in behaviour for behaviour in behaviours):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
-def number(word):
+def number(behaviour, word):
     found = [it[len(word):] for it in behaviour if it.startswith(word)]
     return int(found[0]) if found else None
 
@@ -40,7 +41,7 @@ def tell(*words):
         print(*words, flush=True)
 
 
-def serve(connection):
+def serve(connection, behaviour):
     global messages
     tell("open")
     stream = connection.makefile("rb")
@@ -72,7 +73,7 @@ def serve(connection):
             server_name = (names or ["-"])[0] or "-"
             stream, is_tls = connection.makefile("rb"), True
         elif command.startswith(b"MAIL"):
-            if in_session == number("shut"):
+            if in_session == number(behaviour, "shut"):
                 return say("421 4.3.2 enough")
             recipients = []
             say("250 2.1.0 ok")
@@ -93,8 +94,9 @@ def serve(connection):
                 pass
             messages += 1
             in_session += 1
-            tell("took", ",".join(recipients), "tls" if is_tls else "clear", server_name)
-            if messages == number("lost"):
+            at = [connection.getsockname()[0]] if len(behaviours) > 1 else []
+            tell("took", ",".join(recipients), "tls" if is_tls else "clear", server_name, *at)
+            if messages == number(behaviour, "lost"):
                 return
             say("250 2.0.0 ok")
         elif command == b"QUIT":
@@ -103,17 +105,44 @@ def serve(connection):
             say("250 2.0.0 ok")
 
 
-def handle(connection):
+def handle(connection, behaviour):
     try:
-        serve(connection)
+        serve(connection, behaviour)
     except (OSError, ssl.SSLError):
         pass
     finally:
         connection.close()
 
 
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-while True:
-    accepted, _ = listener.accept()
-    threading.Thread(target=handle, args=(accepted,), daemon=True).start()
+def listen():
+    """A socket for each behaviour, all on one port."""
+    if len(behaviours) == 1:
+        return [socket.create_server(("127.0.0.1", 0))]
+    while True:
+        listeners = [socket.create_server(("127.0.0.2", 0))]
+        port = listeners[0].getsockname()[1]
+        try:
+            for at in range(1, len(behaviours)):
+                listeners.append(socket.create_server((f"127.0.0.{at + 2}", port)))
+            return listeners
+        except OSError:
+            # Somebody has that port there: another one.
+            for listener in listeners:
+                listener.close()
+
+
+def accept(listener, behaviour):
+    while True:
+        accepted, _ = listener.accept()
+        threading.Thread(target=handle, args=(accepted, behaviour), daemon=True).start()
+
+
+listeners = listen()
+print(listeners[0].getsockname()[1], flush=True)
+threads = [
+    threading.Thread(target=accept, args=it, daemon=True) for it in zip(listeners, behaviours)
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()

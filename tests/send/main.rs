@@ -4,6 +4,7 @@
 mod support;
 
 mod composing;
+mod ended;
 
 use std::time::Duration;
 

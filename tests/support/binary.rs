@@ -238,6 +238,11 @@ impl Running {
         let _ = kill_process(self.pid, Signal::TERM);
     }
 
+    /// Sends it SIGINT, as a terminal does.
+    pub fn interrupt(&self) {
+        let _ = kill_process(self.pid, Signal::INT);
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

@@ -97,6 +97,11 @@ impl Scripted {
         format!("{scheme}://localhost:{}/", self.port)
     }
 
+    /// Whether a client is connected.
+    pub fn has_connection(&self) -> bool {
+        lock(&self.record.connections).iter().any(|it| it.strong_count() > 0)
+    }
+
     /// Every line that clients sent, in the order in which it was read, without line ends.
     pub fn lines(&self) -> Vec<String> {
         lock(&self.record.lines)

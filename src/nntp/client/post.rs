@@ -48,7 +48,10 @@ impl Client {
         }
         let _ = encoder.finish(&mut octets);
         self.wire.queue_body(&octets);
-        match self.expect(Stage::Post, &[240]).await {
+        self.wire.set_patient(true);
+        let answer = self.expect(Stage::Post, &[240]).await;
+        self.wire.set_patient(false);
+        match answer {
             Err(Error::Network { .. } | Error::Protocol { .. }) => Err(Error::Unknown),
             answer => answer,
         }

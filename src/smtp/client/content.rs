@@ -167,6 +167,8 @@ impl Client {
     ) -> Result<(), Error> {
         progress.stage = Stage::Body;
         let started = Instant::now();
+        // What the server says now is the fate of what it has.
+        self.wire.set_patient(true);
         self.deadline(deadline::SMTP_FINAL);
         self.flush(Stage::Body).await?;
         let was_whole = self.chunks();

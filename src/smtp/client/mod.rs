@@ -479,6 +479,7 @@ impl Client {
     /// # Errors
     /// None for a server that goes without its 221: nothing depends on it.
     pub async fn quit(mut self) -> Result<(), Error> {
+        self.wire.set_patient(false);
         if !self.is_broken && !self.has_quit {
             self.deadline(deadline::SMTP_COMMAND);
             match self.ask(&Command::Quit, Stage::Other).await {

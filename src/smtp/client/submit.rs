@@ -125,6 +125,7 @@ impl Client {
 
     /// Queues as much of a transaction as may leave before any of it is answered.
     async fn begin(&mut self, flight: &mut Flight, body: &mut dyn Body) -> Result<(), Error> {
+        self.wire.check_stop().map_err(|source| Error::Network { stage: Stage::Mail, source })?;
         let submission = &flight.submission;
         let is_eager = self.is_eager(submission, body.len());
         if is_eager {
@@ -208,11 +209,13 @@ impl Client {
         if self.is_broken {
             return Err(Error::Ended);
         }
+        self.wire.set_patient(progress.is_given);
         if self.pipelines() {
             if flight.begun == Begun::Nothing {
                 self.begin(flight, body).await?;
                 // The server may have it from here on, whatever is heard of it.
                 progress.is_given = flight.begun == Begun::Whole;
+                self.wire.set_patient(progress.is_given);
                 if flight.begun == Begun::Whole && self.flight.is_empty() {
                     self.queue_quit();
                 }
@@ -304,6 +307,7 @@ impl Client {
         flight: &mut Flight,
         progress: &mut Progress,
     ) -> Result<(), Error> {
+        self.wire.check_stop().map_err(|source| Error::Network { stage: Stage::Mail, source })?;
         self.deadline(deadline::SMTP_COMMAND);
         if std::mem::take(&mut self.needs_reset) {
             self.ask(&command::Command::Rset, Stage::Mail).await?;

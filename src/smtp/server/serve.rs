@@ -51,6 +51,13 @@ pub async fn serve(
             let _ = connection.say(&[reply]).await;
             Err(error)
         }
+        Err(error @ Error::Stopped(_)) => {
+            let reply = connection.session.ending();
+            // Its last words are written, however slow the reader is at taking them.
+            connection.wire.set_patient(true);
+            let _ = connection.say(&[reply]).await;
+            Err(error)
+        }
         Err(error) if error.is_closed() => Ok(()),
         ended => ended,
     };

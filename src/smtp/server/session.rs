@@ -195,6 +195,11 @@ impl Session {
         self.reply(421, (4, 4, 2), &format!("{} idle for too long", self.settings.name))
     }
 
+    /// The last words of a server that is to end (RFC 5321 section 3.8).
+    pub fn ending(&self) -> Reply {
+        self.reply(421, (4, 3, 2), "ending now")
+    }
+
     fn known(&mut self, command: Command) -> Answer {
         match command {
             Command::Ehlo(_) | Command::Helo(_) if self.settings.mode == Mode::Lmtp => {

@@ -193,7 +193,8 @@ impl Stop {
             | net::Error::Unix { .. }
             | net::Error::Timeout { .. }
             | net::Error::Closed
-            | net::Error::Io(_) => StopKind::NoAnswer,
+            | net::Error::Io(_)
+            | net::Error::Stopped(_) => StopKind::NoAnswer,
         };
         Self { phase, kind, detail: error.to_string() }
     }

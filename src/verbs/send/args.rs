@@ -327,6 +327,12 @@ seconds since 1970).
 A fate is in the journal before it is printed, and survives the end of the process; the end of the
 machine may cost what was written within the last second, and those messages may then go twice.
 
+SIGINT, SIGTERM and --deadline end a run with all fates told: what was not whole by then is
+temporary, and where the last octet of a message is out, its answer is waited for up to five more
+seconds behind a signal and the fate is unknown without it. A second signal ends the run at once.
+The exit code is 80 where anything is unknown, else 130 or 143, as shells have it (75 behind a
+deadline); what is left of a bulk run is not begun, and what is left of a spool waits as before.
+
 Examples:
   Mail a report, with a file:
     df -h | pillarbox send --via alice --to bob@example.test --subject 'disk report' \\

@@ -324,7 +324,7 @@ fn is_too_many(delivery: &Delivery) -> bool {
 pub fn failed(recipient: &str, error: &anyhow::Error) -> Told {
     let verdict = open::verdict(error);
     let state = match verdict.exit {
-        Exit::TempFail | Exit::Protocol => Fate::Temporary,
+        Exit::TempFail | Exit::Protocol | Exit::Interrupted | Exit::Terminated => Fate::Temporary,
         _ => Fate::Permanent,
     };
     let enhanced = error.downcast_ref::<Unprotected>().map(|it| it.enhanced.to_owned());

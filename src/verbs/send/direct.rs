@@ -16,7 +16,7 @@ use anyhow::Result;
 use super::deliver::{Session, Sessions, Told, Unprotected, failed};
 use super::esmtp::{self, Wishes};
 use super::plan::Plan;
-use crate::open::{self, Context, Direct, Reached};
+use crate::open::{self, Context, Direct, NoMore, Reached, Tried};
 use crate::route::{self, Destination};
 use crate::store::Fate;
 use crate::ui::{Exit, Failure, report};
@@ -165,18 +165,24 @@ impl Run<'_> {
             if open.is_empty() {
                 break;
             }
-            plan.envelope.recipients = open.iter().map(|at| self.all[*at].clone()).collect();
-            match self.exchanger(&destination, host, plan, inspect).await {
-                Ok(told) => {
-                    for (place, told) in open.iter().zip(told) {
-                        self.told[*place] = Some(told);
+            let tried = RefCell::default();
+            while !open.is_empty() {
+                plan.envelope.recipients = open.iter().map(|at| self.all[*at].clone()).collect();
+                match self.exchanger(&destination, host, &tried, plan, inspect).await {
+                    Ok(told) => {
+                        for (place, told) in open.iter().zip(told) {
+                            self.told[*place] = Some(told);
+                        }
+                        open.retain(|place| self.is_open(*place));
                     }
-                    open.retain(|place| self.is_open(*place));
-                }
-                Err(error) if is_about_message(&error) => return Err(error),
-                Err(error) => {
-                    self.way.context.debug(|| format!("{}: {host}: {error:#}", destination.domain));
-                    self.fail(&open, &error);
+                    Err(error) if error.is::<NoMore>() => break,
+                    Err(error) if is_about_message(&error) => return Err(error),
+                    Err(error) => {
+                        let domain = &destination.domain;
+                        self.way.context.debug(|| format!("{domain}: {host}: {error:#}"));
+                        self.fail(&open, &error);
+                        break;
+                    }
                 }
             }
         }
@@ -189,13 +195,14 @@ impl Run<'_> {
         &mut self,
         destination: &Destination,
         host: &str,
+        tried: &RefCell<Tried>,
         plan: &mut Plan,
         inspect: &impl Fn(&Plan) -> Result<()>,
     ) -> Result<Vec<Told>> {
         let Way { direct, ehlo, wishes, context } = self.way;
         let reached = RefCell::new(None);
         let mut sessions = Sessions::new(async || {
-            let (client, by) = direct.open(destination, host, *ehlo, context).await?;
+            let (client, by) = direct.open(destination, host, tried, *ehlo, context).await?;
             if wishes.needs_tls() && !by.is_verified {
                 return Err(not_verified(&by).into());
             }
@@ -219,7 +226,10 @@ impl Run<'_> {
         let left = sessions.release();
         sessions.finish().await;
         drop(sessions);
-        let reached = reached.into_inner();
+        let reached: Option<Rc<Reached>> = reached.into_inner();
+        if let Some(reached) = &reached {
+            tried.borrow_mut().add(reached.address);
+        }
         if let (Some(session), Some(reached)) = (left, &reached) {
             let (domain, host) = (destination.domain.clone(), host.to_owned());
             let reached = Rc::clone(reached);
@@ -289,7 +299,12 @@ fn fate(error: &anyhow::Error, needs_tls: bool) -> (Fate, Option<&'static str>) 
         Exit::Tls if needs_tls => (Fate::Permanent, Some("5.7.10")),
         // TLS that is missing or wrong may be mended: RFC 7672 section 2.2, RFC 8461 section 5.
         Exit::Tls => (Fate::Temporary, Some("4.7.5")),
-        Exit::TempFail | Exit::Protocol | Exit::NoHost | Exit::Io => (Fate::Temporary, None),
+        Exit::TempFail
+        | Exit::Protocol
+        | Exit::NoHost
+        | Exit::Io
+        | Exit::Interrupted
+        | Exit::Terminated => (Fate::Temporary, None),
         _ => (Fate::Permanent, None),
     }
 }

@@ -21,6 +21,7 @@ mod report;
 mod resend;
 mod run;
 mod sent;
+mod signals;
 mod signing;
 mod spool;
 mod spooled;

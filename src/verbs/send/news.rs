@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::args::Args;
 use super::plan::{self, Plan};
 use super::spooled::Spooled;
-use super::{compose, deliver, outcome, run};
+use super::{compose, deliver, outcome, run, signals};
 use crate::base::dot::LineEnds;
 use crate::base::location::Location;
 use crate::message::address::{self, Mailbox};
@@ -43,10 +43,6 @@ pub async fn post(
         let message = format!("{recipient}: an article goes to newsgroups, not to recipients");
         return Err(Failure::usage(message).hint("name the groups in a Newsgroups field").into());
     }
-    if let Some(option) = without_meaning(args) {
-        let message = format!("{option}: a news server has no use for it");
-        return Err(Failure::usage(message).hint("it is for mail: leave it out").into());
-    }
     let place = NewsPlace::of(location, context)?;
     let account = place.account(context).or_else(|| context.config.default_account());
     let author = account.and_then(|account| {
@@ -67,6 +63,7 @@ pub async fn post(
     if args.conversion.dry_run {
         return show(&mut plan, out).await;
     }
+    signals::listen(&context.net.stop)?;
     let deliveries = match hand_over(args, &place, &mut plan, context).await {
         Ok(told) => all(&plan.envelope, &told),
         Err(error) => {
@@ -85,49 +82,8 @@ pub async fn post(
     } else {
         outcome::tell_failures(&deliveries);
     }
-    Ok(outcome::exit(deliveries.iter().map(|it| &it.delivery)))
-}
-
-/// The first option that was given and that posting knows nothing of: it is refused rather than
-/// passed over.
-fn without_meaning(args: &Args) -> Option<&'static str> {
-    let Args { composing, conversion, envelope, extensions, diagnosis, .. } = args;
-    let given = [
-        (composing.reply.is_some(), "--reply"),
-        (composing.forward.is_some(), "--forward"),
-        (composing.resend, "--resend"),
-        (composing.merge.is_some(), "--merge"),
-        (composing.template.is_some(), "--template"),
-        (conversion.explain, "--explain"),
-        (conversion.strict, "--strict"),
-        (conversion.raw, "--raw"),
-        (conversion.raw_unsafe, "--raw-unsafe"),
-        (envelope.envelope_from.is_some(), "--envelope-from"),
-        (envelope.all_or_none, "--all-or-none"),
-        (envelope.notify.is_some(), "--notify"),
-        (envelope.returned.is_some(), "--return"),
-        (envelope.envid.is_some(), "--envid"),
-        (!envelope.orcpt.is_empty(), "--orcpt"),
-        (extensions.require_tls, "--require-tls"),
-        (extensions.hold_for.is_some(), "--hold-for"),
-        (extensions.hold_until.is_some(), "--hold-until"),
-        (extensions.priority.is_some(), "--priority"),
-        (extensions.deliver_by.is_some(), "--deliver-by"),
-        (extensions.prdr, "--prdr"),
-        (diagnosis.ehlo.is_some(), "--ehlo"),
-        (!diagnosis.xclient.is_empty(), "--xclient"),
-        (diagnosis.proxy_protocol.is_some(), "--proxy-protocol"),
-        (diagnosis.proxy_client.is_some(), "--proxy-client"),
-        (diagnosis.quit_after.is_some(), "--quit-after"),
-        (args.pipe.is_some(), "--pipe"),
-        (args.direct, "--direct"),
-        (args.sent.is_some(), "--sent"),
-        (args.bulk.is_wanted(), "an option of bulk sending"),
-        (args.spooling.spool.is_some(), "--spool"),
-        (args.spooling.flush, "--flush"),
-        (!args.signing.dkim_key.is_empty(), "--dkim-key"),
-    ];
-    given.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
+    let exit = outcome::exit(deliveries.iter().map(|it| &it.delivery));
+    Ok(run::ended(exit, context.net.stop.cause()))
 }
 
 async fn hand_over(
@@ -180,7 +136,6 @@ fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> R
         })?;
         Spooled::of(compose::message(&args.composing, from, &[], None, input)?)
     } else {
-        plan::refuse_compose_options(&args.composing)?;
         Spooled::take(input)?.with_header_lines()?
     };
     plan::check(&article)?;

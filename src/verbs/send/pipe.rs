@@ -1,10 +1,12 @@
 //! A message given to a command instead of a server.
 
-use std::io::Write as _;
 use std::os::fd::AsFd as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Result;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{ChildStdin, Command};
 
 use super::deliver::Told;
 use super::fit::{self, Route};
@@ -12,21 +14,27 @@ use super::plan::Plan;
 use super::signing;
 use crate::base::dot::LineEnds;
 use crate::message::dkim::Signer;
+use crate::net::Stop;
 use crate::store::line_ends::{self, Converter};
-use crate::store::{Delivery, Fate};
+use crate::store::{Body as _, Delivery, Fate};
 use crate::ui::{Exit, Failure};
+
+/// Octets that a command is given at a time.
+const BLOCK_OCTETS: usize = 64 * 1024;
 
 /// Runs `command` by the shell with the recipients as `$1` and on, `SENDER` in its environment,
 /// and the message on its standard input, signed, lines ended by LF unless it is sent as it is. What
-/// it prints goes to our stderr.
+/// it prints goes to our stderr. When the run is to end, so is the command (SIGTERM), and nobody
+/// knows what it has done by then.
 ///
 /// # Errors
 /// [`Failure`]: 65 for a message that cannot be made fit or signed, 70 when no shell can be started.
-pub fn hand_over(
+pub async fn hand_over(
     command: &str,
     plan: &mut Plan,
     signers: &[Signer],
     inspect: impl Fn(&Plan) -> Result<()>,
+    stop: &Stop,
 ) -> Result<Vec<Told>> {
     fit::fit(plan, Route::OPEN)?;
     inspect(plan)?;
@@ -45,30 +53,33 @@ pub fn hand_over(
         .map_err(|error| {
             Failure::new(Exit::Software, format!("the command cannot be run: {error}"))
         })?;
-    if let Some(mut stdin) = child.stdin.take() {
-        let ends = match plan.line_ends {
-            LineEnds::Canonical => line_ends::LineEnds::Lf,
-            LineEnds::Verbatim | LineEnds::VerbatimUnsafe => line_ends::LineEnds::AsIs,
-        };
-        let mut converter = Converter::new(ends);
-        let mut out = Vec::new();
-        // A command may have read enough and be gone: its exit code tells.
-        let mut is_listening = true;
-        plan.message.each(|octets| {
-            out.clear();
-            converter.push(octets, &mut out);
-            is_listening = is_listening && stdin.write_all(&out).is_ok();
-            Ok(())
-        })?;
-        out.clear();
-        converter.finish(&mut out);
-        if is_listening {
-            let _ = stdin.write_all(&out);
+    let stdin = child.stdin.take();
+    let working = async {
+        if let Some(stdin) = stdin {
+            feed(stdin, plan).await?;
         }
-    }
-    let status = child.wait().map_err(|error| {
-        Failure::new(Exit::Software, format!("the command's end cannot be told: {error}"))
-    })?;
+        child.wait().await.map_err(|error| {
+            let message = format!("the command's end cannot be told: {error}");
+            anyhow::Error::from(Failure::new(Exit::Software, message))
+        })
+    };
+    let worked = tokio::select! {
+        biased;
+        worked = working => Ok(worked?),
+        cause = stop.stopped() => Err(cause),
+    };
+    let status = match worked {
+        Ok(status) => status,
+        Err(cause) => {
+            let child = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+            if let Some(child) = child {
+                // It may have ended just now.
+                let _ = kill_process(child, Signal::TERM);
+            }
+            let text = format!("{cause}; what the command had done by then is not known");
+            return Ok(all(plan, Fate::Unknown, None, &text));
+        }
+    };
     let (state, enhanced, text) = match status.code() {
         Some(0) => (Fate::Delivered, None, "the command took it".to_owned()),
         Some(75) => (Fate::Temporary, None, "the command ended with 75".to_owned()),
@@ -77,8 +88,34 @@ pub fn hand_over(
         Some(code) => (Fate::Permanent, None, format!("the command ended with {code}")),
         None => (Fate::Unknown, None, format!("the command was ended: {status}")),
     };
+    Ok(all(plan, state, enhanced, &text))
+}
+
+/// Gives the command its input. One that has read enough may be gone: its exit code tells.
+async fn feed(mut stdin: ChildStdin, plan: &mut Plan) -> Result<()> {
+    let ends = match plan.line_ends {
+        LineEnds::Canonical => line_ends::LineEnds::Lf,
+        LineEnds::Verbatim | LineEnds::VerbatimUnsafe => line_ends::LineEnds::AsIs,
+    };
+    let mut converter = Converter::new(ends);
+    let (mut block, mut out) = (vec![0; BLOCK_OCTETS], Vec::new());
+    plan.message.rewind()?;
+    loop {
+        out.clear();
+        let count = plan.message.read(&mut block).await?;
+        match count {
+            0 => converter.finish(&mut out),
+            count => converter.push(&block[..count], &mut out),
+        }
+        if stdin.write_all(&out).await.is_err() || count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn all(plan: &Plan, state: Fate, enhanced: Option<&str>, text: &str) -> Vec<Told> {
     let recipients = plan.envelope.recipients.iter();
-    Ok(recipients
+    recipients
         .map(|recipient| Told {
             delivery: Delivery {
                 recipient: recipient.clone(),
@@ -86,11 +123,11 @@ pub fn hand_over(
                 stage: "body",
                 code: None,
                 enhanced: enhanced.map(str::to_owned),
-                text: text.clone(),
+                text: text.to_owned(),
             },
             queue_id: None,
             times: None,
             reached: None,
         })
-        .collect())
+        .collect()
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::Result;
 
-use super::args::{Args, Composing};
+use super::args::Args;
 use super::compose;
 use super::resend;
 use super::spooled::Spooled;
@@ -92,12 +92,6 @@ impl Plan {
         };
         let composing = &args.composing;
         if args.conversion.raw {
-            if composing.composes() || composing.resend {
-                return Err(
-                    Failure::usage("--raw sends a whole message, and none is composed").into()
-                );
-            }
-            refuse_compose_options(composing)?;
             let unsafe_too = args.conversion.raw_unsafe;
             return Self::raw(Spooled::take(input)?, given, author, unsafe_too);
         }
@@ -126,7 +120,6 @@ impl Plan {
             plan.changes.clear();
             return Ok(plan);
         }
-        refuse_compose_options(composing)?;
         Self::of(Spooled::take(input)?, given, author)
     }
 
@@ -252,24 +245,6 @@ fn source(header: &[u8]) -> Source {
         .iter()
         .any(|name| headers::find(header, name).is_some());
     if resent { Source::Resent } else { Source::Original }
-}
-
-pub fn refuse_compose_options(args: &Composing) -> Result<(), Failure> {
-    let given = [
-        (!args.to.is_empty(), "--to"),
-        (!args.cc.is_empty(), "--cc"),
-        (!args.bcc.is_empty(), "--bcc"),
-        (!args.reply_to.is_empty(), "--reply-to"),
-        (!args.header.is_empty(), "--header"),
-        (args.charset.is_some(), "--charset"),
-    ];
-    match given.iter().find(|(given, _)| *given) {
-        Some((_, option)) => Err(Failure::usage(format!(
-            "{option} is for a composed message, and standard input is a whole one"
-        ))
-        .hint("add --subject, --body, --html or --attach to compose; recipients of a whole message are named without an option")),
-        None => Ok(()),
-    }
 }
 
 pub fn check(message: &Spooled) -> Result<(), Failure> {

@@ -15,12 +15,13 @@ use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
 use super::spool::{self, Courier, Item};
 use super::{
-    compose, direct, news, outcome, persona, pipe, sent, signing, stages, stdio, together,
+    compose, direct, news, outcome, persona, pipe, sent, signals, signing, stages, stdio, together,
 };
 use crate::base::apart::apart;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
+use crate::net::stop::Cause;
 use crate::open::references::Place;
 use crate::open::{self, Context, Create, Dialogue, EndpointOptions, ProxyHeader};
 use crate::smtp::syntax::ehlo::Capabilities;
@@ -33,7 +34,9 @@ use crate::ui::{Exit, Failure, Format, Output, report};
 /// Whatever kept the message from being handed over at all; a recipient's own fate is no
 /// error, but in the exit code.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    if let Some(location) = news::server(args.via.as_deref())? {
+    let news = news::server(args.via.as_deref())?;
+    together::check(&args, news.is_some())?;
+    if let Some(location) = news {
         return apart(|| news::post(&args, &location, context, out)).await;
     }
     let exit = prepare(&args, context, out).await?;
@@ -41,7 +44,6 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
 }
 
 async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    together::check(args)?;
     match args.persona.as_ref().map(|persona| persona.mode) {
         Some(Mode::Print) => {
             return spool::list(&args.spooling.folder()?, out);
@@ -83,9 +85,6 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         return apart(|| sender.all(plans, out)).await;
     }
     if args.bulk.is_wanted() {
-        if args.bulk.input.is_empty() {
-            return Err(Failure::usage("this is for many messages: give --input or --merge").into());
-        }
         let given = Given {
             recipients: plan::recipients(&args.recipients, &author)?,
             sender: args.envelope.envelope_from.as_deref(),
@@ -262,6 +261,7 @@ impl Sender<'_> {
             self.store(folder, &mut plan, out)?;
             return Ok(Exit::Ok);
         }
+        signals::listen(&self.context.net.stop)?;
         let mut sessions = Sessions::new(async || self.open().await);
         let handed = self.hand_over(&mut sessions, &mut Pool::none(), &mut plan, true).await;
         match handed {
@@ -269,7 +269,8 @@ impl Sender<'_> {
                 self.tell(&told, out)?;
                 log(self.context, &plan, &told);
                 self.keep(&mut plan, &told).await;
-                Ok(outcome::exit(told.iter().map(|it| &it.delivery)))
+                let exit = outcome::exit(told.iter().map(|it| &it.delivery));
+                Ok(ended(exit, self.context.net.stop.cause()))
             }
             Err(error) => {
                 let told = not_handed_over(&plan, &error);
@@ -295,7 +296,19 @@ impl Sender<'_> {
         let mut fates: Vec<Delivery> = Vec::new();
         let mut down: Option<anyhow::Error> = None;
         let mut plans = plans.peekable();
+        signals::listen(&self.context.net.stop)?;
         while let Some(plan) = plans.next() {
+            if let Some(cause) = self.context.net.stop.cause() {
+                report::warning(&format!("{cause}: what is not told of here was not sent"));
+                // Those behind have not been tried.
+                sessions.finish().await;
+                pool.finish().await;
+                let exit = match outcome::exit(fates.iter()) {
+                    Exit::Ok => Exit::TempFail,
+                    exit => exit,
+                };
+                return Ok(ended(exit, Some(cause)));
+            }
             let mut plan = plan?;
             if self.args.conversion.dry_run {
                 show(&mut plan, &self.args.conversion, &self.wishes, out)?;
@@ -330,7 +343,7 @@ impl Sender<'_> {
             // Only shown or stored, or a table of nobody.
             return Ok(Exit::Ok);
         }
-        Ok(outcome::exit(fates.iter()))
+        Ok(ended(outcome::exit(fates.iter()), self.context.net.stop.cause()))
     }
 
     /// Sends many messages.
@@ -341,9 +354,6 @@ impl Sender<'_> {
         author: &Author,
         out: &mut Output,
     ) -> Result<Exit> {
-        if self.sent.is_some() {
-            return Err(Failure::usage("--sent keeps copies of single messages only").into());
-        }
         let way = match &self.way {
             Way::Server(_) => bulk::Way::Server(self),
             Way::Direct(direct) => bulk::Way::Direct(direct, self.args.diagnosis.ehlo.as_deref()),
@@ -369,7 +379,10 @@ impl Sender<'_> {
         let conversion = &self.args.conversion;
         let inspect = |plan: &Plan| inspect(plan, conversion);
         match &self.way {
-            Way::Pipe(command) => pipe::hand_over(command, plan, self.wishes.signers(), inspect),
+            Way::Pipe(command) => {
+                let (signers, stop) = (self.wishes.signers(), &self.context.net.stop);
+                apart(|| pipe::hand_over(command, plan, signers, inspect, stop)).await
+            }
             Way::Direct(way) => {
                 let way = direct::Way {
                     direct: way,
@@ -452,11 +465,23 @@ impl Opener for Sender<'_> {
     }
 }
 
+/// How a run ends that was asked to end before its work was done (`cause`): what is unknown or
+/// was delivered all the same is told by its own code.
+pub fn ended(exit: Exit, cause: Option<Cause>) -> Exit {
+    match (exit, cause) {
+        (Exit::Ok | Exit::Unknown, _) | (_, None) => exit,
+        (exit, Some(Cause::Deadline(_))) => exit,
+        (_, Some(cause)) => open::stopped(cause),
+    }
+}
+
 /// Delivers what is due in the spool.
 async fn flush(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
     let folder = args.spooling.folder()?;
+    signals::listen(&context.net.stop)?;
     let mut carrier = Carrier { args, context };
-    spool::flush(&folder, &mut carrier, context.quiet, out).await
+    let exit = spool::flush(&folder, &mut carrier, context, out).await?;
+    Ok(ended(exit, context.net.stop.cause()))
 }
 
 /// Delivers spooled messages, each by its own way; what the command line says goes before that.

@@ -22,7 +22,7 @@ use super::spooled::Spooled;
 use super::{outcome, report as bounce};
 use crate::base::dot::LineEnds;
 use crate::message::compose::base32;
-use crate::open;
+use crate::open::{self, Context};
 use crate::sasl::system_random;
 use crate::state;
 use crate::store::durable::{self, Durability};
@@ -406,12 +406,18 @@ pub trait Courier {
 pub async fn flush(
     folder: &Path,
     courier: &mut impl Courier,
-    quiet: bool,
+    context: &Context,
     out: &mut Output,
 ) -> Result<Exit> {
     let mut fates: Vec<Delivery> = Vec::new();
     let mut broken: Option<anyhow::Error> = None;
+    let mut was_stopped = false;
     for name in names(folder)? {
+        if let Some(cause) = context.net.stop.cause() {
+            report::warning(&format!("{cause}: what is not told of here waits as before"));
+            was_stopped = true;
+            break;
+        }
         // Whatever noting them came to, who has it is told.
         let (told, settled) = match deliver(folder, &name, courier).await {
             Ok(delivered) => delivered,
@@ -423,7 +429,7 @@ pub async fn flush(
             let causes: Vec<String> = before.chain().map(ToString::to_string).collect();
             report::warning(&report::joined(&causes));
         }
-        if quiet && out.format() != crate::ui::Format::Json {
+        if context.quiet && out.format() != crate::ui::Format::Json {
             outcome::tell_failures(&told);
         } else {
             outcome::print(&told, out)?;
@@ -434,6 +440,10 @@ pub async fn flush(
     out.flush()?;
     match broken {
         Some(error) => Err(error),
+        // There may be more that is due.
+        None if was_stopped && fates.iter().all(|it| it.state == Fate::Delivered) => {
+            Ok(Exit::TempFail)
+        }
         // Nothing was due.
         None if fates.is_empty() => Ok(Exit::Ok),
         None => Ok(outcome::exit(fates.iter())),

@@ -54,8 +54,11 @@ pub async fn serve(
         },
     };
     let service = Service { settings: Rc::new(settings), delivery: Rc::new(relay), acceptor: None };
-    let stream = tokio::io::join(tokio::io::stdin(), tokio::io::stdout());
-    server::serve(Wire::new(Box::new(stream)), &service, Peer::default(), None).await?;
+    let stop = context.net.stop.clone();
+    super::signals::listen(&stop)?;
+    let mut wire = Wire::new(Box::new(tokio::io::join(tokio::io::stdin(), tokio::io::stdout())));
+    wire.set_stop(stop);
+    server::serve(wire, &service, Peer::default(), None).await?;
     Ok(Exit::Ok)
 }
 

@@ -156,7 +156,10 @@ impl Engine<'_> {
                 return Err(error);
             }
             self.context.debug(|| format!("{}: waits {pause:?}: {error:#}", item.key));
-            tokio::time::sleep(pause).await;
+            self.context.net.stop.sleep(pause).await;
+            if self.is_stopped() {
+                return Err(error);
+            }
             pause *= 2;
         }
         Err(Failure::new(Exit::TempFail, "no session").into())
@@ -164,7 +167,8 @@ impl Engine<'_> {
 
     /// This connection ends for good; the last one takes all messages with it.
     fn give_up(&self, error: anyhow::Error, shown: &Shown<'_>) -> Result<()> {
-        if self.alive.get() > 1 {
+        // What waits when the run ends was never begun.
+        if self.alive.get() > 1 || self.is_stopped() {
             return Ok(());
         }
         loop {
@@ -237,7 +241,8 @@ impl Engine<'_> {
             let was_cut_off = is_lost
                 && delivery.state == Fate::Temporary
                 && matches!(delivery.code, None | Some(421))
-                && item.attempts < ATTEMPTS;
+                && item.attempts < ATTEMPTS
+                && !self.is_stopped();
             if was_cut_off {
                 left.push(delivery.recipient);
             } else {

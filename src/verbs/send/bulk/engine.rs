@@ -213,14 +213,17 @@ impl Engine<'_> {
         plan.envelope.recipients.clone_from(&recipients);
         loop {
             let changed = self.changed.notified();
-            if self.failed.borrow().is_some() || self.alive.get() == 0 {
+            if self.failed.borrow().is_some() || self.alive.get() == 0 || self.is_stopped() {
                 // Nobody takes messages any more.
                 return Ok(());
             }
             if self.has_room_for(&plan) {
                 break;
             }
-            changed.await;
+            tokio::select! {
+                () = changed => {}
+                _ = self.context.net.stop.stopped() => {}
+            }
         }
         let item = Item { key, plan: Rc::new(RefCell::new(plan)), recipients, attempts: 0 };
         self.waiting.borrow_mut().push_back(item);
@@ -239,6 +242,9 @@ impl Engine<'_> {
 
     /// The next message that may go now.
     pub(super) fn pick(&self) -> Pick {
+        if self.is_stopped() {
+            return Pick::Over;
+        }
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
             let is_over = self.is_over.get() && self.under_way.get() == 0;
@@ -302,15 +308,26 @@ impl Engine<'_> {
             match self.pick() {
                 Pick::Item(item) => return Some(item),
                 Pick::Over => return None,
-                Pick::Nothing => changed.await,
+                Pick::Nothing => {
+                    tokio::select! {
+                        () = changed => {}
+                        _ = self.context.net.stop.stopped() => {}
+                    }
+                }
                 Pick::Later(time) => {
                     tokio::select! {
                         () = changed => {}
                         () = tokio::time::sleep_until(time) => {}
+                        _ = self.context.net.stop.stopped() => {}
                     }
                 }
             }
         }
+    }
+
+    /// Whether the run is to end: nothing more begins then.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.context.net.stop.cause().is_some()
     }
 
     /// A turn that was taken and given back.

@@ -22,6 +22,8 @@ use tokio::time::Instant;
 use self::engine::Engine;
 use super::esmtp::Wishes;
 use super::plan::{Author, Given, Plan};
+use super::run::ended;
+use super::signals;
 use crate::base::location::Location;
 use crate::open::references::{self, Group};
 use crate::open::{Context, Direct, EndpointOptions};
@@ -175,6 +177,7 @@ pub async fn run(
         tally: RefCell::default(),
         failed: RefCell::new(None),
     };
+    signals::listen(&context.net.stop)?;
     let shown = RefCell::new((out, Progress::new(context.progress, "send", None)));
     let workers = (0..engine.alive.get()).map(|_| engine.connection(&way, &shown));
     let workers = futures_of(workers.collect());
@@ -192,8 +195,20 @@ pub async fn run(
     }
     out.flush()?;
     worked?;
-    fed?;
     let tally = *engine.tally.borrow();
+    if let Some(cause) = context.net.stop.cause() {
+        if !context.quiet {
+            report::note(&tally.to_string());
+        }
+        report::warning(&format!("{cause}: what is not told of here was not sent"));
+        let exit = match tally.exit() {
+            // More may have waited.
+            Exit::Ok => Exit::TempFail,
+            exit => exit,
+        };
+        return Ok(ended(exit, Some(cause)));
+    }
+    fed?;
     if !context.quiet {
         report::note(&tally.to_string());
     }
