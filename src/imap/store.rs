@@ -103,6 +103,7 @@ impl Account {
             subscribed: listing.subscribed,
             status: listing.status,
             mailbox_id: listing.mailbox_id.clone(),
+            stamp: None,
         })
     }
 }
@@ -126,6 +127,7 @@ fn status(selected: &Selected) -> Status {
         uid_next: selected.uid_next.map_or(0, |uid| uid.0),
         highest_modseq: selected.highest_modseq.map(|modseq| modseq.0),
         size: None,
+        stamp: None,
     }
 }
 

@@ -31,6 +31,7 @@ mod keywords;
 pub(in crate::store) mod layout;
 mod listing;
 pub(in crate::store) mod name;
+mod stamp;
 mod subscriptions;
 mod writer;
 
@@ -348,6 +349,7 @@ impl Store for Maildir {
                 subscribed: Some(subscribed.contains(&name)),
                 status: None,
                 mailbox_id: place.selectable.then(|| identity(&place.path)).flatten(),
+                stamp: place.selectable.then(|| stamp::now(&place.path)).flatten(),
                 name,
             })
             .collect())
@@ -529,9 +531,8 @@ fn status(folder: &Folder) -> Status {
         messages: messages as u64,
         unseen: Some((messages - folder.all().filter(seen).count()) as u64),
         uid_validity: UID_VALIDITY,
-        uid_next: 0,
-        highest_modseq: None,
-        size: None,
+        stamp: folder.stamp(),
+        ..Status::default()
     }
 }
 

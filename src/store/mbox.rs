@@ -162,6 +162,7 @@ impl Mbox {
             uid_next: 0,
             highest_modseq: None,
             size: Some(entries.iter().map(|entry| entry.octets).sum()),
+            stamp: None,
         }
     }
 

@@ -155,6 +155,7 @@ impl Store for Memory {
                 subscribed: Some(account.is_subscribed(name)),
                 status: mailbox.is_selectable().then(|| mailbox.status()),
                 mailbox_id: Some(mailbox.id().to_string()),
+                stamp: None,
             })
             .collect())
     }

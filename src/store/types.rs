@@ -263,7 +263,15 @@ pub struct Folder {
     /// What stays the same when it is renamed, and is another when it is made anew (MAILBOXID
     /// of RFC 8474), where the listing told for free.
     pub mailbox_id: Option<String>,
+    /// What is the same only as long as nothing in it has changed, where the listing told for
+    /// free; to be compared with that of a [`Status`].
+    pub stamp: Option<Stamp>,
 }
+
+/// A mark of how a folder stood, of a store without mod-sequences: the digest of what the
+/// system tells of it without its messages being listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stamp(pub [u8; 16]);
 
 /// How a folder stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -280,6 +288,9 @@ pub struct Status {
     pub highest_modseq: Option<u64>,
     /// Octets of all messages, where known.
     pub size: Option<u64>,
+    /// How it stood before its messages were listed: a folder that still has this stamp has
+    /// these messages with these flags. `None` where the store cannot promise that.
+    pub stamp: Option<Stamp>,
 }
 
 /// The point of a folder's history up to which all is known.

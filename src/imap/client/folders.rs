@@ -563,6 +563,7 @@ fn to_status(status: &crate::imap::syntax::mailbox::Status<'_>) -> store::Status
         uid_next: status.uid_next.map_or(0, |uid| uid.0),
         highest_modseq: status.highest_modseq.map(|ModSeq(n)| n).filter(|n| *n > 0),
         size: status.size,
+        stamp: None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,8 +20,11 @@ use rustix::io::Errno;
 use super::keywords::{Extra, Keywords};
 use super::layout::{is_maildir, text};
 use super::name::{Info, Names, by_delivery, size, split, system_letter};
+use super::stamp::Look;
 use crate::store::durable::{self, Durability, create_folder, create_new, rename_new};
-use crate::store::{Changes, Error, Flag, FlagChange, Flags, Id, Keeps, Listed, Result, Status};
+use crate::store::{
+    Changes, Error, Flag, FlagChange, Flags, Id, Keeps, Listed, Result, Stamp, Status,
+};
 
 /// Age after which a file in `tmp` is a leftover (the Maildir convention).
 const LEFTOVER: Duration = Duration::from_secs(36 * 3600);
@@ -125,23 +128,19 @@ pub(super) struct Located {
     pub file: OsString,
 }
 
-/// When the directories were last changed, as the system tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    new: (i64, i64),
-    cur: (i64, i64),
-}
-
 /// One folder of a Maildir tree.
 pub(super) struct Folder {
     pub path: PathBuf,
     pub keywords: Keywords,
     files: HashMap<Id, Located>,
     dirs: Option<Arc<Dirs>>,
-    stamp: Option<Stamp>,
-    /// The directories were changed so shortly before they were read that a later change
-    /// may have the same time.
-    is_stamp_young: bool,
+    /// What the system told of it before it was last read.
+    look: Option<Look>,
+    /// Whether it was changed so shortly before it was read that a later change may have the
+    /// same time.
+    is_young: bool,
+    /// Whether a message is a link to a file elsewhere, which may vanish without a trace here.
+    has_links: bool,
 }
 
 impl Folder {
@@ -152,8 +151,9 @@ impl Folder {
             keywords: Keywords::default(),
             files: HashMap::new(),
             dirs: None,
-            stamp: None,
-            is_stamp_young: false,
+            look: None,
+            is_young: false,
+            has_links: false,
         })
     }
 
@@ -169,11 +169,25 @@ impl Folder {
 
     /// Reads the folder: its files and its keywords.
     pub(super) fn scan(&mut self) -> Result<()> {
-        self.stamp = Some(self.stamp_now()?);
-        self.is_stamp_young = self.stamp.is_some_and(Stamp::is_young);
-        self.files = self.read_files()?;
+        self.begin()?;
+        (self.files, self.has_links) = self.read_files()?;
         self.keywords = Keywords::load(&self.path)?;
         Ok(())
+    }
+
+    /// Keeps what the system tells before the folder is read.
+    fn begin(&mut self) -> Result<()> {
+        let look = Look::at(&self.path)?;
+        self.is_young = look.is_young(SystemTime::now());
+        self.look = Some(look);
+        Ok(())
+    }
+
+    /// By what it is known that nothing has changed since it was last read; `None` where the
+    /// system would not tell of every change.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let look = self.look.as_ref().filter(|_| !self.is_young && !self.has_links)?;
+        look.stamp(&self.path)
     }
 
     /// Reads the folder twice, for who will believe that a message is gone: a file that is
@@ -190,20 +204,21 @@ impl Folder {
         Ok(())
     }
 
-    fn read_files(&self) -> Result<HashMap<Id, Located>> {
+    fn read_files(&self) -> Result<(HashMap<Id, Located>, bool)> {
         let mut files = HashMap::with_capacity(self.files.len());
-        self.each_file(&mut |located| {
+        let has_links = self.each_file(&mut |located| {
             files.insert(id_of(&located.file), located);
         })?;
-        Ok(files)
+        Ok((files, has_links))
     }
 
     /// All messages with their flags, in the order of their delivery, by one reading that is
     /// not kept.
     pub(super) fn listed_once(&mut self) -> Result<Changes> {
+        self.begin()?;
         self.keywords = Keywords::load(&self.path)?;
         let mut changed: Vec<Listed> = Vec::new();
-        self.each_file(&mut |located| {
+        self.has_links = self.each_file(&mut |located| {
             let (id, flags) = (id_of(&located.file), self.flags(&located));
             changed.push(Listed { size: size(&id.0), id, flags: Some(flags) });
         })?;
@@ -222,6 +237,7 @@ impl Folder {
             messages: changed.len() as u64,
             unseen: Some((changed.len() - seen) as u64),
             uid_validity: super::UID_VALIDITY,
+            stamp: self.stamp(),
             ..Status::default()
         };
         let vanished = Vec::new();
@@ -229,8 +245,9 @@ impl Folder {
     }
 
     /// Gives each message's file as the directories have it; one that is renamed meanwhile may
-    /// come twice, and then the later is right.
-    pub(super) fn each_file(&self, on: &mut dyn FnMut(Located)) -> Result<()> {
+    /// come twice, and then the later is right. Whether a link is among them.
+    pub(super) fn each_file(&self, on: &mut dyn FnMut(Located)) -> Result<bool> {
+        let mut has_links = false;
         // `new` first: what moves to `cur` meanwhile is seen twice, and not never.
         for sub in [Sub::New, Sub::Cur] {
             let path = self.path.join(sub.name());
@@ -244,39 +261,27 @@ impl Folder {
                 let entry = entry.map_err(|error| Error::file(&path, error))?;
                 let file = entry.file_name();
                 // Names that begin with a dot are no messages (the Maildir convention).
-                if file.as_bytes().starts_with(b".") || !is_file(&entry) {
+                let is_hidden = file.as_bytes().starts_with(b".");
+                has_links |= !is_hidden && entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                if is_hidden || !is_file(&entry) {
                     continue;
                 }
                 on(Located { sub, file });
             }
         }
-        Ok(())
+        Ok(has_links)
     }
 
-    fn stamp_now(&self) -> Result<Stamp> {
-        let time = |name: &str| {
-            let path = self.path.join(name);
-            match std::fs::metadata(&path) {
-                Ok(metadata) => Ok((metadata.mtime(), metadata.mtime_nsec())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && name == "new" => {
-                    Ok((0, 0))
-                }
-                Err(error) => Err(Error::file(&path, error)),
-            }
-        };
-        Ok(Stamp { new: time("new")?, cur: time("cur")? })
-    }
-
-    /// Whether the folder is other than when it was last read; costs two calls of the system
+    /// Whether the folder is other than when it was last read; costs a few calls of the system
     /// where nothing happened.
     pub(super) fn has_changed(&mut self) -> Result<bool> {
-        let now = self.stamp_now()?;
-        if self.stamp != Some(now) {
+        let now = Look::at(&self.path)?;
+        if self.look.as_ref() != Some(&now) {
             return Ok(true);
         }
-        if self.is_stamp_young {
-            let files = self.read_files()?;
-            self.is_stamp_young = now.is_young();
+        if self.is_young {
+            let (files, _) = self.read_files()?;
+            self.is_young = now.is_young(SystemTime::now());
             return Ok(files != self.files);
         }
         Ok(false)
@@ -503,15 +508,6 @@ impl Folder {
             }
         }
         Ok(())
-    }
-}
-
-impl Stamp {
-    /// Whether one of the directories was changed in the last two seconds: a later change
-    /// could then have the same time on a disk that counts coarsely.
-    fn is_young(self) -> bool {
-        let now = crate::store::local::seconds(SystemTime::now());
-        now.saturating_sub(self.new.0.max(self.cur.0)) < 2
     }
 }
 

@@ -17,7 +17,7 @@ use crate::store::lock::DotLock;
 use crate::store::{Error, Flags, Result};
 
 /// Dovecot's file.
-const FILE: &str = "dovecot-keywords";
+pub(super) const FILE: &str = "dovecot-keywords";
 
 /// Our own, for what has no letter.
 pub(super) const SIDECAR: &str = "pillarbox-keywords";

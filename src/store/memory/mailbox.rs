@@ -303,6 +303,7 @@ impl Mailbox {
             uid_next: self.uid_next,
             highest_modseq: Some(self.highest_modseq),
             size: Some(self.octets()),
+            stamp: None,
         }
     }
 

@@ -24,7 +24,9 @@ const BATCH: usize = 1000;
 /// # Errors
 /// The state's.
 pub fn take_up(state: &State, folder: &mut FolderPlan) -> crate::state::Result<()> {
-    let Some(known) = &folder.known else { return Ok(()) };
+    let Some(known) = folder.known.as_ref().filter(|_| !folder.rows.is_empty()) else {
+        return Ok(());
+    };
     let leaving: HashSet<i64> = state.leaving(known.key)?.into_iter().collect();
     if leaving.is_empty() {
         return Ok(());

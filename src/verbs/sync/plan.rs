@@ -120,7 +120,8 @@ pub async fn plan(
     if state.choice()? != scope.choice.mark {
         // What was passed over before may be wanted now.
         for folder in known.values_mut() {
-            (folder.sides.far.modseq, folder.sides.near.modseq) = (None, None);
+            folder.sides.far.forget_point();
+            folder.sides.near.forget_point();
         }
     }
     let mut plan = Plan::new(scope.mode);

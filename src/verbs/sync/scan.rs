@@ -7,7 +7,7 @@ use super::bind;
 use super::diff::{Action, Both, Mode, Outcome, Picture, Row, Side, diff};
 use super::pair::{Pair, Seat};
 use super::spool::Batch;
-use super::state::{Intent, KnownFolder, Opening, State};
+use super::state::{Intent, Known, KnownFolder, Opening, State};
 use crate::store::{Changes, Flag, Flags, Folder, Id, Keeps, Since, Status};
 
 /// What becomes of a folder as a whole.
@@ -164,11 +164,13 @@ pub async fn look(
 ) -> anyhow::Result<Vec<Looked>> {
     let mut looked = Vec::with_capacity(wanted.len());
     let mut views: Vec<Both<View>> = Vec::with_capacity(wanted.len());
+    let unsettled = state.unsettled()?;
     for wanted in wanted {
         let key = wanted.known.as_ref().map(|known| known.key);
-        let intents = key.map_or(Ok(Vec::new()), |key| state.intents(key))?;
-        // With copies to look for, the listing's word that nothing changed is not enough.
-        let is_unchanged = intents.is_empty()
+        let unsettled = key.filter(|key| unsettled.contains(key));
+        let intents = unsettled.map_or(Ok(Vec::new()), |key| state.intents(key))?;
+        // With something to look for, the listing's word that nothing changed is not enough.
+        let is_unchanged = unsettled.is_none()
             && wanted.fate == Fate::Stays
             && Side::BOTH.into_iter().all(|side| unchanged(&wanted, side).is_some());
         let (rows, keywords) = match key {
@@ -260,7 +262,12 @@ fn is_other_mailbox(wanted: &Wanted, side: Side) -> bool {
 /// How a side stands, where its listing says that it is as it was known.
 fn unchanged(wanted: &Wanted, side: Side) -> Option<Status> {
     let known = wanted.known.as_ref().map(|known| *known.sides.of(side))?;
-    let status = wanted.listed.of(side).as_ref()?.status?;
+    let listed = wanted.listed.of(side).as_ref()?;
+    if listed.stamp.is_some() && listed.stamp == known.stamp && !is_other_mailbox(wanted, side) {
+        let Known { uid_validity, uid_next, messages, stamp, .. } = known;
+        return Some(Status { uid_validity, uid_next, messages, stamp, ..Status::default() });
+    }
+    let status = listed.status?;
     let is_same = known.modseq.is_some()
         && known.modseq == status.highest_modseq
         && known.uid_validity == status.uid_validity

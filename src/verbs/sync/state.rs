@@ -4,7 +4,7 @@
 //! A copy is written down as an *intent* before it is made and becomes a row after; an intent
 //! that is found at the start of a run is a copy that may or may not have been made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::diff::{Both, Row, Side};
 use super::digest::{self, Digest};
 use crate::state::{self, Database, Layout};
-use crate::store::{Flags, Id, Status};
+use crate::store::{Flags, Id, Stamp, Status};
 
 const LAYOUT: Layout = Layout {
     name: "the state of a sync",
@@ -83,6 +83,10 @@ const LAYOUT: Layout = Layout {
         ALTER TABLE intents ADD COLUMN header BLOB;
         ALTER TABLE intents ADD COLUMN moved INTEGER REFERENCES messages (id) ON DELETE SET NULL;
     ",
+        "
+        ALTER TABLE folders ADD COLUMN far_stamp BLOB;
+        ALTER TABLE folders ADD COLUMN near_stamp BLOB;
+    ",
     ],
 };
 
@@ -98,6 +102,8 @@ pub struct Known {
     /// Mod-sequence up to which nothing was left; `None`: the whole folder has to be looked
     /// at again.
     pub modseq: Option<u64>,
+    /// The same for a store without mod-sequences.
+    pub stamp: Option<Stamp>,
 }
 
 impl Known {
@@ -108,7 +114,13 @@ impl Known {
             uid_next: status.uid_next,
             messages: status.messages,
             modseq: status.highest_modseq.filter(|_| settled),
+            stamp: status.stamp.filter(|_| settled),
         }
+    }
+
+    /// Knows no point of the folder's history any more.
+    pub fn forget_point(&mut self) {
+        (self.modseq, self.stamp) = (None, None);
     }
 }
 
@@ -309,21 +321,22 @@ impl State {
             let mut statement = db.prepare(
                 "SELECT name, id, far_uid_validity, far_uid_next, far_messages, far_modseq,
                  near_uid_validity, near_uid_next, near_messages, near_modseq,
-                 far_mailbox_id, near_mailbox_id, subscribed FROM folders",
+                 far_mailbox_id, near_mailbox_id, subscribed, far_stamp, near_stamp FROM folders",
             )?;
             let mut rows = statement.query([])?;
             let mut found = BTreeMap::new();
             while let Some(row) = rows.next()? {
-                let side = |at: usize| -> rusqlite::Result<Known> {
+                let side = |at: usize, stamp: usize| -> rusqlite::Result<Known> {
                     let modseq: Option<i64> = row.get(at + 3)?;
                     Ok(Known {
                         uid_validity: row.get(at)?,
                         uid_next: row.get(at + 1)?,
                         messages: from_i64(row.get(at + 2)?),
                         modseq: modseq.map(from_i64),
+                        stamp: row.get::<_, Option<[u8; 16]>>(stamp)?.map(Stamp),
                     })
                 };
-                let sides = Both { far: side(2)?, near: side(6)? };
+                let sides = Both { far: side(2, 13)?, near: side(6, 14)? };
                 let name: String = row.get(0)?;
                 let mailbox_ids = Both { far: row.get(10)?, near: row.get(11)? };
                 let (key, subscribed) = (row.get(1)?, row.get(12)?);
@@ -351,6 +364,22 @@ impl State {
                 })
             })?;
             rows.collect()
+        })
+    }
+
+    /// The folders in which something was begun and not recorded: a copy, or that messages
+    /// leave the near side.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn unsettled(&self) -> state::Result<BTreeSet<i64>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare(
+                "SELECT folder FROM intents UNION
+                 SELECT folder FROM leaving JOIN messages ON messages.id = leaving.message",
+            )?;
+            let folders = statement.query_map([], |row| row.get(0))?;
+            folders.collect()
         })
     }
 
@@ -461,6 +490,9 @@ impl State {
                     [],
                 )?;
             }
+            if doubled > 0 {
+                forget_points(db)?;
+            }
             Ok(doubled)
         })
     }
@@ -486,7 +518,7 @@ impl State {
             return Ok(());
         }
         self.write(|db| {
-            db.execute("UPDATE folders SET far_modseq = NULL, near_modseq = NULL", [])?;
+            forget_points(db)?;
             db.execute(
                 "INSERT INTO choice (id, mark) VALUES (1, ?1)
                  ON CONFLICT (id) DO UPDATE SET mark = ?1",
@@ -521,6 +553,10 @@ impl State {
                  AND coalesce(far_mailbox_id = ?4, 1), far_modseq, NULL),
                  near_modseq = iif(near_uid_validity = ?3
                  AND coalesce(near_mailbox_id = ?5, 1), near_modseq, NULL),
+                 far_stamp = iif(far_uid_validity = ?2
+                 AND coalesce(far_mailbox_id = ?4, 1), far_stamp, NULL),
+                 near_stamp = iif(near_uid_validity = ?3
+                 AND coalesce(near_mailbox_id = ?5, 1), near_stamp, NULL),
                  far_uid_validity = ?2, near_uid_validity = ?3,
                  far_mailbox_id = coalesce(?4, far_mailbox_id),
                  near_mailbox_id = coalesce(?5, near_mailbox_id)",
@@ -742,6 +778,13 @@ impl State {
     }
 }
 
+/// All folders are looked at again as a whole.
+fn forget_points(db: &Transaction<'_>) -> rusqlite::Result<()> {
+    let update = "UPDATE folders SET far_modseq = NULL, near_modseq = NULL, far_stamp = NULL,
+         near_stamp = NULL";
+    db.execute(update, []).map(drop)
+}
+
 fn delete(db: &Transaction<'_>, table: &str, keys: &[i64]) -> rusqlite::Result<()> {
     let mut delete = db.prepare(&format!("DELETE FROM {table} WHERE id = ?1"))?;
     for key in keys {
@@ -766,7 +809,8 @@ fn settle(db: &Transaction<'_>, folder: i64, known: &Both<Known>) -> rusqlite::R
     db.prepare_cached(
         "UPDATE folders SET
          far_uid_validity = ?2, far_uid_next = ?3, far_messages = ?4, far_modseq = ?5,
-         near_uid_validity = ?6, near_uid_next = ?7, near_messages = ?8, near_modseq = ?9
+         near_uid_validity = ?6, near_uid_next = ?7, near_messages = ?8, near_modseq = ?9,
+         far_stamp = ?10, near_stamp = ?11
          WHERE id = ?1",
     )?
     .execute(params![
@@ -779,6 +823,8 @@ fn settle(db: &Transaction<'_>, folder: i64, known: &Both<Known>) -> rusqlite::R
         known.near.uid_next,
         to_i64(known.near.messages),
         known.near.modseq.map(to_i64),
+        known.far.stamp.map(|stamp| stamp.0),
+        known.near.stamp.map(|stamp| stamp.0),
     ])
     .map(drop)
 }

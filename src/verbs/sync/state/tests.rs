@@ -59,8 +59,14 @@ fn a_folder_remembers_all_that_it_was_told() {
     let left = state.intents(folder).expect("readable");
     assert!(left.len() == 1 && left[0].stored && left[0].source.0 == "3");
     let known = Both {
-        far: Known { uid_validity: 7, uid_next: 4, messages: 2, modseq: Some(1 << 62) },
-        near: Known { uid_validity: 8, ..Known::default() },
+        far: Known {
+            uid_validity: 7,
+            uid_next: 4,
+            messages: 2,
+            modseq: Some(1 << 62),
+            stamp: None,
+        },
+        near: Known { uid_validity: 8, stamp: Some(Stamp([7; 16])), ..Known::default() },
     };
     state.write_down(&[], &[], &[(folder, known)]).expect("written");
     assert_eq!(state.folders().expect("readable")["INBOX"].sides, known);
@@ -79,6 +85,14 @@ fn a_folder_remembers_all_that_it_was_told() {
     let sides = state.folders().expect("readable")["INBOX"].sides;
     assert_eq!(sides.far.uid_validity, 70);
     assert_eq!(sides.far.modseq, None);
+    assert_eq!(sides.near.stamp, known.near.stamp);
+    // So is that of a folder that was made anew with the same numbers.
+    for (name, stamp) in [("a", known.near.stamp), ("b", None)] {
+        let ids = Both { far: None, near: Some(name.to_owned()) };
+        let opening = Opening::default();
+        state.open_folder("INBOX", generations, &ids, &opening, &mut []).expect("written");
+        assert_eq!(state.folders().expect("readable")["INBOX"].sides.near.stamp, stamp);
+    }
 }
 
 #[test]
