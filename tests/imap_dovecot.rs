@@ -86,7 +86,7 @@ impl Given {
             };
             let received = Received { seconds: 1_000_000_000 + i as i64, offset_seconds: 3600 };
             let meta = Meta {
-                id: Id(String::new()),
+                id: Id::new(""),
                 size: Some(body.len() as u64),
                 flags: Some(flags),
                 received: Some(received),
@@ -276,7 +276,7 @@ fn search_sort_copy_move_and_delete() {
         let day = Key::Date(Day::On, jiff::civil::date(2001, 9, 9));
         assert_eq!(client.search(vec![day]).await.expect("found").len(), 30);
         let sorted = client.sort(vec![(true, SortKey::Arrival)], seen()).await.expect("sorted");
-        assert_eq!(sorted.first().map(u32::to_string), Some(ids[27].0.clone()));
+        assert_eq!(sorted.first().map(u32::to_string), Some(ids[27].0.to_string()));
         client.thread("REFERENCES", seen()).await.expect("threads");
 
         let copied = account.copy(&ids[..3], "Old").await.expect("copied");

@@ -95,7 +95,7 @@ async fn client(wire: Wire) -> Result<()> {
     account.flag(&[change]).await?;
     drop(account.copy(&ids, "Other").await?);
     let mut message =
-        Held::new(Meta { id: Id(String::new()), size: None, flags: None, received: None });
+        Held::new(Meta { id: Id::new(""), size: None, flags: None, received: None });
     message.write(b"Subject: x\n\nbody\n")?;
     let mut batch = HeldBatch::default();
     batch.push(message);

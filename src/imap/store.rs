@@ -144,7 +144,7 @@ fn in_order(ids: &[Id]) -> Vec<u32> {
 }
 
 fn id(uid: u32) -> Id {
-    Id(uid.to_string())
+    Id::number(uid.into())
 }
 
 /// What a survey of one folder means to who knew it before.

@@ -107,7 +107,8 @@ impl Newsgroup {
         }
         numbers.sort_unstable();
         numbers.dedup();
-        let listed = |number: u64| Listed { id: Id(number.to_string()), size: None, flags: None };
+        let listed =
+            |number: u64| Listed { id: Id::new(number.to_string()), size: None, flags: None };
         Ok(numbers.into_iter().map(listed).collect())
     }
 
@@ -157,7 +158,8 @@ impl Newsgroup {
         }
         for number in numbers {
             let Some(overview) = found.get(number) else { continue };
-            let meta = Meta { id: Id(number.to_string()), size: None, flags: None, received: None };
+            let meta =
+                Meta { id: Id::new(number.to_string()), size: None, flags: None, received: None };
             let mut octets = Vec::new();
             for (name, place) in names.iter().zip(places) {
                 let value = overview.fields.get(*place).map_or(&[][..], Vec::as_slice);

@@ -168,7 +168,7 @@ impl Opened {
                     digest: digest.map(str::to_owned),
                 }))
             }
-            Mail::Eml(_, path) if path.is_dir() => Some(Reference::Eml(path.join(&id.0))),
+            Mail::Eml(_, path) if path.is_dir() => Some(Reference::Eml(path.join(&*id.0))),
             Mail::Eml(_, path) => Some(Reference::Eml(path.clone())),
             Mail::Imap(account, url) => {
                 let (folder, status) = self.selected.as_ref()?;
@@ -184,7 +184,7 @@ impl Opened {
             Mail::Pop(_, url) => Some(Reference::Pop(PopReference {
                 implicit_tls: url.implicit_tls,
                 server: url.server.clone(),
-                uidl: id.0.clone(),
+                uidl: id.0.to_string(),
             })),
             Mail::News(_, place) => place.reference(id),
         }

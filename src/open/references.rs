@@ -53,7 +53,7 @@ impl Place {
             }
             other => other.container(),
         };
-        Ok(Self { location, uid_validity, id: Id(id) })
+        Ok(Self { location, uid_validity, id: Id::new(id) })
     }
 }
 
@@ -154,7 +154,10 @@ mod tests {
         Ok(groups
             .into_iter()
             .map(|group| {
-                (group.location.to_string(), group.ids.into_iter().map(|id| id.0).collect())
+                (
+                    group.location.to_string(),
+                    group.ids.into_iter().map(|id| id.0.to_string()).collect(),
+                )
             })
             .collect())
     }

@@ -47,14 +47,14 @@ impl Spool for Maildrop {
                 let store = "a POP3 server without UIDL";
                 return Err(Error::Unsupported { store, operation: "name its messages" });
             };
-            let id = Id(match String::from_utf8(id) {
+            let id = Id::new(match String::from_utf8(id) {
                 Ok(id) => id,
                 Err(odd) => odd.into_bytes().escape_ascii().to_string(),
             });
             // RFC 1939 section 7 lets only copies of one message share their name. Some servers
             // give it to others too: so that none is lost, a later one's name has its number.
             let id = match messages.contains_key(&id) {
-                true => Id(format!("{id};{number}")),
+                true => Id::new(format!("{id};{number}")),
                 false => id,
             };
             messages.insert(id.clone(), (number, octets));

@@ -45,7 +45,7 @@ impl Eml {
 
     /// The file of a message; `None` for an id that is not the name of one.
     fn file(&self, id: &Id) -> Option<PathBuf> {
-        let name = Path::new(&id.0);
+        let name = Path::new(&*id.0);
         if self.is_file {
             return (self.path.file_name() == name.file_name()).then(|| self.path.clone());
         }
@@ -91,7 +91,7 @@ impl Spool for Eml {
                 let wrong = io::Error::new(io::ErrorKind::InvalidData, "its name is not UTF-8");
                 return Err(Error::file(&path, wrong));
             };
-            let id = Id(name.to_owned());
+            let id = Id::new(name.to_owned());
             found.push(Listed { id, size: Some(metadata.len()), flags: None });
         }
         Ok(found)
@@ -301,7 +301,7 @@ impl Batch {
         let mut ids = Vec::with_capacity(self.messages.len());
         while let Some((temporary, name)) = self.messages.get(self.placed) {
             let placed = place(&self.folder, temporary, name);
-            ids.push(Id(placed.map_err(|error| Error::file(&self.path, error))?));
+            ids.push(Id::new(placed.map_err(|error| Error::file(&self.path, error))?));
             self.placed += 1;
         }
         if durable {
@@ -400,8 +400,8 @@ mod tests {
                 let mut store = Eml::open(&path).expect("there");
                 assert!(store.list().await.expect("listed").is_empty());
                 let ids = writer.commit().await.expect("written");
-                assert_eq!(ids[0], Id("a_b.eml".into()));
-                assert_eq!(ids[6], Id("a_b-7.eml".into()));
+                assert_eq!(ids[0], Id::new("a_b.eml"));
+                assert_eq!(ids[6], Id::new("a_b-7.eml"));
                 assert_eq!(std::fs::read_dir(&path).expect("there").count(), 7);
                 let mode = std::fs::metadata(path.join("a_b.eml")).expect("there").permissions();
                 assert_eq!(mode.mode() & 0o777, 0o600);
@@ -427,7 +427,7 @@ mod tests {
             std::fs::write(inside.join("notes.txt"), b"x").expect("written");
             let mut store = Eml::open(&inside).expect("there");
             let ids = ["../secret.eml", "/etc/passwd", "..", "", "notes.txt", "none.eml"]
-                .map(|name| Id(name.to_owned()));
+                .map(|name| Id::new(name.to_owned()));
             let mut sink = Collected::default();
             store.read(&ids, &What::Whole, &mut sink).await.expect("nothing is there");
             store.delete(&ids).await.expect("nothing is there");
@@ -445,7 +445,7 @@ mod tests {
             let mut store = Eml::open(&path).expect("there");
             let ids: Vec<Id> =
                 store.list().await.expect("listed").into_iter().map(|l| l.id).collect();
-            assert_eq!(ids, [Id("mail.txt".into())]);
+            assert_eq!(ids, [Id::new("mail.txt")]);
             let mut sink = Collected::default();
             store.read(&ids, &What::Headers, &mut sink).await.expect("readable");
             assert_eq!(sink.bodies(), [b"Subject: x\n\n"]);

@@ -182,7 +182,7 @@ impl Source for HeldBatch {
         match self.messages.get_mut(self.next.wrapping_sub(1)) {
             Some(message) => message,
             None => self.nothing.get_or_insert_with(|| {
-                let id = super::Id(String::new());
+                let id = super::Id::new("");
                 Held::new(Meta { id, size: Some(0), flags: None, received: None })
             }),
         }
@@ -196,7 +196,7 @@ mod tests {
     use crate::store::testing::run;
 
     fn held(octets: &[u8]) -> Held {
-        let id = Id("1".to_owned());
+        let id = Id::new("1");
         let mut held = Held::new(Meta { id, size: None, flags: None, received: None });
         for piece in octets.chunks(10_000) {
             held.write(piece).expect("written");

@@ -150,8 +150,7 @@ mod tests {
         let path = dir.path().join("m");
         std::fs::write(&path, octets).expect("written");
         let mut file = File::open(&path).expect("there");
-        let meta =
-            Meta { id: Id("m".into()), size: None, flags: Some(Flags::new()), received: None };
+        let meta = Meta { id: Id::new("m"), size: None, flags: Some(Flags::new()), received: None };
         let mut sink = Collected::default();
         let mut buffer = Vec::new();
         run(push_file(&path, &mut file, meta, what, &mut sink, &mut buffer)).expect("pushed");

@@ -89,14 +89,14 @@ fn in_order(ids: &[Id], pairs: &[(u32, u32)]) -> Vec<Option<Id>> {
         .map(|id| {
             let old = uid(id)?;
             let at = pairs.binary_search_by_key(&old, |pair| pair.0).ok()?;
-            Some(Id(pairs[at].1.to_string()))
+            Some(Id::new(pairs[at].1.to_string()))
         })
         .collect()
 }
 
 fn listed(message: &Message) -> Listed {
     Listed {
-        id: Id(message.uid.to_string()),
+        id: Id::new(message.uid.to_string()),
         size: Some(message.octets.len() as u64),
         flags: Some(message.flags.clone()),
     }
@@ -238,7 +238,7 @@ impl Store for Memory {
             });
         }
         let uids = self.account.borrow_mut().append(target, batch)?;
-        Ok(uids.into_iter().map(|uid| Some(Id(uid.to_string()))).collect())
+        Ok(uids.into_iter().map(|uid| Some(Id::new(uid.to_string()))).collect())
     }
 
     async fn flag(&mut self, changes: &[FlagChange]) -> Result<()> {
@@ -302,10 +302,10 @@ mod tests {
             let mut store = memory();
             let mut given = Given::new(&[b"Subject: a\r\n\r\nbody\r\n", b"x"]);
             let ids = store.append("inbox", &mut given).await.expect("INBOX exists");
-            assert_eq!(ids, [Some(Id("1".into())), Some(Id("2".into()))]);
+            assert_eq!(ids, [Some(Id::new("1")), Some(Id::new("2"))]);
             assert_eq!(store.list().await.expect("selected").len(), 2);
             let mut sink = Collected::default();
-            let wanted = [Id("2".into()), Id("77".into()), Id("1".into())];
+            let wanted = [Id::new("2"), Id::new("77"), Id::new("1")];
             store.read(&wanted, &What::Whole, &mut sink).await.expect("readable");
             assert_eq!(sink.bodies(), [&b"x"[..], b"Subject: a\r\n\r\nbody\r\n"]);
         });
@@ -318,7 +318,7 @@ mod tests {
             let mut given = Given::one(b"x", &["\\Seen", "\\Recent", "$Label"], 77);
             store.append("INBOX", &mut given).await.expect("room");
             let mut sink = Collected::default();
-            store.read(&[Id("1".into())], &What::Whole, &mut sink).await.expect("readable");
+            store.read(&[Id::new("1")], &What::Whole, &mut sink).await.expect("readable");
             let meta = &sink.messages[0].0;
             assert_eq!(meta.received, Some(Received { seconds: 77, offset_seconds: 0 }));
             assert_eq!(meta.flags, Some(["\\seen", "$label"].iter().collect()));
@@ -373,9 +373,9 @@ mod tests {
             let mut store = memory();
             store.create(&["a/b".into(), "a/b".into()]).await.expect("a good name");
             store.append("INBOX", &mut Given::new(&[b"a", b"b"])).await.expect("room");
-            let asked = [Id("2".into()), Id("9".into()), Id("1".into())];
+            let asked = [Id::new("2"), Id::new("9"), Id::new("1")];
             let moved = store.move_to(&asked, "a/b").await.expect("exists");
-            assert_eq!(moved, [Some(Id("2".into())), None, Some(Id("1".into()))]);
+            assert_eq!(moved, [Some(Id::new("2")), None, Some(Id::new("1"))]);
             let folders = store.folders(&["a/*".into()]).await.expect("listed");
             assert_eq!(folders.len(), 1);
             assert_eq!(folders[0].status.map(|status| status.messages), Some(2));

@@ -41,7 +41,7 @@ impl Given {
 }
 
 fn meta(body: &[u8], flags: Option<Flags>, received: Option<Received>) -> Meta {
-    Meta { id: Id(String::new()), size: Some(body.len() as u64), flags, received }
+    Meta { id: Id::new(""), size: Some(body.len() as u64), flags, received }
 }
 
 #[async_trait(?Send)]

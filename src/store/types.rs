@@ -2,13 +2,40 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::backoff::Busy;
 
 /// The name of one message within its folder, opaque to all but its store: an IMAP UID in
 /// decimal, a POP3 UIDL, a Maildir unique name, an mbox offset.
+///
+/// Folders of many hundred thousand messages are held in memory, and each id in several lists:
+/// a clone is the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(pub String);
+pub struct Id(pub Arc<str>);
+
+impl Id {
+    /// From its text.
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// A number in decimal.
+    pub fn number(mut number: u64) -> Self {
+        // As many digits as the largest has.
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        Self::new(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"))
+    }
+}
 
 impl std::fmt::Display for Id {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

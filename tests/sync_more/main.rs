@@ -11,6 +11,7 @@ mod fleet;
 mod migrate;
 mod plan;
 mod servers;
+mod stamps;
 mod steps;
 mod trips;
 mod watch;

@@ -461,7 +461,7 @@ fn meta(fetch: &Fetch<'_>, size: Option<u64>) -> Option<Meta> {
         offset_seconds: i32::from(date.offset_minutes) * 60,
     });
     Some(Meta {
-        id: Id(uid.to_string()),
+        id: Id::number(uid.into()),
         size,
         flags: fetch.flags.as_ref().map(to_flags),
         received,

@@ -52,7 +52,7 @@ impl Sink for Collected {
 impl Collected {
     fn text(&self) -> Vec<(String, String)> {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        self.0.iter().map(|(id, octets)| (id.0.clone(), text(octets))).collect()
+        self.0.iter().map(|(id, octets)| (id.0.to_string(), text(octets))).collect()
     }
 }
 
@@ -79,7 +79,7 @@ impl Body for Given {
 }
 
 fn ids(words: &[&str]) -> Vec<Id> {
-    words.iter().map(|word| Id((*word).to_owned())).collect()
+    words.iter().map(|word| Id::new((*word).to_owned())).collect()
 }
 
 #[test]

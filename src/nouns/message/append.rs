@@ -150,7 +150,7 @@ async fn of_mbox(
             && taking.batch.len() < BATCH_MESSAGES
             && let Some(head) = reader.next_message()?
         {
-            let id = Id(head.offset.to_string());
+            let id = Id::new(head.offset.to_string());
             let mut meta = Meta { id, size: None, flags: None, received: head.received };
             taking.begin(&meta).await?;
             while reader.read(&mut octets)? {
@@ -355,7 +355,7 @@ impl Source for Given {
         self.current = Reading { name, file: Some(file), octets, left: octets };
         self.current.rewind()?;
         Ok(Some(Meta {
-            id: Id(String::new()),
+            id: Id::new(""),
             size: Some(octets),
             flags: Some(self.flags.clone()),
             received: self.received,

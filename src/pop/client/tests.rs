@@ -187,10 +187,10 @@ fn a_maildrop_is_listed_read_and_emptied_in_flights() {
         let mut drop = Maildrop::new(client);
         let listed = drop.list().await.expect("lists");
         let ids: Vec<Id> = listed.iter().map(|it| it.id.clone()).collect();
-        assert_eq!(ids, ["aa", "bb", "dd"].map(|id| Id(id.into())));
+        assert_eq!(ids, ["aa", "bb", "dd"].map(|id| Id::new(id)));
         assert_eq!(listed[1].size, Some(200));
         let mut sink = Collected::default();
-        let wanted = [ids[2].clone(), ids[0].clone(), Id("gone".into()), ids[1].clone()];
+        let wanted = [ids[2].clone(), ids[0].clone(), Id::new("gone"), ids[1].clone()];
         drop.read(&wanted, &What::Whole, &mut sink).await.expect("reads");
         assert_eq!(
             sink.0,
@@ -294,7 +294,7 @@ fn parts_are_cut_where_the_server_cannot() {
     run(with_server(script, async |wire| {
         let client = Client::open(wire, &Options::default()).await.expect("opens");
         let mut drop = Maildrop::new(client);
-        let ids = [Id("aa".into())];
+        let ids = [Id::new("aa")];
         let range = |offset, octets| What::Partial { section: String::new(), offset, octets };
         for (what, wanted) in [
             (What::Headers, "A: 1\r\nB: 2\r\n 3\r\n\r\n"),

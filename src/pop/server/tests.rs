@@ -119,7 +119,7 @@ fn fixture(change: impl FnOnce(&mut Settings)) -> Fixture {
     for (id, text) in
         [("a", "Subject: 1\r\n\r\n.dot\r\nend\r\n"), ("b", "Subject: 2\n\nlf\n"), ("c", "x\r\n")]
     {
-        messages.all.borrow_mut().push((Id(id.into()), text.into()));
+        messages.all.borrow_mut().push((Id::new(id), text.into()));
     }
     let maildrops: Rc<dyn Maildrops> = Rc::new(Drops(messages.clone()));
     let service = Service { settings: Rc::new(settings), maildrops, acceptor: None };
@@ -326,7 +326,7 @@ fn our_client_reads_and_deletes_over_tls() {
         let mut fixture = fixture(|it| it.allow_cleartext = false);
         fixture.service.acceptor = Some(acceptor.clone());
         let large = b"0123456789abcde\r\n".repeat(100_000);
-        fixture.messages.all.borrow_mut().push((Id("large".into()), large.clone()));
+        fixture.messages.all.borrow_mut().push((Id::new("large"), large.clone()));
         for (password, is_right) in [("wrong", false), ("secret word", true)] {
             let (near, far) = Wire::duplex(1 << 16);
             let client = async {

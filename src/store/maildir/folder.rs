@@ -390,7 +390,7 @@ impl Folder {
             }
         }
         let files = &self.files;
-        let is_there = |unique: &str| files.contains_key(&Id(unique.to_owned()));
+        let is_there = |unique: &str| files.contains_key(&Id::new(unique.to_owned()));
         self.keywords.change_extra(&self.path, &extras, &is_there, durability)?;
         self.flush(&dirs, !renamed.is_empty(), renamed.contains(&Sub::New), durability)
     }
@@ -490,7 +490,7 @@ impl Folder {
             }));
         }
         let files = &target.files;
-        let is_there = |unique: &str| files.contains_key(&Id(unique.to_owned()));
+        let is_there = |unique: &str| files.contains_key(&Id::new(unique.to_owned()));
         target.keywords.change_extra(&target.path, &extras, &is_there, durability)?;
         // The new place first: after a crash a message may be in both, never in none.
         target.flush(&to, true, true, durability)?;
@@ -518,7 +518,11 @@ pub(super) fn is_keyword(flag: &Flag) -> bool {
 
 /// The id of the message that a file is.
 pub(super) fn id_of(file: &OsStr) -> Id {
-    Id(text(split(file.as_bytes()).0))
+    let unique = split(file.as_bytes()).0;
+    match std::str::from_utf8(unique) {
+        Ok(unique) => Id::new(unique),
+        Err(_) => Id::new(text(unique)),
+    }
 }
 
 /// Where a message with these flags goes: one without any that nobody has looked at stays

@@ -177,7 +177,8 @@ mod tests {
             maildir.select("INBOX", true).await.expect("selected");
             maildir.list().await.expect("listed")
         });
-        let stored: Vec<String> = stored.into_iter().map(|listed| listed.id.0).collect();
+        let stored: Vec<String> =
+            stored.into_iter().map(|listed| listed.id.0.to_string()).collect();
         assert_eq!(uniques, stored);
         let seen = files.iter().find(|file| unique(&file.path()) == "10.M2.h").expect("there");
         assert!(seen.path().ends_with("cur/10.M2.h:2,S"), "the later one is right");

@@ -228,8 +228,8 @@ mod tests {
         assert_ne!(first, second);
         assert!(first.starts_with("1000.M000042P7Q"), "{first}");
         assert!(first.ends_with(".a\\057b\\072c\\054d"), "{first}");
-        assert_eq!(token(&Id(second + ",S=12")), Some("run-1.x"));
-        assert_eq!(token(&Id(first)), None);
+        assert_eq!(token(&Id::new(second + ",S=12")), Some("run-1.x"));
+        assert_eq!(token(&Id::new(first)), None);
         assert!(Names::here().next(now, None).starts_with("1000.M000042P"));
     }
 

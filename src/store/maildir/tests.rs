@@ -55,7 +55,7 @@ fn messages_keep_their_ids_through_flags() {
         let dir = Dir::new();
         let mut store = maildir(&dir);
         let id = deliver(&mut store, "INBOX", b"Subject: x\r\n\r\nbody\r\n", &[]).await;
-        assert!(dir.path().join("new").join(&id.0).exists());
+        assert!(dir.path().join("new").join(&*id.0).exists());
         let listed = store.list().await.expect("listed");
         assert_eq!(listed.len(), 1);
         assert_eq!((&listed[0].id, listed[0].size), (&id, Some(17)));
@@ -126,7 +126,7 @@ fn copies_and_moves() {
         deliver(&mut store, "a/b", b"first", &["Other"]).await;
         let seen = deliver(&mut store, "INBOX", b"seen", &["\\Seen", "Mine"]).await;
         let new = deliver(&mut store, "INBOX", b"new", &[]).await;
-        let gone = Id("1.gone".into());
+        let gone = Id::new("1.gone");
         let asked = [seen.clone(), gone, new.clone()];
         let copied = store.copy(&asked, "a/b").await.expect("copied");
         assert_eq!(copied.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
@@ -269,7 +269,7 @@ fn odd_files_do_no_harm() {
         std::fs::create_dir(cur.join("directory")).expect("made");
         let listed = store.list().await.expect("listed");
         assert_eq!(listed.len(), 6);
-        let latin = Id("caf\\xe9".into());
+        let latin = Id::new("caf\\xe9");
         assert_eq!(body(&mut store, &latin).await.as_deref(), Some(&b"latin"[..]));
         store.flag(&[change(&latin, &["\\Flagged"], &[])]).await.expect("set");
         assert_eq!(flags(&mut store, &latin).await.len(), 2);

@@ -379,7 +379,7 @@ mod tests {
 
     fn meta(flags: &[&str], seconds: i64) -> Meta {
         Meta {
-            id: Id("source".into()),
+            id: Id::new("source"),
             size: None,
             flags: Some(flags.iter().collect()),
             received: Some(Received { seconds, offset_seconds: 3600 }),
@@ -425,7 +425,7 @@ mod tests {
                 let cur = names(&dir, "cur");
                 assert_eq!(cur, [format!("{}:2,S", ids[3])]);
                 assert!(cur[0].contains(",S=3:2,"), "{cur:?}");
-                let path = dir.path().join("new").join(&ids[9].0);
+                let path = dir.path().join("new").join(&*ids[9].0);
                 assert_eq!(std::fs::read(&path).expect("there"), b"a\nb");
                 let metadata = std::fs::metadata(&path).expect("there");
                 assert_eq!(metadata.mtime(), 1_009);
@@ -453,7 +453,7 @@ mod tests {
             }
             let ids = writer.commit().await.expect("delivered");
             let read = |id: &Id| {
-                std::fs::read_to_string(dir.path().join("new").join(&id.0)).expect("there")
+                std::fs::read_to_string(dir.path().join("new").join(&*id.0)).expect("there")
             };
             let texts: Vec<String> = ids.iter().map(read).collect();
             assert_eq!(texts, (0..25).map(|number| number.to_string()).collect::<Vec<_>>());
@@ -510,7 +510,7 @@ mod tests {
             }
             writer.close().expect("closed");
             let ids = writer.commit().await.expect("delivered");
-            let path = dir.path().join("new").join(&ids[0].0);
+            let path = dir.path().join("new").join(&*ids[0].0);
             assert_eq!(std::fs::metadata(path).expect("there").len(), 999 * 3_000);
         });
     }

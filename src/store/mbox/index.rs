@@ -55,7 +55,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn id(&self) -> Id {
-        Id(format!("offset={};digest={}", self.offset, self.digest))
+        Id::new(format!("offset={};digest={}", self.offset, self.digest))
     }
 
     pub(super) fn treatment(&self) -> Treatment {

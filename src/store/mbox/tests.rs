@@ -190,7 +190,7 @@ fn nothing_is_appended_before_the_commit() {
         store.append("INBOX", &mut Given::new(&[b"x: 1\n"])).await.expect("stored");
         let before = content(&dir);
         let mut appender = store.appender();
-        let meta = Meta { id: Id(String::new()), size: None, flags: None, received: None };
+        let meta = Meta { id: Id::new(""), size: None, flags: None, received: None };
         for _ in 0..2 {
             // The second one ends the first.
             appender.start(&meta).expect("started");

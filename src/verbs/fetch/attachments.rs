@@ -112,11 +112,11 @@ pub async fn save(
             let Some(body) = &fetch.body_structure else { return };
             for part in listing(body).into_iter().filter(|part| which.wants(part)) {
                 if part.link.is_some() {
-                    files.links.push((Id(uid.to_string()), part));
+                    files.links.push((Id::new(uid.to_string()), part));
                     continue;
                 }
                 let messages = by_section.entry(part.section.clone()).or_default();
-                messages.insert(Id(uid.to_string()), part);
+                messages.insert(Id::new(uid.to_string()), part);
             }
         })
         .await
@@ -170,7 +170,7 @@ impl Files<'_> {
     /// Says what became of a part: the path of its file and its octets, or where it is.
     fn tell(&mut self, id: &Id, part: &Listed, file: Option<(&Path, u64)>) -> store::Result<()> {
         let saved = Saved {
-            reference: self.references.get(id).map_or(id.0.as_str(), String::as_str),
+            reference: self.references.get(id).map_or(&*id.0, String::as_str),
             section: &part.section,
             content_type: &part.content_type,
             url: part.link.as_deref(),

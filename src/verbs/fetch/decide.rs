@@ -29,7 +29,7 @@ impl<'a> Decider<'a> {
     }
 
     fn name(&self, id: &Id) -> String {
-        self.references.get(id).cloned().unwrap_or_else(|| id.0.clone())
+        self.references.get(id).cloned().unwrap_or_else(|| id.0.to_string())
     }
 }
 

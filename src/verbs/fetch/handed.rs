@@ -20,7 +20,7 @@ use crate::ui::{Exit, Failure, report};
 pub type References = HashMap<Id, String>;
 
 fn name_of(references: &References, id: &Id) -> String {
-    references.get(id).cloned().unwrap_or_else(|| id.0.clone())
+    references.get(id).cloned().unwrap_or_else(|| id.0.to_string())
 }
 
 fn stop(failure: Failure) -> Error {

@@ -56,12 +56,12 @@ impl Memory {
         is_whole: bool,
     ) -> Result<Vec<(Id, Lacking)>> {
         if is_whole {
-            let present: BTreeSet<String> = ids.iter().map(|id| id.0.clone()).collect();
+            let present: BTreeSet<String> = ids.iter().map(|id| id.0.to_string()).collect();
             self.seen.keep_only(&place.source, place.generation, &present)?;
         }
         let known = self.seen.deliveries(&place.source, place.generation)?;
         let of = |id: &Id| {
-            let reached = known.get(&id.0);
+            let reached = known.get(&*id.0);
             self.targets.iter().enumerate().fold(Lacking::NONE, |lacking, (number, target)| {
                 let has = reached.is_some_and(|reached| reached.contains_key(target));
                 if has { lacking } else { lacking.with(number) }
@@ -78,7 +78,7 @@ impl Memory {
     pub fn old(&self, place: &Place, ids: &[Id], before: i64) -> Result<Vec<Id>> {
         let known = self.seen.deliveries(&place.source, place.generation)?;
         let is_old = |id: &&Id| {
-            known.get(&id.0).is_some_and(|reached| {
+            known.get(&*id.0).is_some_and(|reached| {
                 let first = reached.values().min().is_some_and(|time| *time <= before);
                 first && self.targets.iter().all(|target| reached.contains_key(target))
             })
@@ -95,7 +95,7 @@ impl Memory {
         for (id, by) in taken {
             for (number, target) in self.targets.iter().enumerate() {
                 if by.has(number) {
-                    batch.push(Delivered { message: id.0.clone(), target: target.clone() });
+                    batch.push(Delivered { message: id.0.to_string(), target: target.clone() });
                 }
             }
         }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn ids(words: &[&str]) -> Vec<Id> {
-        words.iter().map(|word| Id((*word).to_owned())).collect()
+        words.iter().map(|word| Id::new((*word).to_owned())).collect()
     }
 
     #[test]
@@ -135,21 +135,21 @@ mod tests {
         let mut memory = Memory::open(&path, vec![maildir.clone()]).expect("opens");
         let first = Lacking::NONE.with(0);
         let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
-        assert_eq!(lacking, [(Id("a".into()), first), (Id("b".into()), first)]);
-        memory.record(&place, &[(Id("a".into()), first)], 10).expect("recorded");
+        assert_eq!(lacking, [(Id::new("a"), first), (Id::new("b"), first)]);
+        memory.record(&place, &[(Id::new("a"), first)], 10).expect("recorded");
         let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
-        assert_eq!(lacking, [(Id("a".into()), Lacking::NONE), (Id("b".into()), first)]);
+        assert_eq!(lacking, [(Id::new("a"), Lacking::NONE), (Id::new("b"), first)]);
         assert_eq!(memory.old(&place, &ids(&["a", "b"]), 10).expect("asked"), ids(&["a"]));
         assert_eq!(memory.old(&place, &ids(&["a", "b"]), 9).expect("asked"), ids(&[]));
         drop(memory);
         let mut memory = Memory::open(&path, vec![mbox, maildir]).expect("opens");
         let lacking = memory.lacking(&place, ids(&["a", "b"]), true).expect("asked");
         let both = Lacking::all(2);
-        assert_eq!(lacking, [(Id("a".into()), first), (Id("b".into()), both)]);
+        assert_eq!(lacking, [(Id::new("a"), first), (Id::new("b"), both)]);
         assert_eq!(memory.old(&place, &ids(&["a"]), 10).expect("asked"), ids(&[]));
         // What has left the source is forgotten.
         memory.lacking(&place, ids(&["b"]), true).expect("asked");
         let lacking = memory.lacking(&place, ids(&["a"]), false).expect("asked");
-        assert_eq!(lacking, [(Id("a".into()), both)]);
+        assert_eq!(lacking, [(Id::new("a"), both)]);
     }
 }

@@ -189,7 +189,7 @@ mod tests {
         let parts = |source: &str, generation, what: &What| {
             Parts::within(folder.clone(), source, generation, what).expect("kept")
         };
-        let id = Id("7".into());
+        let id = Id::new("7");
         let total = GIANT_OCTETS;
         let first = parts("imaps://a@h/INBOX", 3, &What::Whole);
         assert!(first.take_up(&id).is_none());
@@ -230,7 +230,7 @@ mod tests {
         let dir = crate::state::testing::Dir::new();
         let folder = dir.path().join("parts");
         let parts = || Parts::within(folder.clone(), "s", 1, &What::Whole).expect("kept");
-        let id = Id("1".into());
+        let id = Id::new("1");
         let mut part = parts().begin(&id, Some(GIANT_OCTETS)).expect("begun");
         part.write(&[b'x'; 5_000]).expect("written");
         let path = part.path.clone();

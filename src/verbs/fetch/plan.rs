@@ -184,7 +184,7 @@ mod tests {
         let input = format!("{second}\n{first}\n");
         let errands = errands(&line.args, &mut input.as_bytes()).expect("references");
         assert_eq!(errands.len(), 1);
-        let ids = ["2", "1"].map(|id| Id(id.to_owned())).to_vec();
+        let ids = ["2", "1"].map(|id| Id::new(id.to_owned())).to_vec();
         assert_eq!(errands[0].wanted, Wanted::These(ids));
     }
 }

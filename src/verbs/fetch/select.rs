@@ -238,7 +238,7 @@ impl Candidate {
     fn found(uid: u32, answers: &[HashSet<u32>]) -> Self {
         let extra = (0..).zip(answers.iter().map(|found| found.contains(&uid))).collect();
         Self {
-            id: Id(uid.to_string()),
+            id: Id::new(uid.to_string()),
             attributes: Attributes { uid: Some(uid), ..Attributes::default() },
             gathered: Gathered { extra, ..Gathered::default() },
             verdict: Verdict::Needs(Need::Attributes),

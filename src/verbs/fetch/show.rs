@@ -193,7 +193,7 @@ fn uids(ids: &[Id]) -> Vec<u32> {
 }
 
 fn id(uid: u32) -> Id {
-    Id(uid.to_string())
+    Id::new(uid.to_string())
 }
 
 /// Fetches one item of all messages; what cannot be printed ends it once all has come.
@@ -392,7 +392,7 @@ struct Object<'a, T> {
 
 impl Printer<'_> {
     fn name(&self, id: &Id) -> String {
-        self.names.get(id).cloned().unwrap_or_else(|| id.0.clone())
+        self.names.get(id).cloned().unwrap_or_else(|| id.0.to_string())
     }
 
     fn object(&mut self, id: &Id, content: impl Serialize) -> store::Result<()> {

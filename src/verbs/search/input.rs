@@ -99,7 +99,7 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
                 }
             }
             Reference::Pop(pop) => {
-                add_id(&mut targets, reference.container(), Id(pop.uidl.clone()));
+                add_id(&mut targets, reference.container(), Id::new(pop.uidl.clone()));
             }
             Reference::Mbox(message) => {
                 add_id(&mut targets, reference.container(), mbox_id(message));
@@ -107,10 +107,10 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
             Reference::MaildirFile(file) => add_file(&mut targets, file.path()),
             Reference::Eml(path) => add_file(&mut targets, &open::local_path(path)),
             Reference::Nntp(article) => {
-                add_id(&mut targets, reference.container(), Id(article.article.to_string()));
+                add_id(&mut targets, reference.container(), Id::new(article.article.to_string()));
             }
             Reference::News(article) => {
-                let id = Id(format!("<{}>", article.message_id));
+                let id = Id::new(format!("<{}>", article.message_id));
                 add_id(&mut targets, reference.container(), id);
             }
         }
@@ -180,7 +180,7 @@ fn keep_first<T: Clone + Eq + Hash>(list: &mut Vec<T>) {
 
 /// The id under which an mbox knows a message.
 pub fn mbox_id(message: &MboxReference) -> Id {
-    Id(match &message.digest {
+    Id::new(match &message.digest {
         Some(digest) => format!("offset={};digest={digest}", message.offset),
         None => format!("offset={}", message.offset),
     })
@@ -244,7 +244,7 @@ mod tests {
         let files = ["/m/cur/1.a:2,S", "/m/x.eml"].map(PathBuf::from).to_vec();
         assert_eq!(targets[1], Target::Files(files));
         assert_eq!(uids(&targets[2]), Some(vec![3]));
-        let ids = ["offset=20;digest=ab", "offset=5"].map(|id| Id(id.into())).to_vec();
+        let ids = ["offset=20;digest=ab", "offset=5"].map(|id| Id::new(id)).to_vec();
         assert_eq!(targets[3], Target::Place(Location::Mbox("/m/old".into()), Some(ids)));
     }
 }

@@ -269,7 +269,7 @@ async fn in_place(
                 match of_folder {
                     true => {
                         let directory = Arc::clone(&directory);
-                        MailFile { directory, name: listed.id.0.into(), ..file }
+                        MailFile { directory, name: String::from(&*listed.id.0).into(), ..file }
                     }
                     false => file,
                 }

@@ -21,7 +21,7 @@ pub async fn keep(location: &Location, plan: &mut Plan, context: &Context) -> Re
     let message = copy(plan)?;
     let now = open::now();
     let meta = Meta {
-        id: Id(String::new()),
+        id: Id::new(""),
         size: Some(message.len()),
         flags: Some(["\\Seen"].into_iter().collect::<Flags>()),
         received: Some(Received { seconds: now.seconds, offset_seconds: now.offset_seconds }),

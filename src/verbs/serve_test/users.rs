@@ -409,7 +409,7 @@ struct Maildrop {
 impl Maildrop {
     fn uids(&self, ids: &[Id]) -> Vec<Id> {
         let prefix = format!("{}.", self.uid_validity);
-        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(|uid| Id(uid.into())).collect()
+        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(|uid| Id::new(uid)).collect()
     }
 }
 
@@ -426,7 +426,7 @@ impl Spool for Maildrop {
             if kept.is_none_or(|kept| !goes_as_it_is(&kept.octets)) {
                 message.size = None;
             }
-            message.id = Id(format!("{}.{}", self.uid_validity, message.id));
+            message.id = Id::new(format!("{}.{}", self.uid_validity, message.id));
         }
         Ok(listed)
     }

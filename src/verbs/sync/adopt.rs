@@ -198,10 +198,10 @@ fn rows(memory: Memory, numbers: &HashMap<u32, Id>) -> Vec<Row> {
     let of = |known: Known| Row {
         key: None,
         ids: Both {
-            far: Id(known.far.to_string()),
+            far: Id::new(known.far.to_string()),
             near: match numbers.get(&known.near) {
                 Some(id) => id.clone(),
-                None => Id(format!("gone,U={}", known.near)),
+                None => Id::new(format!("gone,U={}", known.near)),
             },
         },
         flags: known.flags,
@@ -250,10 +250,10 @@ mod tests {
         let known = |far, near, letters: &str| Known { far, near, flags: flags(letters) };
         let memory =
             Memory { far_uid_validity: 1, messages: vec![known(7, 1, "FS"), known(8, 2, "")] };
-        let numbers = HashMap::from([(1, Id("a,U=1".into()))]);
+        let numbers = HashMap::from([(1, Id::new("a,U=1"))]);
         let rows = rows(memory, &numbers);
-        assert_eq!((rows[0].ids.far.0.as_str(), rows[0].ids.near.0.as_str()), ("7", "a,U=1"));
+        assert_eq!((&*rows[0].ids.far.0, &*rows[0].ids.near.0), ("7", "a,U=1"));
         assert!(rows[0].flags.has("\\Flagged") && rows[0].flags.has("\\Seen"));
-        assert_eq!(rows[1].ids.near.0, "gone,U=2");
+        assert_eq!(&*rows[1].ids.near.0, "gone,U=2");
     }
 }

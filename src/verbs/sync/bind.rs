@@ -21,7 +21,7 @@ pub fn void_generations(looked: &mut Looked) {
     for (at, row) in looked.rows.iter_mut().enumerate() {
         for side in Side::BOTH {
             if looked.seen.of(side).is_new_generation {
-                *row.ids.of_mut(side) = Id(String::new());
+                *row.ids.of_mut(side) = Id::new("");
             }
         }
         looked.opening.changed_rows.push(at);

@@ -310,13 +310,13 @@ mod tests {
     #[test]
     fn the_copy_that_stays_gets_the_flags_of_all() {
         let held = |id: &str, flags: &[&str]| Held {
-            id: Id(id.to_owned()),
+            id: Id::new(id.to_owned()),
             flags: flags.iter().collect(),
         };
         let others = [held("2", &["\\Flagged", "\\Deleted"]), held("3", &["work"])];
         let change = gathered(&held("1", &["\\Seen", "Work"]), &others).expect("a change");
         let names: Vec<&str> = change.add.iter().map(crate::store::Flag::name).collect();
-        assert_eq!((change.ids[0].0.as_str(), names), ("1", vec!["\\Flagged"]));
+        assert_eq!((&*change.ids[0].0, names), ("1", vec!["\\Flagged"]));
         assert_eq!(gathered(&held("1", &["\\Seen"]), &[held("2", &["\\seen"])]), None);
     }
 

@@ -346,7 +346,7 @@ mod tests {
     use crate::store::Flags;
 
     fn id(text: impl ToString) -> Id {
-        Id(text.to_string())
+        Id::new(text.to_string())
     }
 
     fn folder(rows: &[(&str, &str)], actions: Vec<Action>) -> FolderPlan {

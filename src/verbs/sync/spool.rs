@@ -233,7 +233,7 @@ mod tests {
     use crate::store::Id;
 
     fn meta(name: &str) -> Meta {
-        Meta { id: Id(name.into()), size: None, flags: None, received: None }
+        Meta { id: Id::new(name), size: None, flags: None, received: None }
     }
 
     async fn read_all(body: &mut dyn Body) -> Vec<u8> {
@@ -264,7 +264,7 @@ mod tests {
             assert!(matches!(batch.messages[0].place, Place::Memory(_)));
             assert!(matches!(batch.messages[1].place, Place::File { offset: 0 }));
             assert!(batch.file.is_some());
-            batch.set_flags(|meta| (meta.id.0 != "0").then(|| ["\\Seen"].iter().collect()));
+            batch.set_flags(|meta| (&*meta.id.0 != "0").then(|| ["\\Seen"].iter().collect()));
             let mut source = batch.source();
             for body in &bodies[1..] {
                 let meta = source.next().await.expect("no error").expect("one more");

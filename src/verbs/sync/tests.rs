@@ -19,8 +19,8 @@ use super::pass::Job;
 use super::state::State;
 use super::{apply, plan};
 use crate::state::testing::Dir;
-use crate::store::memory::{FlagOperation, Memory};
 use crate::store::Store;
+use crate::store::memory::{FlagOperation, Memory};
 use crate::ui::progress::Show;
 use crate::ui::{Exit, Failure, Progress};
 

@@ -148,7 +148,7 @@ fn compare(folder: &str, found: &Both<Contents>, out: &mut Output) -> anyhow::Re
         let side = side.map(Side::name);
         match (out.format(), side) {
             (Format::Json, side) => {
-                let message = Some(id.0.as_str());
+                let message = Some(&*id.0);
                 out.json(&Difference { r#type, folder, side, message })?;
             }
             (_, Some(side)) => out.line(&format!("only {side}: {folder} {id}"))?,
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     fn held(id: &str, flags: &[&str]) -> Held {
-        Held { id: Id(id.to_owned()), flags: flags.iter().collect() }
+        Held { id: Id::new(id.to_owned()), flags: flags.iter().collect() }
     }
 
     #[test]

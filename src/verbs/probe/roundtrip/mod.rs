@@ -235,8 +235,7 @@ async fn send(
          MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n\
          This message measures how long mail takes. It is removed by what sent it.\r\n"
     );
-    let mut body =
-        Held::new(Meta { id: Id(String::new()), size: None, flags: None, received: None });
+    let mut body = Held::new(Meta { id: Id::new(""), size: None, flags: None, received: None });
     body.write(message.as_bytes())?;
     let mut client = outgoing.open(&args.sending.options, None, context).await?;
     let envelope = Envelope { sender: from.to_owned(), recipients: vec![to.to_owned()] };
@@ -383,7 +382,7 @@ fn numbers(response: &[u8]) -> Vec<Id> {
     };
     list.split([' ', ','])
         .filter(|word| word.parse::<u32>().is_ok())
-        .map(|word| Id(word.into()))
+        .map(|word| Id::new(word))
         .collect()
 }
 
@@ -419,7 +418,7 @@ mod tests {
     #[test]
     fn both_forms_of_an_answer_to_search() {
         let ids = |text: &str| -> Vec<String> {
-            numbers(text.as_bytes()).into_iter().map(|id| id.0).collect()
+            numbers(text.as_bytes()).into_iter().map(|id| id.0.to_string()).collect()
         };
         assert_eq!(ids("* SEARCH 4 7\r\n"), ["4", "7"]);
         assert_eq!(ids("* ESEARCH (TAG \"a1\") UID ALL 4,7\r\n"), ["4", "7"]);

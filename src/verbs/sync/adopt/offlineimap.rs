@@ -110,7 +110,7 @@ mod tests {
             std::fs::create_dir_all(&folder).expect("made");
             std::fs::write(folder.join("Lists.rust"), number).expect("written");
         }
-        let numbers = HashMap::from([(7, Id("a,U=7".into())), (9, Id("b,U=9".into()))]);
+        let numbers = HashMap::from([(7, Id::new("a,U=7")), (9, Id::new("b,U=9"))]);
         let place = Place {
             folder: "Lists/rust",
             directory: dir.path(),

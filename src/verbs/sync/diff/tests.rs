@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn id(text: impl ToString) -> Id {
-    Id(text.to_string())
+    Id::new(text.to_string())
 }
 
 fn flags(names: &[&str]) -> Flags {
@@ -296,7 +296,7 @@ proptest! {
 
 #[test]
 fn a_picture_finds_each_of_many_messages() {
-    let id = |number: usize| Id(format!("message {number}"));
+    let id = |number: usize| Id::new(format!("message {number}"));
     let mut picture = Picture::default();
     assert!(!picture.has(&id(0)));
     for number in 0..5_000 {

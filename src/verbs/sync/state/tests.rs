@@ -6,14 +6,14 @@ fn pair() -> Both<String> {
 }
 
 fn ids(far: &str, near: &str) -> Both<Id> {
-    Both { far: Id(far.into()), near: Id(near.into()) }
+    Both { far: Id::new(far), near: Id::new(near) }
 }
 
 fn intent(source: &str) -> Intent {
     Intent {
         key: None,
         to: Side::Near,
-        source: Id(source.into()),
+        source: Id::new(source),
         row: None,
         flags: ["\\Seen", "work"].iter().collect(),
         moved: None,
@@ -57,7 +57,7 @@ fn a_folder_remembers_all_that_it_was_told() {
     state.record(folder, &[made]).expect("written");
     assert_eq!(state.rows(folder).expect("readable").len(), 2);
     let left = state.intents(folder).expect("readable");
-    assert!(left.len() == 1 && left[0].stored && left[0].source.0 == "3");
+    assert!(left.len() == 1 && left[0].stored && &*left[0].source.0 == "3");
     let known = Both {
         far: Known {
             uid_validity: 7,
