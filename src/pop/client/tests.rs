@@ -187,7 +187,7 @@ fn a_maildrop_is_listed_read_and_emptied_in_flights() {
         let mut drop = Maildrop::new(client);
         let listed = drop.list().await.expect("lists");
         let ids: Vec<Id> = listed.iter().map(|it| it.id.clone()).collect();
-        assert_eq!(ids, ["aa", "bb", "dd"].map(|id| Id::new(id)));
+        assert_eq!(ids, ["aa", "bb", "dd"].map(Id::new));
         assert_eq!(listed[1].size, Some(200));
         let mut sink = Collected::default();
         let wanted = [ids[2].clone(), ids[0].clone(), Id::new("gone"), ids[1].clone()];

@@ -244,7 +244,7 @@ mod tests {
         let files = ["/m/cur/1.a:2,S", "/m/x.eml"].map(PathBuf::from).to_vec();
         assert_eq!(targets[1], Target::Files(files));
         assert_eq!(uids(&targets[2]), Some(vec![3]));
-        let ids = ["offset=20;digest=ab", "offset=5"].map(|id| Id::new(id)).to_vec();
+        let ids = ["offset=20;digest=ab", "offset=5"].map(Id::new).to_vec();
         assert_eq!(targets[3], Target::Place(Location::Mbox("/m/old".into()), Some(ids)));
     }
 }

@@ -409,7 +409,7 @@ struct Maildrop {
 impl Maildrop {
     fn uids(&self, ids: &[Id]) -> Vec<Id> {
         let prefix = format!("{}.", self.uid_validity);
-        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(|uid| Id::new(uid)).collect()
+        ids.iter().filter_map(|id| id.0.strip_prefix(&prefix)).map(Id::new).collect()
     }
 }
 

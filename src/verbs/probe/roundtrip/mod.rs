@@ -380,10 +380,7 @@ fn numbers(response: &[u8]) -> Vec<Id> {
             None => return Vec::new(),
         },
     };
-    list.split([' ', ','])
-        .filter(|word| word.parse::<u32>().is_ok())
-        .map(|word| Id::new(word))
-        .collect()
+    list.split([' ', ',']).filter(|word| word.parse::<u32>().is_ok()).map(Id::new).collect()
 }
 
 /// Headers in memory.
