@@ -150,6 +150,13 @@ fn folders_have_other_names_near() {
     assert_eq!(subjects(&pair.near("Mail.Gesendet")), names("s", 0..2), "{run}");
     assert!(!pair.near("Lists.rust").exists(), "{run}");
     nothing(&pair.sync(&rules).run().success());
+    // Other rules, or none: what is kept near under another name is there, and not deleted.
+    let other = ["--rename", "^Lists/=list-"];
+    let run = pair.sync(&other).run().expect(64);
+    run.says(&["the folder Gesendet is kept near as Mail/Gesendet", "look for it as Gesendet"]);
+    pair.sync(&[]).run().expect(64).says(&["nothing was changed"]);
+    assert_eq!(pair.dovecot.messages("alice", "Gesendet").len(), 2);
+    assert_eq!(pair.dovecot.messages("alice", "Lists/rust").len(), 3);
     // What comes near goes to the folder that it is far.
     std::fs::write(pair.near("list-rust").join("new/1.M1P1.x"), b"Subject: up\n\nx\n")
         .expect("delivered");

@@ -156,7 +156,9 @@ pub async fn pair_up(pair: &mut Pair, looked: &mut Looked) -> anyhow::Result<()>
         };
         Both { far: of(Side::Far), near: of(Side::Near) }
     };
-    let same = find::same(pair, &ids).await?;
+    let was_known =
+        |far: &Id, near: &Id| places.far.contains_key(far) || places.near.contains_key(near);
+    let same = find::same(pair, &ids, was_known).await?;
     for (same, marks) in same.pairs {
         let before = places.far.get(&same.far).or_else(|| places.near.get(&same.near)).copied();
         let at = match before {
@@ -180,9 +182,8 @@ pub async fn pair_up(pair: &mut Pair, looked: &mut Looked) -> anyhow::Result<()>
         };
         looked.opening.marks.insert(at, marks);
     }
-    let of_a_row =
-        |ids: &Both<Id>| places.far.contains_key(&ids.far) || places.near.contains_key(&ids.near);
-    looked.contradictions = same.contradictions.into_iter().filter(of_a_row).collect();
+    looked.contradictions =
+        same.contradictions.into_iter().filter(|ids| was_known(&ids.far, &ids.near)).collect();
     Ok(())
 }
 

@@ -68,13 +68,18 @@ pub struct Same {
     pub contradictions: Vec<Both<Id>>,
 }
 
-/// Pairs the messages of a folder that are on both sides. Headers decide where they have a
-/// Message-ID and are there once on each side; else the whole message does. Both folders have
-/// to be selected.
+/// Pairs the messages of a folder that are on both sides. Where one of the two was bound to the
+/// other before (`was_known`) their headers decide, if they have a Message-ID and are there once
+/// on each side; else the whole message does: a deletion follows what is bound, so that a draft
+/// beside its earlier draft must not pass for the same. Both folders have to be selected.
 ///
 /// # Errors
 /// The stores'.
-pub async fn same(pair: &mut Pair, ids: &Both<Vec<Id>>) -> Result<Same> {
+pub async fn same(
+    pair: &mut Pair,
+    ids: &Both<Vec<Id>>,
+    was_known: impl Fn(&Id, &Id) -> bool,
+) -> Result<Same> {
     let mut same = Same::default();
     if ids.far.is_empty() || ids.near.is_empty() {
         return Ok(same);
@@ -97,7 +102,7 @@ pub async fn same(pair: &mut Pair, ids: &Both<Vec<Id>>) -> Result<Same> {
     for ((header, is_nameless), group) in groups {
         match (group.far.as_slice(), group.near.as_slice(), is_nameless) {
             ([], _, _) | (_, [], _) => {}
-            ([far], [near], false) => {
+            ([far], [near], false) if was_known(far, near) => {
                 let ids = Both { far: far.clone(), near: near.clone() };
                 same.pairs.push((ids, Marks { header: Some(header), whole: None }));
             }

@@ -3,7 +3,9 @@
 //! The grammar is that of mbsync(1) 1.4: sections begin with their keyword (`IMAPAccount`,
 //! `IMAPStore`, `MaildirStore`, `Channel`, `Group`) and end at an empty line; keywords have no
 //! case; words may stand in double quotes. Passwords are never copied. What has no equivalent
-//! is told in a comment beside the table, so that nothing is dropped in silence.
+//! is told in a comment beside the table, so that nothing is dropped in silence. A pair never
+//! changes or deletes what mbsync would have left: where there is no equal, less is carried, or
+//! the pair is left out.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -145,8 +147,12 @@ fn translate(text: &str) -> Result<String, String> {
         let inbox = store.word(&["inbox"]).unwrap_or("~/Maildir").trim_end_matches('/').to_owned();
         stores.insert(store.name.as_str(), Store::Maildir { path, inbox });
     }
+    let limits: BTreeMap<&str, &Section> = of_kind("maildirstore")
+        .chain(of_kind("imapstore"))
+        .map(|store| (store.name.as_str(), store))
+        .collect();
     for channel in of_kind("channel") {
-        pair(channel, global, &stores, &mut out)?;
+        pair(channel, global, &stores, &limits, &mut out)?;
     }
     for group in of_kind("group") {
         let members = group.settings.iter().filter(|(key, _)| key.starts_with("channel"));
@@ -287,10 +293,142 @@ impl Store {
     }
 }
 
+/// What travels in one direction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Kinds {
+    new: bool,
+    gone: bool,
+    flags: bool,
+}
+
+impl Kinds {
+    const ALL: Self = Self { new: true, gone: true, flags: true };
+
+    /// That of one word of `Sync`, without its direction.
+    fn of(word: &str) -> Option<Self> {
+        let none = Self::default();
+        match word {
+            "new" => Some(Self { new: true, ..none }),
+            "delete" | "gone" => Some(Self { gone: true, ..none }),
+            "flags" => Some(Self { flags: true, ..none }),
+            // Messages that were too large before, fetched after all: ours are never cut.
+            "renew" | "upgrade" | "old" => Some(none),
+            _ => None,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            new: self.new || other.new,
+            gone: self.gone || other.gone,
+            flags: self.flags || other.flags,
+        }
+    }
+}
+
+/// What `Sync` says travels: from far to near, and from near to far.
+fn kinds(words: &[String]) -> Result<(Kinds, Kinds), String> {
+    let (mut pull, mut push) = (Kinds::default(), Kinds::default());
+    // Words without the other half: each direction goes with each kind.
+    let (mut pulls, mut pushes, mut loose) = (false, false, None::<Kinds>);
+    for word in words {
+        match word.to_ascii_lowercase().as_str() {
+            "none" => {}
+            "all" | "full" => (pull, push) = (Kinds::ALL, Kinds::ALL),
+            "pull" => pulls = true,
+            "push" => pushes = true,
+            word => {
+                let wrong = || format!("Sync {word} is not known");
+                if let Some(kind) = word.strip_prefix("pull") {
+                    pull = pull.and(Kinds::of(kind).ok_or_else(wrong)?);
+                } else if let Some(kind) = word.strip_prefix("push") {
+                    push = push.and(Kinds::of(kind).ok_or_else(wrong)?);
+                } else {
+                    let kind = Kinds::of(word).ok_or_else(wrong)?;
+                    loose = Some(loose.unwrap_or_default().and(kind));
+                }
+            }
+        }
+    }
+    let is_undirected = !pulls && !pushes;
+    let kinds = loose.unwrap_or(if is_undirected { Kinds::default() } else { Kinds::ALL });
+    if pulls || is_undirected {
+        pull = pull.and(kinds);
+    }
+    if pushes || is_undirected {
+        push = push.and(kinds);
+    }
+    Ok((pull, push))
+}
+
+/// How a pair goes that carries no more than `Sync` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    TwoWay,
+    Pull,
+    Push,
+    /// Only what is new, to near.
+    Copy,
+    /// Only what is new, to far: a copy with the sides exchanged.
+    CopyBack,
+    /// Nothing that a pair of ours could do.
+    Nothing,
+}
+
+impl Way {
+    fn of((pull, push): (Kinds, Kinds)) -> Self {
+        let none = Kinds::default();
+        match (pull, push) {
+            (Kinds::ALL, Kinds::ALL) => Self::TwoWay,
+            (Kinds::ALL, _) => Self::Pull,
+            (_, Kinds::ALL) if !pull.new => Self::Push,
+            (pull, _) if pull.new => Self::Copy,
+            (pull, push) if pull == none && push.new => Self::CopyBack,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// Which sides it deletes on: far, near.
+    fn deletes(self) -> (bool, bool) {
+        match self {
+            Self::TwoWay => (true, true),
+            Self::Pull => (false, true),
+            Self::Push => (true, false),
+            Self::Copy | Self::CopyBack | Self::Nothing => (false, false),
+        }
+    }
+
+    /// Whether that is all that was asked for.
+    fn is_all(self, (pull, push): (Kinds, Kinds)) -> bool {
+        let (none, new) = (Kinds::default(), Kinds { new: true, ..Kinds::default() });
+        match self {
+            Self::TwoWay => true,
+            Self::Pull => push == none,
+            Self::Push => pull == none,
+            Self::Copy => (pull, push) == (new, none),
+            Self::CopyBack => (pull, push) == (none, new),
+            Self::Nothing => (pull, push) == (none, none),
+        }
+    }
+}
+
+/// A size of mbsync's in words of ours; `None`: no limit.
+fn size(word: &str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let word = word.strip_suffix('b').unwrap_or(&word);
+    let (digits, unit) = match word.strip_suffix(['k', 'm']) {
+        Some(digits) => (digits, if word.ends_with('k') { "k" } else { "M" }),
+        None => (word, ""),
+    };
+    let number: u64 = digits.parse().ok()?;
+    (number > 0).then(|| format!("{number}{unit}"))
+}
+
 fn pair(
     channel: &Section,
     global: &Section,
     stores: &BTreeMap<&str, Store>,
+    limits: &BTreeMap<&str, &Section>,
     out: &mut String,
 ) -> Result<(), String> {
     let setting = |keys: &[&str]| channel.words(keys).or_else(|| global.words(keys));
@@ -319,7 +457,30 @@ fn pair(
         }
         Ok(found.location(mailbox, !patterns.is_empty()))
     };
-    let (far, near) = (side(&["far", "master"])?, side(&["near", "slave"])?);
+    let (mut far, mut near) = (side(&["far", "master"])?, side(&["near", "slave"])?);
+    let words = setting(&["sync"]).unwrap_or_default();
+    let kinds = match words {
+        [] => (Kinds::ALL, Kinds::ALL),
+        words => kinds(words).map_err(|wrong| format!("Channel {}: {wrong}", channel.name))?,
+    };
+    let way = Way::of(kinds);
+    if way == Way::Nothing {
+        let lacking = format!(
+            "Channel {} is left out: there is no equal of Sync {}",
+            channel.name,
+            words.join(" ")
+        );
+        out.push('\n');
+        comment(&[lacking], out);
+        return Ok(());
+    }
+    if !way.is_all(kinds) {
+        comments.push(format!("Sync {}: less is carried here", words.join(" ")));
+    }
+    if way == Way::CopyBack {
+        comments.push("far and near are exchanged, as --copy adds to near".to_owned());
+        std::mem::swap(&mut far, &mut near);
+    }
     let mut options: Vec<String> = Vec::new();
     let mut push = |name: &str, value: &str| {
         options.push(name.to_owned());
@@ -333,26 +494,58 @@ fn pair(
             None => {}
         }
     }
-    let ways: Vec<String> = setting(&["sync"])
-        .unwrap_or_default()
-        .iter()
-        .map(|word| word.to_ascii_lowercase())
-        .collect();
-    match ways.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] | ["all" | "full"] | ["pull", "push"] | ["push", "pull"] => {}
-        ["pull"] => options.push("--pull".to_owned()),
-        ["push"] => options.push("--push".to_owned()),
-        ["none"] => comments.push("Sync None: this pair carries nothing".to_owned()),
-        others => comments
-            .push(format!("Sync {}: all kinds of change are carried here", others.join(" "))),
+    match way {
+        Way::TwoWay | Way::Nothing => {}
+        Way::Pull => options.push("--pull".to_owned()),
+        Way::Push => options.push("--push".to_owned()),
+        Way::Copy | Way::CopyBack => options.push("--copy".to_owned()),
     }
-    let expunges = setting(&["expunge"]).and_then(|words| words.first());
-    if expunges.is_none_or(|word| word.eq_ignore_ascii_case("none")) {
-        comments.push(
-            "mbsync left deleted messages marked (Expunge None); here what is gone on one side \
-             is deleted on the other"
-                .to_owned(),
-        );
+    let store = |keys: &[&str]| {
+        let name = channel.word(keys)?.strip_prefix(':')?.split(':').next()?;
+        limits.get(name)?.word(&["maxsize"])
+    };
+    let largest = setting(&["maxsize"]).and_then(|words| words.first()).map(String::as_str);
+    let largest =
+        largest.or_else(|| store(&["near", "slave"])).or_else(|| store(&["far", "master"]));
+    if let Some(largest) = largest.and_then(size) {
+        options.extend(["--max-size".to_owned(), largest]);
+    }
+    // Where mbsync leaves what is gone on the other side, nothing is lost here either.
+    let covers = |key: &str| {
+        let word = setting(&[key]).and_then(|words| words.first());
+        let word = word.map_or_else(|| "none".to_owned(), |word| word.to_ascii_lowercase());
+        match word.as_str() {
+            "both" | "yes" => (true, true),
+            "far" | "master" => (true, false),
+            "near" | "slave" => (false, true),
+            _ => (false, false),
+        }
+    };
+    let (expunges, removes, deletes) = (covers("expunge"), covers("remove"), way.deletes());
+    let keeps = |covered: (bool, bool)| (deletes.0 && !covered.0) || (deletes.1 && !covered.1);
+    let has_trash = keeps(expunges) || keeps(removes);
+    let most = setting(&["maxmessages"]).and_then(|words| words.first());
+    if let Some(most) = most.filter(|most| most.parse::<u64>().is_ok_and(|most| most > 0)) {
+        if matches!(way, Way::TwoWay | Way::Pull) && !has_trash {
+            options.extend(["--keep-last".to_owned(), most.clone()]);
+        } else {
+            comments.push(format!(
+                "maxmessages {most}: all are kept, as --keep-last goes neither with --copy and \
+                 --push nor with --trash"
+            ));
+        }
+    }
+    if has_trash {
+        options.extend(["--trash".to_owned(), "Trash".to_owned()]);
+        let what = match (keeps(expunges), keeps(removes)) {
+            (true, true) => "Expunge and Remove",
+            (true, false) => "Expunge",
+            _ => "Remove",
+        };
+        comments.push(format!(
+            "{what} left what is gone on one side on the other; here it goes to Trash there: take \
+             --trash away to delete it for good"
+        ));
     }
     const KNOWN: &[&str] = &[
         "far",
@@ -364,6 +557,8 @@ fn pair(
         "sync",
         "expunge",
         "create",
+        "maxsize",
+        "maxmessages",
         // Always so here, or a matter of the state that is our own.
         "copyarrivaldate",
         "syncstate",
@@ -456,22 +651,102 @@ Group all work old:INBOX
             (pair.far.to_string(), pair.near.to_string()),
             ("work:".into(), "maildir:~/Mail".into())
         );
-        assert_eq!(pair.options, ["--exclude", "Junk", "--exclude", "Deleted Items"]);
+        assert_eq!(
+            pair.options,
+            [
+                "--exclude",
+                "Junk",
+                "--exclude",
+                "Deleted Items",
+                "--max-size",
+                "5M",
+                "--trash",
+                "Trash"
+            ]
+        );
         super::super::args::What::of_words(&pair.options).expect("options of sync");
         let old = config.pair("old").expect("a pair");
         assert_eq!(
             (old.far.to_string(), old.near.to_string()),
             ("old:INBOX".into(), "maildir:~/Mail/Archive".into())
         );
-        assert_eq!(old.options, ["--pull"]);
+        assert_eq!(old.options, ["--pull", "--trash", "Trash"]);
         assert_eq!(config.account("old").expect("an account").auth.as_deref(), Some("PLAIN"));
         for told in [
-            "maxsize 5m: no equivalent",
             "Pass is not copied",
             "pillarbox sync work old",
-            "Expunge None",
+            "# Remove left what is gone",
+            "# Expunge and Remove left what is gone",
         ] {
             assert!(tables.contains(told), "{told}\n{tables}");
+        }
+    }
+
+    /// Its options, or `None` where it is left out; and the near location.
+    fn pair_of(settings: &str) -> Option<(String, Vec<String>)> {
+        let rc = format!(
+            "IMAPStore f\nHost h.example\n\nMaildirStore n\nPath ~/M/\nInbox ~/M/INBOX\n\n\
+             Channel x\nFar :f:\nNear :n:\nPatterns *\n{settings}"
+        );
+        let tables = translate(&rc).unwrap_or_else(|wrong| panic!("{wrong}\n{rc}"));
+        let config = Config::parse(Path::new("/c.toml"), &tables, Some(Path::new("/home/ann")))
+            .unwrap_or_else(|error| panic!("{error}\n{tables}"));
+        let pair = config.pair("x").ok()?;
+        let what = super::super::args::What::of_words(&pair.options).expect("options of sync");
+        what.selection.choice(what.way.mode()).expect("options that go together");
+        Some((pair.near.to_string(), pair.options.clone()))
+    }
+
+    #[test]
+    fn a_pair_never_does_more_than_mbsync() {
+        let all = "Expunge Both\nRemove Both\n";
+        for (settings, want) in [
+            ("", ""),
+            ("Sync All", ""),
+            ("Sync Pull Push", ""),
+            ("Sync Pull", "--pull"),
+            ("Sync PullNew PullDelete PullFlags", "--pull"),
+            ("Sync New Delete Flags", ""),
+            ("Sync Push", "--push"),
+            ("Sync Pull New", "--copy"),
+            ("Sync PullNew", "--copy"),
+            ("Sync New", "--copy"),
+            ("Sync New Flags", "--copy"),
+            ("Sync PullNew Push", "--copy"),
+            ("Sync Pull New Flags", "--copy"),
+            ("Sync Pull PushFlags", "--pull"),
+            ("MaxSize 200k", "--max-size 200k"),
+            ("MaxSize 3mb", "--max-size 3M"),
+            ("MaxSize 0", ""),
+            ("MaxMessages 150", "--keep-last 150"),
+            ("Sync Pull New\nMaxMessages 5", "--copy"),
+        ] {
+            let (near, options) = pair_of(&format!("{all}{settings}")).expect(settings);
+            assert_eq!((near.as_str(), options.join(" ").as_str()), ("maildir:~/M", want));
+        }
+        for settings in ["Sync None", "Sync Flags", "Sync Delete", "Sync Pull Flags"] {
+            assert_eq!(pair_of(settings), None, "{settings}");
+        }
+        // What is new near goes to far, and nothing else: a copy the other way round.
+        let back = pair_of("Sync Push New").expect("a pair");
+        assert_eq!(back, ("f:".to_owned(), vec!["--copy".to_owned()]));
+    }
+
+    #[test]
+    fn what_mbsync_leaves_is_not_deleted_for_good() {
+        for (settings, want) in [
+            ("", "--trash Trash"),
+            ("Expunge Both", "--trash Trash"),
+            ("Expunge None\nRemove Both", "--trash Trash"),
+            ("Expunge Near\nRemove Both", "--trash Trash"),
+            ("Sync Pull\nExpunge Near\nRemove Near", "--pull"),
+            ("Sync Pull\nExpunge Far\nRemove Both", "--pull --trash Trash"),
+            ("Sync Push\nExpunge Far\nRemove Far", "--push"),
+            ("MaxMessages 5\nExpunge None", "--trash Trash"),
+            ("Sync Pull New\nExpunge None", "--copy"),
+        ] {
+            let (_, options) = pair_of(settings).expect(settings);
+            assert_eq!(options.join(" "), want, "{settings}");
         }
     }
 
@@ -484,6 +759,10 @@ Group all work old:INBOX
             ("Channel a\nFar :x:\nNear :y:", "Channel a: no store x"),
             ("Channel a\nFar x", "Channel a: x is not :STORE:MAILBOX"),
             ("Channel a\n", "Channel a: far is missing"),
+            (
+                "MaildirStore n\nPath p\n\nChannel a\nFar :n:x\nNear :n:y\nSync Pull Soon",
+                "Channel a: Sync soon is not known",
+            ),
             ("IMAPStore a\nAccount b", "IMAPStore a: no IMAPAccount b"),
         ] {
             assert_eq!(translate(text).expect_err(text), want);

@@ -58,6 +58,8 @@ pub struct Names {
     rules: Vec<Rename>,
     near: BTreeMap<String, String>,
     far: BTreeMap<String, String>,
+    /// What there is near, by its own names.
+    here: BTreeSet<String>,
 }
 
 impl Names {
@@ -73,6 +75,8 @@ impl Names {
         near: &[Folder],
     ) -> Result<Self, Failure> {
         let mut names = Self { rules: rules.to_vec(), ..Self::default() };
+        let there = near.iter().filter(|folder| folder.selectable);
+        names.here = there.map(|folder| canonical(&folder.name)).collect();
         let used = if by_use { same_use(far, near) } else { BTreeMap::new() };
         for folder in far.iter().filter(|folder| folder.selectable) {
             let name = canonical(&folder.name);
@@ -104,6 +108,11 @@ impl Names {
         }
         // A far folder of that name exists already and is another one near.
         (self.by_rules(&name) == name && !self.near.contains_key(&name)).then_some(name)
+    }
+
+    /// Whether there is a folder near that is called so there.
+    pub fn is_here(&self, near: &str) -> bool {
+        self.here.contains(near)
     }
 
     fn by_rules(&self, name: &str) -> String {

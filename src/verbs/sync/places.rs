@@ -115,7 +115,7 @@ pub async fn ready<'c>(
     };
     let (stores, only, around) = sides(&locations, &options, what, opening, context).await?;
     let job = Job {
-        scope: scope(what, only)?,
+        scope: Scope { names: around.near.names.clone(), ..scope(what, only)? },
         dry_run: what.dry_run,
         max_delete: what.max_delete,
         progress: context.progress,
@@ -137,8 +137,8 @@ pub async fn existing(
     context: &Context,
 ) -> Result<(Both<Box<dyn Store>>, Scope)> {
     let options = options(what, &places)?;
-    let (stores, only, _) = sides(&places, &options, what, Opening::Existing, context).await?;
-    Ok((stores, scope(what, only)?))
+    let (stores, only, around) = sides(&places, &options, what, Opening::Existing, context).await?;
+    Ok((stores, Scope { names: around.near.names, ..scope(what, only)? }))
 }
 
 /// Both sides, the folder that each one's location names, and what was put around them.
@@ -178,7 +178,7 @@ fn scope(what: &What, only: Both<Option<String>>) -> Result<Scope> {
         exclude.extend(what.selection.trash.clone());
     }
     let choice = what.selection.choice(mode)?;
-    Ok(Scope { mode, only, patterns: what.folder.clone(), exclude, choice })
+    Ok(Scope { mode, only, patterns: what.folder.clone(), exclude, choice, names: None })
 }
 
 /// What the options put around both sides.

@@ -3,12 +3,14 @@
 //! away is never a deletion, and more deletions than the brake allows are not begun.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use anyhow::Context as _;
 
 use super::diff::{Both, Mode, Side};
 use super::expire;
 use super::moves::{self, Move};
+use super::names::Names;
 use super::pair::Pair;
 use super::scan::{self, Fate, FolderPlan, Wanted};
 use super::select::{self, Choice};
@@ -32,6 +34,8 @@ pub struct Scope {
     pub exclude: Vec<String>,
     /// Which messages.
     pub choice: Choice,
+    /// What folders are called near; `None`: as they are far.
+    pub names: Option<Rc<Names>>,
 }
 
 impl Scope {
@@ -39,6 +43,11 @@ impl Scope {
     pub fn has(&self, name: &str) -> bool {
         matches_any(&self.patterns, name)
             && !self.exclude.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// What a folder is called near.
+    pub fn near_of(&self, far: &str) -> String {
+        self.names.as_ref().map_or_else(|| far.to_owned(), |names| names.near_of(far))
     }
 
     /// Whether a location names one folder.
@@ -128,6 +137,7 @@ pub async fn plan(
     let listed = list(pair, scope).await?;
     let wanted = choose(&listed, &known, scope);
     refuse_missing_root(&listed, &known, &wanted, scope, state)?;
+    refuse_other_names(&listed, &known, scope, state)?;
     let wanted = match scope.is_one_folder() {
         true => wanted,
         false => {
@@ -412,6 +422,38 @@ fn refuse_missing_root(
     if listed.far.is_empty() && listed.near.is_empty() && !is_one_folder {
         let message = "neither side has any folders: nothing was changed";
         return Err(Failure::new(Exit::NoInput, message).into());
+    }
+    Ok(())
+}
+
+/// A folder that is kept near under another name than this run would look for is there, and not
+/// deleted: other options shall not make it so.
+fn refuse_other_names(
+    listed: &Both<BTreeMap<String, Folder>>,
+    known: &BTreeMap<String, KnownFolder>,
+    scope: &Scope,
+    state: &State,
+) -> anyhow::Result<()> {
+    if scope.is_one_folder() {
+        return Ok(());
+    }
+    let is_here = |name: &str| match &scope.names {
+        Some(names) => names.is_here(name),
+        None => listed.near.get(name).is_some_and(|folder| folder.selectable),
+    };
+    let before = state.near_names()?;
+    for far in known.keys() {
+        let (was, is) = (before.get(far).unwrap_or(far), scope.near_of(far));
+        if *was != is && is_here(was) {
+            let message = format!(
+                "the folder {far} is kept near as {was}, and this run would look for it as {is}: \
+                 nothing was changed"
+            );
+            let hint = format!(
+                "give --rename and --special-use as before, or call the near folder {is} first"
+            );
+            return Err(Failure::usage(message).hint(hint).into());
+        }
     }
     Ok(())
 }

@@ -87,6 +87,12 @@ const LAYOUT: Layout = Layout {
         ALTER TABLE folders ADD COLUMN far_stamp BLOB;
         ALTER TABLE folders ADD COLUMN near_stamp BLOB;
     ",
+        "
+        CREATE TABLE near_names (
+            folder TEXT PRIMARY KEY,
+            near   TEXT NOT NULL
+        ) WITHOUT ROWID;
+    ",
     ],
 };
 
@@ -525,6 +531,37 @@ impl State {
                 params![mark],
             )
             .map(drop)
+        })
+    }
+
+    /// What folders are called near where that is not what they are called far, by their names
+    /// far.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn near_names(&self) -> state::Result<BTreeMap<String, String>> {
+        self.database.read(|db| {
+            let mut statement = db.prepare("SELECT folder, near FROM near_names")?;
+            let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            names.collect()
+        })
+    }
+
+    /// Writes that down anew.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn call(&mut self, near_names: &BTreeMap<String, String>) -> state::Result<()> {
+        if self.near_names()? == *near_names {
+            return Ok(());
+        }
+        self.write(|db| {
+            db.execute("DELETE FROM near_names", [])?;
+            let mut insert = db.prepare("INSERT INTO near_names (folder, near) VALUES (?1, ?2)")?;
+            for (folder, near) in near_names {
+                insert.execute(params![folder, near])?;
+            }
+            Ok(())
         })
     }
 

@@ -133,6 +133,28 @@ fn a_mirror_killed_anywhere_is_taken_up() {
     killed_everywhere(Both { far: PLAIN, near: PLAIN }, Mode::Mirror, true);
 }
 
+/// A draft and the one that was kept before it, say: what only looks the same is not bound, since
+/// a deletion of one would take the other away.
+#[test]
+fn messages_of_one_header_and_two_bodies_are_two() {
+    let dir = Dir::new();
+    let state = dir.path().join("s.db");
+    let world = World::new(PLAIN, PLAIN);
+    let head = "Message-ID: <d@example.org>\r\nSubject: d\r\n\r\n";
+    let (a, b) = (format!("{head}A\r\n"), format!("{head}B\r\n"));
+    world.add(Side::Near, "INBOX", &a, &[]);
+    world.add(Side::Far, "INBOX", &b, &[]);
+    let job = job(Mode::TwoWay);
+    world.sync_whole(&state, &job);
+    let (far, near) = world.both();
+    assert_eq!((far["INBOX"].len(), &far), (2, &near));
+    world.delete(Side::Near, "INBOX", &a);
+    world.sync_whole(&state, &job);
+    let (far, near) = world.both();
+    assert_eq!((far["INBOX"].len(), &far), (1, &near));
+    assert_eq!(far["INBOX"][0].0, b);
+}
+
 #[test]
 fn one_way_changes_one_side() {
     for (mode, changed) in [
