@@ -618,6 +618,49 @@ fn what_was_fetched_is_marked_or_moved() {
     part.arg("--then").arg("delete").run().expect(64).says(&["only whole messages"]);
 }
 
+/// What stdout has not taken is neither deleted, marked nor remembered, however little it is.
+#[test]
+fn what_stdout_does_not_take_stays() {
+    let Some(dovecot) = with_marks("what_stdout_does_not_take_stays", &["a", "b"]) else { return };
+    let imap = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let pop = dovecot.url("pop3s", "alice");
+    let forms: [&[&str]; 3] = [&[], &["--last", "1"], &["--json"]];
+    let actions: [(&str, &[&str]); 5] = [
+        (&imap, &["--new"]),
+        (&imap, &["--then", "delete"]),
+        (&imap, &["--then", "mark:$Fetched"]),
+        (&pop, &["--new"]),
+        (&pop, &["--then", "delete"]),
+    ];
+    for form in forms {
+        for (source, action) in actions {
+            for is_closed in [false, true] {
+                let case = format!("{source} {form:?} {action:?}, closed: {is_closed}");
+                let home = Home::new();
+                let run = fetch(&home, &dovecot, source).args(form).args(action);
+                let run = if is_closed {
+                    let (reader, writer) = std::io::pipe().expect("a pipe");
+                    drop(reader);
+                    run.stdout(writer).run().expect(0)
+                } else {
+                    let full = std::fs::File::create("/dev/full").expect("Linux");
+                    run.stdout(full).run().expect(74)
+                };
+                assert_eq!(run.stderr.is_empty(), is_closed, "{case}");
+                assert_eq!(subjects(&dovecot, "alice", "INBOX"), ["a", "b"], "{case}");
+                if action == ["--new"] {
+                    let again = fetch(&home, &dovecot, source).args(["--new", "--json"]).run();
+                    let lines = again.success().stdout.split(|octet| *octet == b'\n').count() - 1;
+                    assert_eq!(lines, 2, "{case}");
+                }
+            }
+        }
+    }
+    let mut other = support::OtherClient::login(dovecot.imap, "alice", "secret");
+    other.select("INBOX");
+    assert_eq!(other.search("KEYWORD $Fetched").len(), 0);
+}
+
 #[test]
 fn old_messages_leave_the_maildrop() {
     let Some(dovecot) = with_marks("old_messages_leave_the_maildrop", &["a", "b"]) else { return };

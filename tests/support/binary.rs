@@ -87,7 +87,7 @@ impl Home {
         }
         command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC").env("NO_COLOR", "1");
         command.env("RUST_BACKTRACE", "1");
-        Invocation { command, input: Vec::new(), patience: PATIENCE }
+        Invocation { command, input: Vec::new(), patience: PATIENCE, output: None }
     }
 
     /// Runs `pillarbox ARGUMENTS...` with an empty stdin to its end.
@@ -108,6 +108,7 @@ pub struct Invocation {
     command: Command,
     input: Vec<u8>,
     patience: Duration,
+    output: Option<Stdio>,
 }
 
 impl Invocation {
@@ -134,6 +135,12 @@ impl Invocation {
     /// What the command reads on stdin; nothing unless said.
     pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Invocation {
         self.input = input.into();
+        self
+    }
+
+    /// Where its stdout goes, in place of [`Run::stdout`].
+    pub fn stdout(mut self, output: impl Into<Stdio>) -> Invocation {
+        self.output = Some(output.into());
         self
     }
 
@@ -174,7 +181,8 @@ impl Invocation {
     /// Starts it and leaves its stdin open in [`Running::stdin`], for a dialogue.
     pub fn spawn_open(mut self) -> Running {
         let line = format!("{:?}", self.command);
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = self.output.take().unwrap_or_else(Stdio::piped);
+        self.command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::piped());
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().map(collect);

@@ -116,6 +116,14 @@ impl<W: Write> Writer<W> {
         self.is_open
     }
 
+    /// Has the output pass on all that was written.
+    ///
+    /// # Errors
+    /// The output's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
     /// The output, with all whole messages in it; an open one is ended.
     ///
     /// # Errors

@@ -159,7 +159,7 @@ impl Target for Raw<'_> {
 pub fn failed(error: output::Error) -> Error {
     match error {
         output::Error::Closed => Error::OutputClosed,
-        output::Error::Io(error) => Error::Caller(Box::new(error)),
+        error @ output::Error::Io(_) => Error::Caller(Box::new(error)),
     }
 }
 
@@ -210,7 +210,8 @@ impl Sink for AsMbox<'_> {
 #[async_trait(?Send)]
 impl Target for AsMbox<'_> {
     async fn commit(&mut self) -> Result<()> {
-        Ok(())
+        // What is only buffered is not delivered: the source is touched after this.
+        self.0.flush().map_err(of_writer)
     }
 }
 
