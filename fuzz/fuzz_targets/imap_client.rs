@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use libfuzzer_sys::fuzz_target;
-use pillarbox::imap::client::facts::Asked;
-use pillarbox::imap::client::{Client, Options};
+use pillarbox::imap::client::{Client, Options, decide};
+use pillarbox::imap::search_keys::Manner;
 use pillarbox::imap::store::Account;
 use pillarbox::imap::syntax::search::{Key, Word};
 use pillarbox::net::Wire;
+use pillarbox::query::{Expr, Field, Pattern, Term};
 use pillarbox::store::held::{Held, HeldBatch};
 use pillarbox::store::{FlagChange, Flags, Id, Meta, Result, Since, Sink, Spool, Store, What};
 
@@ -85,8 +86,13 @@ async fn client(wire: Wire) -> Result<()> {
         account.read(&ids, &what, &mut taking).await?;
         assert!(taking.open.is_none(), "half a message was given as whole");
     }
-    let uids: Vec<u32> = ids.iter().filter_map(|id| id.0.parse().ok()).collect();
-    drop(account.client().facts(&uids, Asked::Structure).await?);
+    let mut uids: Vec<u32> = ids.iter().filter_map(|id| id.0.parse().ok()).collect();
+    uids.sort_unstable();
+    // Text that is found out here: by BODYSTRUCTURE, and the parts that it tells of.
+    let text = Expr::Term(Term::Match(Field::Body, Pattern::Present));
+    let (utf8, bodies, fuzzy, gmail, saved, within) = (true, false, false, false, false, None);
+    let manner = Manner { utf8, bodies, fuzzy, gmail, saved, within };
+    drop(decide::find(account.client(), &text, &Expr::All, Some(&uids), manner).await?);
     drop(account.client().search(vec![Key::Word(Word::All)]).await?);
     let since = Since { uid_validity: 1, modseq: Some(1), known: ids.clone() };
     drop(account.changes(Some(&since)).await?);
@@ -101,7 +107,7 @@ async fn client(wire: Wire) -> Result<()> {
     batch.push(message);
     drop(account.append("INBOX", &mut batch).await?);
     account.wait(Duration::from_secs(1)).await?;
-    drop(account.client().notify(&[]).await);
+    drop(account.client().notify(&[], false).await);
     drop(account.client().wait_for_news(Duration::from_secs(1)).await?);
     drop(account.client().raw(b"UID FETCH 1 (FLAGS)", &mut |_| {}).await?);
     drop(account.move_to(&ids, "Other").await?);

@@ -6,3 +6,4 @@ pub mod search_keys;
 pub mod server;
 pub mod store;
 pub mod syntax;
+pub mod text_parts;

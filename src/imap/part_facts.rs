@@ -90,9 +90,15 @@ fn listed(part: &Part<'_>, section: String) -> Listed {
     }
 }
 
-fn essence(kind: &[u8], subtype: &[u8]) -> String {
+pub(super) fn essence(kind: &[u8], subtype: &[u8]) -> String {
     let text = |octets| String::from_utf8_lossy(octets).to_lowercase();
     format!("{}/{}", text(kind), text(subtype))
+}
+
+/// The file name that a part gives itself; `None` when it has none.
+pub(super) fn file_name(part: &Part<'_>) -> Option<String> {
+    let extension = part.extension.as_ref().map(|extension| &extension.common);
+    of_parameters(&part.parameters, extension).file_name
 }
 
 fn of_parameters(parameters: &Parameters<'_>, extension: Option<&Extension<'_>>) -> PartFacts {
@@ -112,7 +118,7 @@ fn of_parameters(parameters: &Parameters<'_>, extension: Option<&Extension<'_>>)
     }
 }
 
-fn owned(parameters: &Parameters<'_>) -> Vec<Parameter> {
+pub(super) fn owned(parameters: &Parameters<'_>) -> Vec<Parameter> {
     parameters.iter().map(|(name, value)| (name.to_vec(), value.to_vec())).collect()
 }
 

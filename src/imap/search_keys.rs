@@ -23,6 +23,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 
+use super::client::Capabilities;
 use super::syntax::search::{Day, Field as In, Key, Measure, Word};
 use super::syntax::set::{Bound, Range, SequenceSet};
 use crate::query::{
@@ -51,6 +52,21 @@ pub struct Manner {
     /// The server compares how long ago a message came by the second (WITHIN, RFC 5032), and
     /// this is the present.
     pub within: Option<Timestamp>,
+}
+
+impl Manner {
+    /// What can be left to a server with these capabilities. `exact`: `body:` and `text:` have our
+    /// meaning; `fuzzy`: they are matched fuzzily, where the server can.
+    pub fn of(capabilities: &Capabilities, exact: bool, fuzzy: bool, now: Timestamp) -> Self {
+        Self {
+            utf8: true,
+            bodies: !exact,
+            fuzzy: fuzzy && capabilities.has("SEARCH=FUZZY"),
+            gmail: capabilities.has("X-GM-EXT-1"),
+            saved: capabilities.has("SAVEDATE"),
+            within: capabilities.has("WITHIN").then_some(now),
+        }
+    }
 }
 
 /// What to ask.

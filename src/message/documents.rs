@@ -61,14 +61,18 @@ const KINDS: [(Kind, &str, &str); 3] = [
 
 /// The format of a part, by its type or else by its file name; `None`: none of these.
 pub fn kind_of(part: &Part) -> Option<Kind> {
-    let essence = part.content_type.essence();
+    kind(&part.content_type.essence(), || part.file_name())
+}
+
+/// The same, of a part that is described by its type in lower case and its file name.
+pub fn kind(essence: &str, file_name: impl FnOnce() -> Option<String>) -> Option<Kind> {
     if let Some((kind, ..)) = KINDS.iter().find(|(_, media_type, _)| *media_type == essence) {
         return Some(*kind);
     }
-    if part.content_type.is_kind("image") || part.content_type.is_kind("multipart") {
+    if essence.starts_with("image/") || essence.starts_with("multipart/") {
         return None;
     }
-    let name = part.file_name()?.to_lowercase();
+    let name = file_name()?.to_lowercase();
     KINDS.iter().find(|(.., end)| name.ends_with(end)).map(|(kind, ..)| *kind)
 }
 

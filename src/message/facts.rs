@@ -251,8 +251,7 @@ impl<'m> Facts<'m> {
     /// one for the header of each message inside the message.
     pub fn texts(&self) -> &[String] {
         self.texts.get_or_init(|| {
-            let mut out: Vec<String> = Vec::new();
-            let mut left = TEXT_OCTETS;
+            let mut texts = Texts::new(self.with_documents);
             let outline;
             let structure = match self.structure.get() {
                 Some(structure) => structure,
@@ -261,20 +260,8 @@ impl<'m> Facts<'m> {
                     &outline
                 }
             };
-            let _ = pieces::walk(self.message, structure, &mut |piece| {
-                let text = match piece {
-                    Piece::Header(block) => Header::new(block).lines(),
-                    Piece::Text { octets, charset, html } => decoded(octets, charset, html),
-                    Piece::Document { octets, kind } if self.with_documents => {
-                        documents::text(kind, octets)
-                    }
-                    Piece::Document { .. } => return ControlFlow::Continue(()),
-                };
-                left = left.saturating_sub(text.len());
-                out.push(text);
-                if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            });
-            out
+            let _ = pieces::walk(self.message, structure, &mut |piece| texts.take(piece));
+            texts.found
         })
     }
 
@@ -291,6 +278,37 @@ impl<'m> Facts<'m> {
             .or_else(|| shown().find(|part| part.content_type.is_kind("text")))
             .map(|part| part_text(self.message, part))
             .unwrap_or_default()
+    }
+}
+
+/// The texts of pieces, as far as there is room for them.
+#[derive(Debug)]
+pub(super) struct Texts {
+    /// What there is so far.
+    pub(super) found: Vec<String>,
+    left: usize,
+    with_documents: bool,
+}
+
+impl Texts {
+    /// None yet.
+    pub(super) fn new(with_documents: bool) -> Texts {
+        Texts { found: Vec::new(), left: TEXT_OCTETS, with_documents }
+    }
+
+    /// Takes one piece; stops where there is no room for more.
+    pub(super) fn take(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        let text = match piece {
+            Piece::Header(block) => Header::new(block).lines(),
+            Piece::Text { octets, charset, html } => decoded(octets, charset, html),
+            Piece::Document { octets, kind } if self.with_documents => {
+                documents::text(kind, octets)
+            }
+            Piece::Document { .. } => return ControlFlow::Continue(()),
+        };
+        self.left = self.left.saturating_sub(text.len());
+        self.found.push(text);
+        if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -6,6 +6,7 @@
 //! characters. It does not read files or sockets, and it knows no mail protocol.
 
 pub mod address;
+pub mod apart;
 pub mod casemap;
 pub mod charset;
 pub mod compose;

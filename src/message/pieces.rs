@@ -78,15 +78,31 @@ fn walk_at(
                 if encoding(part) != transfer::Encoding::Identity && depth < ENCODED_MESSAGES =>
             {
                 encoded_until = subtree_end(structure, id);
-                let decoded = octets(message, part);
-                let inner = structure::outline(&decoded);
-                visit(Piece::Header(&decoded[inner.root().header.clone()]))?;
-                walk_at(&decoded, &inner, depth + 1, visit)?;
+                walk_message(&octets(message, part), depth + 1, visit)?;
             }
             _ => {}
         }
     }
     ControlFlow::Continue(())
+}
+
+/// The same for a message inside another one, of which it was taken out and decoded; its header
+/// is a piece, too.
+pub fn walk_inside(
+    message: &[u8],
+    visit: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    walk_message(message, 1, visit)
+}
+
+fn walk_message(
+    message: &[u8],
+    depth: usize,
+    visit: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let structure = structure::outline(message);
+    visit(Piece::Header(&message[structure.root().header.clone()]))?;
+    walk_at(message, &structure, depth, visit)
 }
 
 /// The octets of a part's body without their transfer encoding.

@@ -12,14 +12,17 @@
 pub mod ast;
 pub mod eval;
 mod local;
+mod narrow;
 pub mod parse;
 mod pattern;
+pub mod relevance;
 pub mod span;
 mod words;
 
 pub use ast::{DateKeyword, DateTerm, Expr, Field, Has, Is, SizeRange, Term, UidSet};
 pub use eval::{Facts, Known, Need, Verdict, eval};
 pub use local::{Attributes, Gathered, Local, size_bounds};
+pub use narrow::{header_names, is_nothing, narrowed, narrowed_to_account};
 pub use parse::{Error, parse};
 pub use pattern::{Pattern, fold};
 pub use span::{Context, TimeRange};

@@ -8,8 +8,8 @@
 pub mod append;
 pub mod changes;
 pub mod context;
+pub mod decide;
 mod error;
-pub mod facts;
 pub mod fetch;
 pub mod folders;
 pub mod gather;

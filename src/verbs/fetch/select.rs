@@ -2,7 +2,7 @@
 //! words. An IMAP server is asked first; what it cannot answer, and what other sources hold, is
 //! found out here of the least that decides it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -11,11 +11,8 @@ use jiff::tz::TimeZone;
 
 use super::args::Args;
 use crate::base::date::Zoned;
-use crate::imap::client::facts::Asked as Facts;
-use crate::imap::client::{self, Client};
-use crate::imap::search_keys::{Asked, Manner, Mapping, map};
-use crate::imap::syntax::search::Key;
-use crate::imap::syntax::set::SequenceSet;
+use crate::imap::client::{Client, decide};
+use crate::imap::search_keys::Manner;
 use crate::message::facts::{self, Header};
 use crate::open::{Mail, Opened};
 use crate::query::{
@@ -26,9 +23,6 @@ use crate::ui::Failure;
 
 /// Messages of which something is found out at once.
 const BATCH: usize = 512;
-
-/// Octets of a set of UIDs that is sent along with a search; a longer one is compared here.
-const SET_OCTETS: usize = 600;
 
 /// What the messages have to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,87 +91,57 @@ impl Selection {
         only: Option<&[Id]>,
         place: &Whereabouts,
     ) -> Result<Vec<Id>> {
-        let is_imap = matches!(source.mail, Mail::Imap(..));
         let has_uids = self.expr.terms().iter().any(|term| matches!(term, Term::Uid(_)));
-        if has_uids && !is_imap {
+        if let Mail::Imap(account, _) = &mut source.mail {
+            return self.asked(account.client(), only, place).await;
+        }
+        if has_uids {
             return Err(Failure::usage("only messages of an IMAP server have UIDs").into());
         }
-        let (mut candidates, rest) = match &mut source.mail {
-            Mail::Imap(account, _) => self.asked(account.client(), only).await?,
-            _ => {
-                let mut listed = source.spool().list().await?;
-                if let Some(only) = only {
-                    listed = named(listed, only);
-                }
-                let all = listed.iter().map(Candidate::of).collect();
-                (all, self.expr.clone())
-            }
-        };
+        let mut listed = source.spool().list().await?;
+        if let Some(only) = only {
+            listed = named(listed, only);
+        }
+        let mut candidates: Vec<Candidate> = listed.iter().map(Candidate::of).collect();
         for some in candidates.chunks_mut(BATCH) {
-            settle(source, some, &rest, place).await?;
+            settle(source, some, &self.expr, place).await?;
         }
         let wanted = candidates.into_iter().filter(|one| one.verdict == Verdict::Yes);
         Ok(wanted.map(|one| one.id).collect())
     }
 
-    /// Asks a server; what it finds, and what is still to be found out of that.
+    /// The same at a server, whose SEARCH is asked first.
     async fn asked(
         &self,
         client: &mut Client,
         only: Option<&[Id]>,
-    ) -> Result<(Vec<Candidate>, Expr)> {
-        let nothing = (Vec::new(), Expr::All);
-        if client.selected().is_none_or(|selected| selected.exists == 0) {
-            return Ok(nothing);
+        place: &Whereabouts,
+    ) -> Result<Vec<Id>> {
+        let (folder, account) = (place.folder.as_deref(), place.account.as_deref());
+        let expr = query::narrowed(&self.expr, folder, account);
+        let is_gm = |term: &&Term| matches!(term, Term::Gmail(_));
+        if expr.terms().iter().any(is_gm) && !client.capabilities().has("X-GM-EXT-1") {
+            return Err(Failure::usage("gm: is Gmail's own, and this server is not Gmail").into());
         }
         let uids = only.map(|ids| {
             let mut uids: Vec<u32> = ids.iter().filter_map(|id| id.0.parse().ok()).collect();
             uids.sort_unstable();
             uids
         });
-        let gmail = client.capabilities().has("X-GM-EXT-1");
-        if !gmail && self.expr.terms().iter().any(|term| matches!(term, Term::Gmail(_))) {
-            return Err(Failure::usage("gm: is Gmail's own, and this server is not Gmail").into());
-        }
-        let within = client.capabilities().has("WITHIN").then_some(self.now);
-        let (fuzzy, saved) = (false, false);
-        let mut manner = Manner { utf8: true, bodies: true, fuzzy, gmail, saved, within };
-        let (mapping, found, answers) = loop {
-            let mapping = map(&self.expr, manner);
-            let Asked::Keys(keys) = &mapping.asked else { return Ok(nothing) };
-            let mut keys = keys.clone();
-            if let Some(uids) = &uids {
-                let set = SequenceSet::from_numbers(uids.iter().copied());
-                if set.to_text().len() <= SET_OCTETS {
-                    keys.push(Key::uids(set));
-                }
-            }
-            match ask(client, &keys, &mapping).await {
-                Err(client::Error::Refused { .. })
-                    if manner.utf8
-                        && keys.iter().chain(&mapping.questions).any(Key::needs_charset) =>
-                {
-                    manner.utf8 = false;
-                }
-                Err(error) => return Err(store::Error::from(error).into()),
-                Ok((found, answers)) => break (mapping, found, answers),
-            }
-        };
-        let mut rest = vec![mapping.rest];
         // iCloud finds everything larger than anything: sizes are looked at.
-        let conjuncts = match &self.expr {
+        let conjuncts = match &expr {
             Expr::And(list) => list.as_slice(),
             other => std::slice::from_ref(other),
         };
-        let speaks_of_size =
-            |part: &&Expr| part.terms().iter().all(|term| matches!(term, Term::Size(_)));
-        rest.extend(conjuncts.iter().filter(speaks_of_size).cloned());
-        let rest = Expr::And(rest);
-        let candidates = found
-            .into_iter()
-            .filter(|uid| uids.as_ref().is_none_or(|uids| uids.binary_search(uid).is_ok()))
-            .map(|uid| Candidate::found(uid, &answers));
-        Ok((candidates.collect(), rest))
+        let speaks_of_size = |part: &&Expr| {
+            let terms = part.terms();
+            !terms.is_empty() && terms.iter().all(|term| matches!(term, Term::Size(_)))
+        };
+        let again = Expr::And(conjuncts.iter().filter(speaks_of_size).cloned().collect());
+        let manner = Manner::of(client.capabilities(), false, false, self.now);
+        let found = decide::find(client, &expr, &again, uids.as_deref(), manner).await;
+        let found = found.map_err(store::Error::from)?;
+        Ok(found.into_iter().map(|uid| Id::number(uid.into())).collect())
     }
 }
 
@@ -186,22 +150,6 @@ fn one_term(keyword: &str, value: &str, context: &query::Context) -> Option<Expr
     let is_word = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
     let expr = is_word.then(|| query::parse(&format!("{keyword}:{value}"), context).ok())??;
     matches!(expr, Expr::Term(Term::Uid(_) | Term::Date(_))).then_some(expr)
-}
-
-/// What a search found, and what each question of the mapping found.
-async fn ask(
-    client: &mut Client,
-    keys: &[Key<'static>],
-    mapping: &Mapping,
-) -> Result<(Vec<u32>, Vec<HashSet<u32>>), client::Error> {
-    let found = client.search(keys.to_vec()).await?;
-    let mut answers = Vec::with_capacity(mapping.questions.len());
-    for question in &mapping.questions {
-        let mut keys = keys.to_vec();
-        keys.push(question.clone());
-        answers.push(client.search(keys).await?.into_iter().collect());
-    }
-    Ok((found, answers))
 }
 
 /// The listed messages of these ids, in the order of the ids; one that is not listed stands for
@@ -233,16 +181,6 @@ impl Candidate {
         };
         let (id, gathered) = (listed.id.clone(), Gathered::default());
         Self { id, attributes, gathered, verdict: Verdict::Needs(Need::Attributes) }
-    }
-
-    fn found(uid: u32, answers: &[HashSet<u32>]) -> Self {
-        let extra = (0..).zip(answers.iter().map(|found| found.contains(&uid))).collect();
-        Self {
-            id: Id::new(uid.to_string()),
-            attributes: Attributes { uid: Some(uid), ..Attributes::default() },
-            gathered: Gathered { extra, ..Gathered::default() },
-            verdict: Verdict::Needs(Need::Attributes),
-        }
     }
 
     /// Takes what came along with the header; a source that tells no date of arrival has those
@@ -290,14 +228,13 @@ async fn settle(
     expr: &Expr,
     place: &Whereabouts,
 ) -> Result<()> {
-    let is_imap = matches!(source.mail, Mail::Imap(..));
     let terms = expr.terms();
     let wants_arrival =
         terms.iter().any(|term| matches!(term, Term::Date(date) if !date.keyword.is_sent()));
     let wants_size = terms.iter().any(|term| matches!(term, Term::Size(_)));
     for one in candidates.iter_mut() {
         // A listing tells all that is asked for, unless that is a date or it left out a size.
-        if !is_imap && !wants_arrival && (!wants_size || one.attributes.size.is_some()) {
+        if !wants_arrival && (!wants_size || one.attributes.size.is_some()) {
             one.is_complete(place);
         }
         one.verdict = eval(expr, &one.gathered);
@@ -311,45 +248,19 @@ async fn settle(
         let is_open = |one: &Candidate| one.verdict == Verdict::Needs(need);
         let open: Vec<Id> =
             candidates.iter().filter(|one| is_open(one)).map(|one| one.id.clone()).collect();
-        let uids: Vec<u32> = open.iter().filter_map(|id| id.0.parse().ok()).collect();
-        match (&mut source.mail, need) {
-            (Mail::Imap(account, _), Need::Attributes | Need::Structure) => {
-                let asked = match need {
-                    Need::Attributes => Facts::Attributes,
-                    _ => Facts::Structure,
-                };
-                let client = account.client();
-                let mut told = client.facts(&uids, asked).await.map_err(store::Error::from)?;
-                for one in candidates.iter_mut().filter(|one| is_open(one)) {
-                    let uid = one.id.0.parse().unwrap_or_default();
-                    let Some(told) = told.remove(&uid) else { continue };
-                    if asked == Facts::Structure {
-                        one.gathered.parts = told.parts;
-                        continue;
-                    }
-                    one.attributes.flags = told.flags.as_ref().map(names);
-                    one.attributes.size = told.size;
-                    one.attributes.received = told
-                        .received
-                        .and_then(|received| Timestamp::from_second(received.seconds).ok());
-                    one.is_complete(place);
+        if matches!(need, Need::Attributes | Need::Header)
+            && (!wants_size || all_sized(candidates, need))
+        {
+            let mut headers = Collected::default();
+            source.spool().read(&open, &What::Headers, &mut headers).await?;
+            for one in candidates.iter_mut().filter(|one| is_open(one)) {
+                if let Some((meta, octets)) = headers.messages.remove(&one.id) {
+                    one.learn(&meta, &octets, place);
                 }
             }
-            (_, Need::Attributes | Need::Header)
-                if is_imap || !wants_size || all_sized(candidates, need) =>
-            {
-                let mut headers = Collected::default();
-                source.spool().read(&open, &What::Headers, &mut headers).await?;
-                for one in candidates.iter_mut().filter(|one| is_open(one)) {
-                    if let Some((meta, octets)) = headers.messages.remove(&one.id) {
-                        one.learn(&meta, &octets, place);
-                    }
-                }
-            }
-            _ => {
-                let mut whole = Whole { candidates, expr, need, place, held: Vec::new() };
-                source.spool().read(&open, &What::Whole, &mut whole).await?;
-            }
+        } else {
+            let mut whole = Whole { candidates, expr, need, place, held: Vec::new() };
+            source.spool().read(&open, &What::Whole, &mut whole).await?;
         }
         for one in candidates.iter_mut().filter(|one| is_open(one)) {
             let verdict = eval(expr, &one.gathered);

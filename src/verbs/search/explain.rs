@@ -372,7 +372,7 @@ fn needs(expr: &Expr, on_server: bool) -> Vec<&'static str> {
         Term::Match(..) | Term::Header(..) | Term::Thread(_) => 1,
     };
     let names = if on_server {
-        ["flags, size and date", "header fields", "BODYSTRUCTURE", "whole messages"]
+        ["flags, size and date", "header fields", "BODYSTRUCTURE", "the parts with text in them"]
     } else {
         ["flags, size and date", "headers", "whole messages", "whole messages"]
     };
@@ -444,7 +444,7 @@ mod tests {
         for (query, on_server, steps) in [
             ("is:read larger:1k", true, "flags, size and date"),
             ("from:ann has:pdf", true, "header fields; BODYSTRUCTURE"),
-            ("date:2026 body:x", true, "header fields; whole messages"),
+            ("date:2026 body:x", true, "header fields; the parts with text in them"),
             ("from:ann has:pdf budget", false, "headers; whole messages"),
             ("", false, ""),
         ] {

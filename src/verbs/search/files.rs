@@ -18,11 +18,11 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat};
 
 use super::found::{Details, Found, Results};
 use super::literal::{Extent, Look};
-use super::{plan, relevance};
 use crate::base::location::{MaildirFile, Reference};
 use crate::message::facts::{Header, PartFacts};
 use crate::query::{
-    Attributes, Expr, Facts, Field, Known, Local, Need, Term, Verdict, eval, size_bounds,
+    self, Attributes, Expr, Facts, Field, Known, Local, Need, Term, Verdict, eval, relevance,
+    size_bounds,
 };
 use crate::store;
 use crate::store::maildir::size_with_crlf;
@@ -184,7 +184,7 @@ struct Matcher<'q> {
 impl<'q> Matcher<'q> {
     fn new(expr: &'q Expr, details: Details, manner: Manner) -> Self {
         let terms = expr.terms();
-        let names = plan::header_names(expr).map(|mut names| {
+        let names = query::header_names(expr).map(|mut names| {
             names.extend(details.fields());
             names
         });

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
 use super::args::{Shown, Sort};
+use crate::imap::client::decide::Wish;
 use crate::message::facts::Header;
 use crate::message::thread::base_subject;
 use crate::open;
@@ -45,6 +46,15 @@ pub enum Details {
 }
 
 impl Details {
+    /// The same, as who asks a server is told.
+    pub fn wish(self) -> Wish {
+        match self {
+            Details::None => Wish::Nothing,
+            Details::Shown | Details::Thread => Wish::Fields(self.fields()),
+            Details::Score => Wish::Score,
+        }
+    }
+
     /// The header fields that they are made of.
     pub fn fields(self) -> &'static [&'static str] {
         match self {

@@ -4,18 +4,18 @@ use std::num::NonZeroU32;
 
 use anyhow::Result;
 
-use super::found::{Details, Results};
-use super::gather::{self, Message};
-use super::plan;
+use super::found::{Details, Found, Results};
 use super::rungs::manner;
 use super::server::{How, Place, Scope, of_server};
 use crate::base::location::{ImapReference, ImapUrl, Reference};
 use crate::imap::client::Client;
+use crate::imap::client::decide::{self, Message};
 use crate::imap::search_keys::{Asked, map};
 use crate::imap::store::Account;
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::search::Key;
-use crate::query::Expr;
+use crate::query::{self, Attributes, Expr};
+use crate::store;
 
 /// Our name and the server's for the folder of a scope; `None` for all folders.
 pub(super) fn one_folder(
@@ -49,10 +49,10 @@ pub fn final_keys(
     if how.verify || matches!(&place.scope, Scope::Mailbox(_, only) if only.uids.is_some()) {
         return Ok(None);
     }
-    let expr = plan::narrowed(expr, Some(&name), place.account.as_deref());
+    let expr = query::narrowed(expr, Some(&name), place.account.as_deref());
     let mapping = map(&expr, manner(account.client().capabilities(), how));
     Ok(match mapping.asked {
-        Asked::Keys(keys) if mapping.rest == Expr::All && !plan::is_nothing(&expr) => Some(keys),
+        Asked::Keys(keys) if mapping.rest == Expr::All && !query::is_nothing(&expr) => Some(keys),
         _ => None,
     })
 }
@@ -76,18 +76,32 @@ pub async fn describe(
         uids.iter().map(|uid| Message::new(*uid, &Expr::All, &[])).collect();
     let all = &Expr::All;
     let mut units =
-        [gather::Unit { mailbox: &mailbox, expr: all, rest: all, messages: &mut messages }];
-    gather::decide(client, &mut units, results.details(), false).await?;
+        [decide::Unit { mailbox: &mailbox, expr: all, rest: all, messages: &mut messages }];
+    let decided = decide::decide(client, &mut units, results.details().wish(), false).await;
+    decided.map_err(store::Error::from)?;
     let uid_validity = client.selected().map_or(0, |selected| selected.uid_validity.0);
     for message in messages {
         let Some(uid) = NonZeroU32::new(message.uid) else { continue };
         // One of which nothing was asked is believed to be there.
         if is_unasked || message.is_known() {
             let reference = reference(client, url, &mailbox, uid_validity, uid);
-            results.add(message.found(reference, &name))?;
+            results.add(found(message, reference, &name))?;
         }
     }
     Ok(())
+}
+
+/// What is said of a message that matches.
+pub(super) fn found(message: Message, reference: String, folder: &str) -> Found {
+    let (uid, score) = (Some(message.uid), message.score);
+    let gathered = message.into_gathered();
+    let Attributes { flags, size, received, .. } = gathered.attributes.unwrap_or_default();
+    let folder = Some(folder.to_owned());
+    let found = Found { reference, flags, size, folder, uid, score, ..Found::default() };
+    match &gathered.header {
+        Some(header) => found.with_header(header, received),
+        None => found,
+    }
 }
 
 /// The reference of a message.

@@ -12,9 +12,7 @@ use super::server::{Only, Place, Scope};
 use crate::base::location::{ImapSelect, ImapUrl, Location};
 use crate::config::Config;
 use crate::imap::client::Capabilities;
-use crate::query::{
-    self, Attributes, Context, Expr, Field, Gathered, Pattern, Term, Verdict, eval,
-};
+use crate::query::{self, Context, Expr, Field, Pattern, Term};
 use crate::store::Id;
 use crate::ui::{Exit, Failure};
 
@@ -126,7 +124,7 @@ pub fn can_answer(target: &Target, expr: &Expr) -> Result<()> {
         Target::Files(_) | Target::Message(_) => ("a single message".to_owned(), None),
     };
     // What the query asks of other accounts alone is nothing to this one.
-    let expr = of_account(expr, account);
+    let expr = query::narrowed_to_account(expr, account);
     let message = expr.terms().into_iter().find_map(|term| match term {
         Term::Gmail(_) => Some(format!("gm: is Gmail's own language, and {place} is not Gmail")),
         Term::Uid(_) => Some(format!("uid: is for IMAP servers, and {place} has no UIDs")),
@@ -148,7 +146,7 @@ pub fn is_gmail(
     capabilities: &Capabilities,
     host: &str,
 ) -> Result<()> {
-    let expr = of_account(expr, account);
+    let expr = query::narrowed_to_account(expr, account);
     let has_gm = expr.terms().iter().any(|term| matches!(term, Term::Gmail(_)));
     if !has_gm || capabilities.has("X-GM-EXT-1") {
         return Ok(());
@@ -223,91 +221,6 @@ fn of_url(url: &ImapUrl, account: Option<String>) -> Result<Place> {
     };
     let location = Location::Imap(ImapUrl { mailbox: None, ..url.clone() });
     Ok(Place { account, location, scope })
-}
-
-/// The query for the messages of one folder: terms about folder and account are answered.
-pub fn narrowed(expr: &Expr, folder: Option<&str>, account: Option<&str>) -> Expr {
-    let attributes = Attributes {
-        folder: folder.map(str::to_owned),
-        account: account.map(str::to_owned),
-        ..Attributes::default()
-    };
-    let place = Gathered { attributes: Some(attributes), ..Gathered::default() };
-    narrow(expr, &place, &[Field::Folder, Field::Account])
-}
-
-/// The query with its terms on the account decided.
-fn of_account(expr: &Expr, account: Option<&str>) -> Expr {
-    let attributes = Attributes { account: account.map(str::to_owned), ..Attributes::default() };
-    let place = Gathered { attributes: Some(attributes), ..Gathered::default() };
-    narrow(expr, &place, &[Field::Account])
-}
-
-fn narrow(expr: &Expr, place: &Gathered, decided: &[Field]) -> Expr {
-    match expr {
-        Expr::All => Expr::All,
-        Expr::Term(Term::Match(field, _)) if decided.contains(field) => {
-            if eval(expr, place) == Verdict::Yes { Expr::All } else { nothing() }
-        }
-        Expr::Term(_) => expr.clone(),
-        Expr::Not(inner) => match narrow(inner, place, decided) {
-            Expr::All => nothing(),
-            inner if is_nothing(&inner) => Expr::All,
-            inner => Expr::Not(Box::new(inner)),
-        },
-        Expr::And(list) => {
-            let mut kept: Vec<Expr> =
-                list.iter().map(|part| narrow(part, place, decided)).collect();
-            if kept.iter().any(is_nothing) {
-                return nothing();
-            }
-            kept.retain(|part| *part != Expr::All);
-            match kept.len() {
-                0 => Expr::All,
-                1 => kept.remove(0),
-                _ => Expr::And(kept),
-            }
-        }
-        Expr::Or(list) => {
-            let mut kept: Vec<Expr> =
-                list.iter().map(|part| narrow(part, place, decided)).collect();
-            if kept.contains(&Expr::All) {
-                return Expr::All;
-            }
-            kept.retain(|part| !is_nothing(part));
-            match kept.len() {
-                1 => kept.remove(0),
-                _ => Expr::Or(kept),
-            }
-        }
-    }
-}
-
-fn nothing() -> Expr {
-    Expr::Or(Vec::new())
-}
-
-/// Whether a narrowed query asks for no message at all.
-pub fn is_nothing(expr: &Expr) -> bool {
-    matches!(expr, Expr::Or(list) if list.is_empty())
-}
-
-/// The header fields that a query speaks of, each once; `None`: all of them.
-pub fn header_names(expr: &Expr) -> Option<Vec<&str>> {
-    let mut names: Vec<&str> = Vec::new();
-    for term in expr.terms() {
-        match term {
-            Term::Match(Field::Text, _) => return None,
-            Term::Match(field, _) => names.extend(field.header_name()),
-            Term::Header(name, _) => names.push(name),
-            Term::Date(_) => names.push("Date"),
-            Term::Thread(_) => names.extend(["Message-ID", "References", "In-Reply-To"]),
-            _ => {}
-        }
-    }
-    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
-    names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
-    Some(names)
 }
 
 /// Whose meaning `body:` and `text:` have: `server` where one answers them itself, else
@@ -403,20 +316,6 @@ mod tests {
             targets(&["-"], message).expect("one"),
             [Target::Message(message.as_bytes().to_vec())]
         );
-    }
-
-    #[test]
-    fn folders_are_decided_before_they_are_opened() {
-        let context = Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
-        let parse = |query: &str| query::parse(query, &context).expect(query);
-        let told = |query: &str| narrowed(&parse(query), Some("Lists/rust"), Some("work"));
-        assert_eq!(told("folder:Lists/* from:ann"), parse("from:ann"));
-        assert!(is_nothing(&told("folder:INBOX from:ann")));
-        assert_eq!(told("folder:INBOX OR from:ann"), parse("from:ann"));
-        assert_eq!(told("-folder:INBOX"), Expr::All);
-        assert_eq!(told("account:work (folder:x OR account:work)"), Expr::All);
-        assert_eq!(told("-(folder:Lists/rust from:a)"), parse("-from:a"));
-        assert!(is_nothing(&narrowed(&parse("account:*"), None, None)));
     }
 
     #[test]

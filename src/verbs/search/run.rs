@@ -13,12 +13,12 @@ use super::files::{self, Kind, MailFile, Manner};
 use super::found::{Details, Found, Results};
 use super::plan::{self, Plan, Target};
 use super::server::{self, How, Place, Scope};
-use super::{explain, index, one, relevance, spooled, threads, watch};
+use super::{explain, index, one, spooled, threads, watch};
 use crate::base::location::{ImapUrl, Location, MaildirFile};
 use crate::imap::store::Account;
 use crate::message::documents::QUIET;
 use crate::open::{self, Context, Create, Mail, Opened};
-use crate::query::{Attributes, Expr, Local};
+use crate::query::{self, Attributes, Expr, Local, relevance};
 use crate::store::maildir::{Maildir, MessageFile};
 use crate::store::{Id, Spool as _};
 use crate::ui::{Exit, Failure, Output, report};
@@ -195,7 +195,7 @@ async fn search(
             in_place(opened, location, only.as_deref(), expr, manner(args), results).await
         }
         Target::Files(paths) => {
-            let expr = plan::narrowed(expr, None, None);
+            let expr = query::narrowed(expr, None, None);
             let manner = Manner { named: true, ..manner(args) };
             files::search(&named(paths, results), &expr, manner, results).await
         }
@@ -275,7 +275,7 @@ async fn in_place(
                 }
             });
             let list: Vec<MailFile> = list.collect();
-            return files::search(&list, &plan::narrowed(expr, None, None), manner, results).await;
+            return files::search(&list, &query::narrowed(expr, None, None), manner, results).await;
         }
         _ => {}
     }
@@ -286,7 +286,7 @@ async fn in_place(
     };
     without_index(manner, location, kind);
     let manner = Manner { stored, ..manner };
-    let narrowed = plan::narrowed(expr, None, account);
+    let narrowed = query::narrowed(expr, None, account);
     opened.select(None, true).await?;
     let listed = match (&opened.mail, only) {
         // Articles are found by their names; what else is in their group is not asked.
@@ -340,8 +340,8 @@ async fn in_maildir(
         if results.is_full() {
             break;
         }
-        let narrowed = plan::narrowed(expr, Some(&folder), None);
-        if plan::is_nothing(&narrowed) {
+        let narrowed = query::narrowed(expr, Some(&folder), None);
+        if query::is_nothing(&narrowed) {
             continue;
         }
         let name: Arc<str> = folder.as_str().into();
@@ -417,7 +417,7 @@ fn one_message(
     let received = dated.content().header().date();
     let attributes = Attributes { received, ..Attributes::default() };
     let message = Local::new(octets, attributes).with_documents(manner.documents);
-    if message.matches(&plan::narrowed(expr, None, None)) {
+    if message.matches(&query::narrowed(expr, None, None)) {
         let size = Some(message.content().size());
         let score = relevance::score(expr, message.content());
         let score = (results.details() == Details::Score).then_some(score);

@@ -2,30 +2,20 @@
 //! asked than that server knows, and as much is left to it as can be.
 
 use super::args::Sort;
-use super::found::{Details, Results};
-use super::gather;
+use super::found::Results;
 use super::server::{How, Session};
 use crate::imap::client::Capabilities;
+use crate::imap::client::decide;
 use crate::imap::client::search::{Asking, Inquiry};
 use crate::imap::search_keys::{Manner, Mapping};
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::search::{Field as In, Key, Return, SortKey, Word};
 use crate::imap::syntax::set::SequenceSet;
-use crate::query::{Expr, Gathered, Need, Verdict, eval};
-
-/// Octets of a set of UIDs that is sent along with a search; a longer one is compared here.
-const SET_OCTETS: usize = 600;
+use crate::query::Expr;
 
 /// What a server with these capabilities can be asked.
 pub(super) fn manner(capabilities: &Capabilities, how: How) -> Manner {
-    Manner {
-        utf8: true,
-        bodies: !how.exact,
-        fuzzy: how.fuzzy && capabilities.has("SEARCH=FUZZY"),
-        gmail: capabilities.has("X-GM-EXT-1"),
-        saved: capabilities.has("SAVEDATE"),
-        within: capabilities.has("WITHIN").then_some(how.now),
-    }
+    Manner::of(capabilities, how.exact, how.fuzzy, how.now)
 }
 
 impl Session<'_> {
@@ -39,7 +29,7 @@ impl Session<'_> {
     ) -> Asking {
         let has = |name: &str| self.capabilities.has(name);
         let is_extended = has("ESEARCH") || has("IMAP4rev2");
-        if let Some(set) = self.only.uids.as_deref().and_then(named) {
+        if let Some(set) = self.only.uids.as_deref().and_then(decide::short_set) {
             keys.push(Key::uids(set));
         }
         let is_final = mapping.rest == Expr::All && self.only.uids.is_none() && !self.how.verify;
@@ -63,9 +53,10 @@ impl Session<'_> {
                 let needs = if results.wanted().is_some() || self.only.uids.is_some() {
                     Vec::new()
                 } else {
-                    first_needs(&mapping.rest, results.details())
+                    decide::first_needs(&mapping.rest, results.details().wish())
                 };
-                items = gather::items(&needs, &mapping.rest, results.details(), has("SAVEDATE"));
+                items =
+                    decide::items(&needs, &mapping.rest, results.details().wish(), has("SAVEDATE"));
                 match (has("SEARCHRES") || has("IMAP4rev2"))
                     && !items.is_empty()
                     && !self.how.verify
@@ -90,7 +81,7 @@ impl Session<'_> {
         // Which of the messages that were named are there; to verify, all that are.
         if self.how.verify || self.only.uids.is_some() {
             let keys = match &self.only.uids {
-                Some(uids) if !self.how.verify => named(uids).map(Key::uids),
+                Some(uids) if !self.how.verify => decide::short_set(uids).map(Key::uids),
                 _ => None,
             };
             let keys = vec![keys.unwrap_or(Key::Word(Word::All))];
@@ -142,12 +133,6 @@ pub(super) fn one_command(
     mailboxes.map(|mailboxes| (mailboxes, inquiry))
 }
 
-/// The set of these UIDs; `None`: it is too long to be sent along.
-fn named(uids: &[u32]) -> Option<SequenceSet> {
-    let set = SequenceSet::from_numbers(uids.iter().copied());
-    (set.to_text().len() <= SET_OCTETS).then_some(set)
-}
-
 /// Whether a key looks into the text of bodies.
 pub(super) fn is_of_text(key: &Key<'_>) -> bool {
     match key {
@@ -162,15 +147,4 @@ pub(super) fn is_of_text(key: &Key<'_>) -> bool {
 /// Whether a search can be asked for the first of what it finds (RFC 9394, RFC 5267).
 fn has_windows(capabilities: &Capabilities) -> bool {
     capabilities.has("PARTIAL") || capabilities.has("CONTEXT=SEARCH")
-}
-
-/// What is asked for along with a search: what decides first, or what is shown of a final
-/// answer.
-fn first_needs(rest: &Expr, details: Details) -> Vec<Need> {
-    match eval(rest, &Gathered::default()) {
-        Verdict::Needs(Need::Body) | Verdict::No => Vec::new(),
-        Verdict::Needs(need) => vec![need],
-        Verdict::Yes if details == Details::None => Vec::new(),
-        Verdict::Yes => vec![Need::Attributes, Need::Header],
-    }
 }

@@ -3,8 +3,8 @@
 //!
 //! Many folders are asked in one flight. Where the server keeps a result (SEARCHRES, RFC 5182),
 //! the first facts of the messages come in the same flight. Attributes come first, then the
-//! header fields that the query speaks of, then BODYSTRUCTURE, then whole messages, one in
-//! memory at a time. A server that refuses text beyond ASCII is asked without.
+//! header fields that the query speaks of, then BODYSTRUCTURE, then the parts that have text in
+//! them. A server that refuses text beyond ASCII is asked without.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -13,18 +13,18 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::found::{Details, Found, Results};
-use super::gather::{self, Facts, Message};
-use super::one::{one_folder, reference};
+use super::one::{found, one_folder, reference};
 use super::plan;
 use super::rungs::{manner, one_command};
 use crate::base::location::{ImapUrl, Location};
+use crate::imap::client::decide::{self, Facts, Message};
 use crate::imap::client::search::{Answered, Asking};
 use crate::imap::client::{self, Capabilities, Client};
 use crate::imap::search_keys::{Asked, Manner, Mapping, map};
 use crate::imap::store::Account;
 use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::search::{Key, Thread};
-use crate::query::{Expr, Term, Verdict};
+use crate::query::{self, Expr, Term, Verdict};
 use crate::store;
 use crate::ui::{Failure, report};
 
@@ -220,8 +220,8 @@ impl<'a> Session<'a> {
         };
         let (mut folders, mut others) = (Vec::new(), Vec::new());
         for (name, mailbox) in all {
-            let expr = plan::narrowed(expr, Some(&name), place.account.as_deref());
-            match plan::is_nothing(&expr) {
+            let expr = query::narrowed(expr, Some(&name), place.account.as_deref());
+            match query::is_nothing(&expr) {
                 true => others.push(name),
                 false => folders.push(Folder { name, mailbox, expr }),
             }
@@ -469,8 +469,11 @@ impl Session<'_> {
         rest: &Expr,
         details: Details,
     ) -> Result<()> {
-        let mut units = [gather::Unit { mailbox, expr: rest, rest, messages }];
-        gather::decide(self.client, &mut units, details, self.how.documents).await
+        let mut units = [decide::Unit { mailbox, expr: rest, rest, messages }];
+        let wish = details.wish();
+        let documents = self.how.documents;
+        let decided = decide::decide(self.client, &mut units, wish, documents).await;
+        Ok(decided.map_err(store::Error::from)?)
     }
 
     /// Decides the messages of several folders, and gives what matches to `results`.
@@ -478,17 +481,19 @@ impl Session<'_> {
         let details = results.details();
         let shares: Vec<_> = group.iter().map(|unit| unit.share.clone()).collect();
         let borrowed: Vec<_> = shares.iter().map(|share| share.borrow()).collect();
-        let mut units: Vec<gather::Unit<'_>> = group
+        let mut units: Vec<decide::Unit<'_>> = group
             .iter_mut()
             .zip(&borrowed)
-            .map(|(unit, share)| gather::Unit {
+            .map(|(unit, share)| decide::Unit {
                 mailbox: &share.folder.mailbox,
                 expr: &share.folder.expr,
                 rest: &share.mapping.rest,
                 messages: &mut unit.messages,
             })
             .collect();
-        gather::decide(self.client, &mut units, details, self.how.documents).await?;
+        let (wish, documents) = (details.wish(), self.how.documents);
+        let decided = decide::decide(self.client, &mut units, wish, documents).await;
+        decided.map_err(store::Error::from)?;
         for (unit, share) in group.into_iter().zip(borrowed) {
             let text_by = plan::text_by(&share.folder.expr, self.manner.bodies);
             for message in unit.messages {
@@ -498,7 +503,7 @@ impl Session<'_> {
                 }
                 let mailbox = &share.folder.mailbox;
                 let reference = reference(self.client, self.url, mailbox, share.uid_validity, uid);
-                let found = message.found(reference, &share.folder.name);
+                let found = found(message, reference, &share.folder.name);
                 results.add(Found { text_by, ..found })?;
             }
         }

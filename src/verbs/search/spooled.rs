@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
+use super::fields;
 use super::files::Manner;
 use super::found::{Details, Found, Results};
-use super::{fields, relevance};
 use crate::message::facts::Header;
-use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval};
+use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval, relevance};
 use crate::store::{self, Flag, Id, Listed, Meta, Sink, Spool, What};
 
 /// Messages whose headers are asked for at once.

@@ -1,24 +1,44 @@
-//! What a server is asked about single messages until each is decided: for many folders at
-//! once, the cheapest first.
+//! Messages decided by what a query asks of them: for many mailboxes at once, the cheapest facts
+//! first, in as few round trips as that takes (RFC 9051 section 6.4.5).
+//!
+//! Attributes come first, then the header fields that the query speaks of, then BODYSTRUCTURE,
+//! then the parts that have text in them. What a query asks of a server's SEARCH is decided
+//! elsewhere.
+
+mod find;
+mod texts;
+
+pub use find::{find, short_set};
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::Result;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::found::{Details, Found};
-use super::{plan, relevance};
-use crate::imap::client::Client;
-use crate::imap::client::fetch::Wanted;
-use crate::imap::client::search::Asking;
+use super::fetch::Wanted;
+use super::search::Asking;
+use super::{Client, Error};
 use crate::imap::part_facts::part_facts;
 use crate::imap::syntax::Octets;
 use crate::imap::syntax::fetch::{Extra, Fetch, Item, Section, SectionText, Which};
 use crate::imap::syntax::mailbox::Mailbox;
-use crate::message::facts::{self, Header, PartFacts};
-use crate::query::{Attributes, DateKeyword, Expr, Gathered, Need, Term, Verdict, eval};
+use crate::imap::text_parts::{TextPart, text_parts};
+use crate::message::facts::{Header, PartFacts};
+use crate::query::{
+    self, Attributes, DateKeyword, Expr, Gathered, Need, Term, Verdict, eval, relevance,
+};
 use crate::store::{self, Meta, Sink};
+
+/// What is wanted of each message that matches, beside the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Nothing.
+    Nothing,
+    /// Flags, size, date of arrival, and these header fields.
+    Fields(&'static [&'static str]),
+    /// All of that, every header field, and how much of what is looked for is in it.
+    Score,
+}
 
 /// What came about one message.
 #[derive(Debug, Default)]
@@ -29,6 +49,7 @@ pub struct Facts {
     saved: Option<Timestamp>,
     header: Option<Header>,
     parts: Option<Vec<PartFacts>>,
+    text_parts: Option<Vec<TextPart>>,
 }
 
 impl Facts {
@@ -49,6 +70,7 @@ impl Facts {
         }
         if let Some(body) = &fetch.body_structure {
             self.parts = Some(part_facts(body));
+            self.text_parts = text_parts(body);
         }
         for section in &fetch.sections {
             if let (Which::Section(which), Some(Octets::Inline(octets))) =
@@ -69,8 +91,10 @@ pub struct Message {
     pub uid: u32,
     /// Whether the query asks for it.
     pub verdict: Verdict,
+    /// How much of what is looked for is in it, where that was wanted.
+    pub score: Option<f64>,
     gathered: Gathered,
-    score: Option<f64>,
+    text_parts: Option<Vec<TextPart>>,
 }
 
 impl Message {
@@ -78,7 +102,7 @@ impl Message {
     pub fn new(uid: u32, rest: &Expr, answers: &[HashSet<u32>]) -> Self {
         let extra = (0..).zip(answers.iter().map(|found| found.contains(&uid))).collect();
         let gathered = Gathered { extra, ..Gathered::default() };
-        Self { uid, verdict: eval(rest, &gathered), gathered, score: None }
+        Self { uid, verdict: eval(rest, &gathered), score: None, gathered, text_parts: None }
     }
 
     /// Takes what came about it.
@@ -99,32 +123,37 @@ impl Message {
         if facts.parts.is_some() {
             self.gathered.parts = facts.parts;
         }
+        if facts.text_parts.is_some() {
+            self.text_parts = facts.text_parts;
+        }
         if matches!(self.verdict, Verdict::Needs(_)) {
             self.verdict = eval(rest, &self.gathered);
         }
     }
 
-    /// What is said of it.
-    pub fn found(self, reference: String, folder: &str) -> Found {
-        let Attributes { flags, size, received, .. } = self.gathered.attributes.unwrap_or_default();
-        let found = Found {
-            reference,
-            flags,
-            size,
-            folder: Some(folder.to_owned()),
-            uid: Some(self.uid),
-            score: self.score,
-            ..Found::default()
-        };
-        match &self.gathered.header {
-            Some(header) => found.with_header(header, received),
-            None => found,
-        }
+    /// What has been learnt of it.
+    pub fn into_gathered(self) -> Gathered {
+        self.gathered
     }
 
     /// Whether the server has told anything of it.
     pub fn is_known(&self) -> bool {
         self.gathered.attributes.is_some() || self.gathered.header.is_some()
+    }
+
+    /// Takes all texts in it, which say what they have to say and are forgotten: they take room.
+    fn settle(&mut self, texts: Vec<String>, unit: (&Expr, &Expr), wish: Wish) {
+        let (expr, rest) = unit;
+        self.gathered.texts = Some(texts);
+        if matches!(self.verdict, Verdict::Needs(_)) {
+            self.verdict = eval(rest, &self.gathered);
+        }
+        let texts = self.gathered.texts.take().unwrap_or_default();
+        if wish == Wish::Score && self.verdict == Verdict::Yes {
+            let header = self.gathered.header.get_or_insert_default();
+            self.score = Some(relevance::score_of(expr, header, &texts));
+        }
+        self.text_parts = None;
     }
 
     fn lacks(&self, need: Need) -> bool {
@@ -157,9 +186,9 @@ pub struct Unit<'a> {
 pub async fn decide(
     client: &mut Client,
     units: &mut [Unit<'_>],
-    details: Details,
+    wish: Wish,
     documents: bool,
-) -> Result<()> {
+) -> Result<(), Error> {
     let open = |unit: &Unit<'_>| {
         let needs = unit.messages.iter().filter_map(|message| match message.verdict {
             Verdict::Needs(need) => Some(need),
@@ -170,11 +199,9 @@ pub async fn decide(
     while let Some(need) = units.iter().filter_map(open).min() {
         let wanted = |message: &Message| message.verdict == Verdict::Needs(need);
         if need == Need::Body {
-            for unit in units.iter_mut() {
-                read_whole(client, unit, &wanted, details, documents).await?;
-            }
+            texts::read(client, units, wish, documents, &wanted).await?;
         } else {
-            learn(client, units, &[need], details, &wanted).await?;
+            learn(client, units, &[need], wish, &wanted).await?;
         }
         for unit in units.iter_mut() {
             for message in unit.messages.iter_mut().filter(|message| wanted(message)) {
@@ -183,27 +210,37 @@ pub async fn decide(
             }
         }
     }
-    if details == Details::None {
+    if wish == Wish::Nothing {
         return Ok(());
     }
     let lacks = |message: &Message| {
         message.verdict == Verdict::Yes
             && [Need::Attributes, Need::Header].iter().any(|need| message.lacks(*need))
     };
-    learn(client, units, &[Need::Attributes, Need::Header], details, &lacks).await?;
-    if details == Details::Score {
+    learn(client, units, &[Need::Attributes, Need::Header], wish, &lacks).await?;
+    if wish == Wish::Score {
         let unrated =
             |message: &Message| message.verdict == Verdict::Yes && message.score.is_none();
-        for unit in units.iter_mut() {
-            read_whole(client, unit, &unrated, details, documents).await?;
-        }
+        texts::read(client, units, wish, documents, &unrated).await?;
     }
     Ok(())
 }
 
+/// What is asked for along with a search: what decides first, or what is wanted of a final
+/// answer.
+pub fn first_needs(rest: &Expr, wish: Wish) -> Vec<Need> {
+    match eval(rest, &Gathered::default()) {
+        Verdict::No => Vec::new(),
+        Verdict::Needs(Need::Body) => vec![Need::Structure],
+        Verdict::Needs(need) => vec![need],
+        Verdict::Yes if wish == Wish::Nothing => Vec::new(),
+        Verdict::Yes => vec![Need::Attributes, Need::Header],
+    }
+}
+
 /// The items that tell what is needed. `saved`: the server knows when a message was put into its
 /// folder.
-pub fn items(needs: &[Need], rest: &Expr, details: Details, saved: bool) -> Vec<Item<'static>> {
+pub fn items(needs: &[Need], rest: &Expr, wish: Wish, saved: bool) -> Vec<Item<'static>> {
     let mut items = Vec::new();
     if needs.contains(&Need::Attributes) {
         items.extend([Item::Flags, Item::Size, Item::InternalDate]);
@@ -214,7 +251,7 @@ pub fn items(needs: &[Need], rest: &Expr, details: Details, saved: bool) -> Vec<
         }
     }
     if needs.contains(&Need::Header) {
-        let (section, peek, partial) = (header_section(rest, details), true, None);
+        let (section, peek, partial) = (header_section(rest, wish), true, None);
         items.push(Item::Section { section, peek, partial });
     }
     if needs.contains(&Need::Structure) {
@@ -227,10 +264,14 @@ pub fn items(needs: &[Need], rest: &Expr, details: Details, saved: bool) -> Vec<
 }
 
 /// The header fields that a query speaks of, and those that are shown.
-fn header_section(rest: &Expr, details: Details) -> Section<'static> {
+fn header_section(rest: &Expr, wish: Wish) -> Section<'static> {
     let all = Section { part: Vec::new(), text: SectionText::Header };
-    let Some(mut names) = plan::header_names(rest) else { return all };
-    names.extend(details.fields());
+    let Some(mut names) = query::header_names(rest) else { return all };
+    match wish {
+        Wish::Nothing => {}
+        Wish::Fields(fields) => names.extend(fields),
+        Wish::Score => return all,
+    }
     names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
     names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
     let sendable = |name: &&str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic());
@@ -241,31 +282,29 @@ fn header_section(rest: &Expr, details: Details) -> Section<'static> {
     Section { part: Vec::new(), text: SectionText::HeaderFields(names) }
 }
 
-/// Fetches facts of the messages that want them, of all folders in one flight. A message of
+/// Fetches facts of the messages that want them, of all mailboxes in one flight. A message of
 /// which nothing comes is as it was.
 async fn learn(
     client: &mut Client,
     units: &mut [Unit<'_>],
     needs: &[Need],
-    details: Details,
+    wish: Wish,
     wanted: &dyn Fn(&Message) -> bool,
-) -> Result<()> {
+) -> Result<(), Error> {
     let mut asking = Vec::new();
     let mut numbers = Vec::new();
     let saved = client.capabilities().has("SAVEDATE");
-    let mut selected = client.selected().map(|selected| selected.mailbox.clone());
+    let mut selected = Selection::of(client);
     for (number, unit) in units.iter().enumerate() {
         let uids = uids(unit, wanted);
         if uids.is_empty() {
             continue;
         }
-        let is_selected = selected.as_deref() == Some(&*unit.mailbox.0);
-        selected = Some(unit.mailbox.0.to_vec());
         asking.push(Asking {
-            mailbox: (!is_selected).then(|| unit.mailbox.clone()),
+            mailbox: selected.change_to(unit.mailbox),
             searches: Vec::new(),
             fetches: Client::sets(&uids),
-            items: items(needs, unit.rest, details, saved),
+            items: items(needs, unit.rest, wish, saved),
             threads: false,
         });
         numbers.push(number);
@@ -278,8 +317,7 @@ async fn learn(
         .flight(&asking, &mut |number, uid, fetch| {
             told.entry((numbers[number], uid)).or_default().take(fetch);
         })
-        .await
-        .map_err(store::Error::from)?;
+        .await?;
     for (number, unit) in units.iter_mut().enumerate() {
         let mut without_header = Vec::new();
         for message in unit.messages.iter_mut().filter(|message| wanted(message)) {
@@ -292,10 +330,27 @@ async fn learn(
         }
         // A header above the limit of what is held with a response comes as a stream.
         if !without_header.is_empty() {
-            read_headers(client, unit, without_header, details).await?;
+            read_headers(client, unit, without_header, wish).await?;
         }
     }
     Ok(())
+}
+
+/// The mailbox that will be selected when a command of a flight is heard.
+struct Selection(Option<Vec<u8>>);
+
+impl Selection {
+    /// The one that is selected now.
+    fn of(client: &Client) -> Self {
+        Self(client.selected().map(|selected| selected.mailbox.clone()))
+    }
+
+    /// Goes on to a mailbox; `None` where it is selected already.
+    fn change_to(&mut self, mailbox: &Mailbox<'static>) -> Option<Mailbox<'static>> {
+        let is_selected = self.0.as_deref() == Some(&*mailbox.0);
+        self.0 = Some(mailbox.0.to_vec());
+        (!is_selected).then(|| mailbox.clone())
+    }
 }
 
 fn uids(unit: &Unit<'_>, wanted: &dyn Fn(&Message) -> bool) -> Vec<u32> {
@@ -305,9 +360,9 @@ fn uids(unit: &Unit<'_>, wanted: &dyn Fn(&Message) -> bool) -> Vec<u32> {
     uids
 }
 
-async fn select(client: &mut Client, unit: &Unit<'_>) -> Result<()> {
+async fn select(client: &mut Client, unit: &Unit<'_>) -> Result<(), Error> {
     if client.selected().is_none_or(|selected| selected.mailbox != *unit.mailbox.0) {
-        client.select(unit.mailbox, true).await.map_err(store::Error::from)?;
+        client.select(unit.mailbox, true).await?;
     }
     Ok(())
 }
@@ -316,10 +371,10 @@ async fn read_headers(
     client: &mut Client,
     unit: &mut Unit<'_>,
     uids: Vec<u32>,
-    details: Details,
-) -> Result<()> {
+    wish: Wish,
+) -> Result<(), Error> {
     select(client, unit).await?;
-    let section = header_section(unit.rest, details);
+    let section = header_section(unit.rest, wish);
     let wanted = Wanted { section, with_meta: false, ..Wanted::whole() };
     let mut reading = Reading {
         held: Vec::new(),
@@ -330,50 +385,7 @@ async fn read_headers(
             }
         },
     };
-    client.fetch(&uids, &wanted, &mut reading).await.map_err(store::Error::from)?;
-    Ok(())
-}
-
-/// Reads whole messages, one in memory at a time, and decides by each.
-async fn read_whole(
-    client: &mut Client,
-    unit: &mut Unit<'_>,
-    wanted: &dyn Fn(&Message) -> bool,
-    details: Details,
-    documents: bool,
-) -> Result<()> {
-    let uids = uids(unit, wanted);
-    if uids.is_empty() {
-        return Ok(());
-    }
-    select(client, unit).await?;
-    let mut places: HashMap<u32, usize> = HashMap::new();
-    for (place, message) in unit.messages.iter().enumerate() {
-        places.insert(message.uid, place);
-    }
-    let mut reading = Reading {
-        held: Vec::new(),
-        take: &mut |uid, octets| {
-            let Some(place) = places.get(&uid) else { return };
-            let message = &mut unit.messages[*place];
-            let facts = facts::Facts::new(octets).with_documents(documents);
-            if matches!(message.verdict, Verdict::Needs(_)) {
-                message.gathered.header = Some(facts.header().clone());
-                message.gathered.parts = Some(facts.parts().to_vec());
-                message.gathered.texts = Some(facts.texts().to_vec());
-                message.verdict = eval(unit.rest, &message.gathered);
-                // Text takes room: it has said what it had to say.
-                message.gathered.texts = None;
-                message.gathered.parts = None;
-            }
-            if details == Details::Score && message.verdict == Verdict::Yes {
-                message.score = Some(relevance::score(unit.expr, &facts));
-            }
-        },
-    };
-    let whole = Wanted { with_meta: false, ..Wanted::whole() };
-    client.fetch(&uids, &whole, &mut reading).await.map_err(store::Error::from)?;
-    Ok(())
+    client.fetch(&uids, &wanted, &mut reading).await
 }
 
 /// Holds one message after the other.
@@ -402,12 +414,20 @@ impl Sink for Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::expr;
+    use jiff::tz::TimeZone;
+
     use super::*;
+
+    const SHOWN: Wish = Wish::Fields(&["Date", "From", "Subject"]);
+
+    fn expr(query: &str) -> Expr {
+        let context = query::Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC };
+        query::parse(query, &context).expect(query)
+    }
 
     #[test]
     fn only_needed_fields_are_fetched() {
-        let names = |query: &str, details| match header_section(&expr(query), details).text {
+        let names = |query: &str, wish| match header_section(&expr(query), wish).text {
             SectionText::HeaderFields(names) => {
                 let name =
                     |name: &std::borrow::Cow<'_, [u8]>| String::from_utf8_lossy(name).into_owned();
@@ -415,9 +435,9 @@ mod tests {
             }
             other => panic!("{other:?}"),
         };
-        assert_eq!(names("from:a -from:b list:x", Details::None), ["From", "List-Id"]);
-        assert_eq!(names("subject:x date:2026", Details::Shown), ["Date", "From", "Subject"]);
-        let section = header_section(&expr("budget"), Details::None);
+        assert_eq!(names("from:a -from:b list:x", Wish::Nothing), ["From", "List-Id"]);
+        assert_eq!(names("subject:x date:2026", SHOWN), ["Date", "From", "Subject"]);
+        let section = header_section(&expr("budget"), Wish::Nothing);
         assert_eq!(section.text, SectionText::Header);
     }
 }

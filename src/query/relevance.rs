@@ -4,8 +4,9 @@
 //! addresses, then in the text, where more hits count for less and less, and for less in a long
 //! text than in a short one. The number means nothing by itself.
 
-use crate::message::facts::Facts;
-use crate::query::{Expr, Field, Pattern, Term};
+use super::ast::{Expr, Field, Term};
+use super::pattern::Pattern;
+use crate::message::facts::{Facts, Header};
 
 /// Most hits of one term that are counted.
 const HITS: usize = 100;
@@ -15,9 +16,18 @@ const ORDINARY_OCTETS: f64 = 4096.0;
 
 /// The score of a message that the query asks for.
 pub fn score(expr: &Expr, facts: &Facts<'_>) -> f64 {
+    of(expr, facts.header(), &|| facts.texts())
+}
+
+/// The same, of a message whose header and texts came one by one.
+pub fn score_of(expr: &Expr, header: &Header, texts: &[String]) -> f64 {
+    of(expr, header, &|| texts)
+}
+
+fn of<'t>(expr: &Expr, header: &Header, texts: &dyn Fn() -> &'t [String]) -> f64 {
     let mut terms = Vec::new();
     wanted(expr, &mut terms);
-    terms.into_iter().map(|(field, pattern)| of_term(field, pattern, facts)).sum()
+    terms.into_iter().map(|(field, pattern)| of_term(field, pattern, header, texts)).sum()
 }
 
 /// The text terms that a message had better have.
@@ -32,25 +42,29 @@ fn wanted<'e>(expr: &'e Expr, terms: &mut Vec<(Field, &'e Pattern)>) {
     }
 }
 
-fn of_term(field: Field, pattern: &Pattern, facts: &Facts<'_>) -> f64 {
+fn of_term<'t>(
+    field: Field,
+    pattern: &Pattern,
+    header: &Header,
+    texts: &dyn Fn() -> &'t [String],
+) -> f64 {
     let in_field = |name: &str, weight: f64| {
-        let hits: usize = facts.header().values(name).map(|text| pattern.count(text, HITS)).sum();
+        let hits: usize = header.values(name).map(|text| pattern.count(text, HITS)).sum();
         weight * saturated(hits, 0)
     };
     match field {
         Field::Text => {
             in_field("Subject", 4.0)
                 + ["From", "To", "Cc"].iter().map(|name| in_field(name, 2.0)).sum::<f64>()
-                + in_text(pattern, facts)
+                + in_text(pattern, texts())
         }
-        Field::Body => in_text(pattern, facts),
+        Field::Body => in_text(pattern, texts()),
         Field::Subject => in_field("Subject", 4.0),
         _ => field.header_name().map_or(0.0, |name| in_field(name, 2.0)),
     }
 }
 
-fn in_text(pattern: &Pattern, facts: &Facts<'_>) -> f64 {
-    let texts = facts.texts();
+fn in_text(pattern: &Pattern, texts: &[String]) -> f64 {
     let hits: usize = texts.iter().map(|text| pattern.count(text, HITS)).sum();
     saturated(hits, texts.iter().map(String::len).sum())
 }
@@ -65,8 +79,15 @@ fn saturated(hits: usize, octets: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::expr;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+
+    use super::super::{Context, parse};
     use super::*;
+
+    fn expr(query: &str) -> Expr {
+        parse(query, &Context { now: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC }).expect(query)
+    }
 
     #[test]
     fn the_better_match_has_the_higher_score() {
