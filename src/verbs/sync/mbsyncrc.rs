@@ -364,7 +364,7 @@ fn kinds(words: &[String]) -> Result<(Kinds, Kinds), String> {
 /// How a pair goes that carries no more than `Sync` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    TwoWay,
+    Both,
     Pull,
     Push,
     /// Only what is new, to near.
@@ -379,7 +379,7 @@ impl Way {
     fn of((pull, push): (Kinds, Kinds)) -> Self {
         let none = Kinds::default();
         match (pull, push) {
-            (Kinds::ALL, Kinds::ALL) => Self::TwoWay,
+            (Kinds::ALL, Kinds::ALL) => Self::Both,
             (Kinds::ALL, _) => Self::Pull,
             (_, Kinds::ALL) if !pull.new => Self::Push,
             (pull, _) if pull.new => Self::Copy,
@@ -391,7 +391,7 @@ impl Way {
     /// Which sides it deletes on: far, near.
     fn deletes(self) -> (bool, bool) {
         match self {
-            Self::TwoWay => (true, true),
+            Self::Both => (true, true),
             Self::Pull => (false, true),
             Self::Push => (true, false),
             Self::Copy | Self::CopyBack | Self::Nothing => (false, false),
@@ -402,7 +402,7 @@ impl Way {
     fn is_all(self, (pull, push): (Kinds, Kinds)) -> bool {
         let (none, new) = (Kinds::default(), Kinds { new: true, ..Kinds::default() });
         match self {
-            Self::TwoWay => true,
+            Self::Both => true,
             Self::Pull => push == none,
             Self::Push => pull == none,
             Self::Copy => (pull, push) == (new, none),
@@ -495,7 +495,7 @@ fn pair(
         }
     }
     match way {
-        Way::TwoWay | Way::Nothing => {}
+        Way::Both | Way::Nothing => {}
         Way::Pull => options.push("--pull".to_owned()),
         Way::Push => options.push("--push".to_owned()),
         Way::Copy | Way::CopyBack => options.push("--copy".to_owned()),
@@ -526,7 +526,7 @@ fn pair(
     let has_trash = keeps(expunges) || keeps(removes);
     let most = setting(&["maxmessages"]).and_then(|words| words.first());
     if let Some(most) = most.filter(|most| most.parse::<u64>().is_ok_and(|most| most > 0)) {
-        if matches!(way, Way::TwoWay | Way::Pull) && !has_trash {
+        if matches!(way, Way::Both | Way::Pull) && !has_trash {
             options.extend(["--keep-last".to_owned(), most.clone()]);
         } else {
             comments.push(format!(
