@@ -172,9 +172,7 @@ impl Client {
         self.deadline(deadline::SMTP_FINAL);
         self.flush(Stage::Body).await?;
         let was_whole = self.chunks();
-        // LMTP answers once per recipient, but an envelope that was refused as a whole has the
-        // one answer of a BDAT out of place.
-        if self.is_lmtp && accepted > 0 {
+        if self.is_lmtp {
             // Behind a chunk that was refused nobody knows how many answers come.
             self.is_broken |= progress.open() == 0;
             self.per_recipient(progress).await?;

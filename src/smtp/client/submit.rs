@@ -29,8 +29,8 @@ impl Client {
     /// Whether another message can be pushed before the next outcome is taken.
     pub fn has_room(&self) -> bool {
         let most = match (self.pipelines(), self.chunks()) {
-            (true, true) => FLIGHT_MESSAGES,
-            (true, false) => 2,
+            (true, true) if !self.is_lmtp => FLIGHT_MESSAGES,
+            (true, _) => 2,
             (false, _) => 1,
         };
         !self.is_broken && !self.quits && self.flight.len() < most
@@ -119,8 +119,16 @@ impl Client {
         Flight::new(submission)
     }
 
+    /// Whether a message leaves whole before its RCPTs are answered. Never on LMTP, where a BDAT
+    /// has an answer per accepted recipient (RFC 2033 section 4.3): without any, servers say
+    /// nothing or one word, and whoever guesses wrong takes the next message's answers for this
+    /// one's.
     fn is_eager(&self, submission: &Submission, octets: u64) -> bool {
-        self.pipelines() && self.chunks() && octets <= EAGER_OCTETS && !submission.all_or_none
+        self.pipelines()
+            && self.chunks()
+            && !self.is_lmtp
+            && octets <= EAGER_OCTETS
+            && !submission.all_or_none
     }
 
     /// Queues as much of a transaction as may leave before any of it is answered.

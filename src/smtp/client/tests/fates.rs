@@ -173,6 +173,50 @@ fn lmtp_answers_for_each_accepted_recipient() {
     }));
 }
 
+/// RFC 2033 section 4.3: a BDAT LAST that follows no accepted RCPT has no reply at all, though
+/// some servers give one. Nobody has to know which if it is never sent.
+#[test]
+fn lmtp_has_no_chunk_for_nobody() {
+    let script = "S: 220 h LMTP
+        C: LHLO me
+        S: 250-h
+        S: 250-PIPELINING
+        S: 250 CHUNKING
+        C: MAIL FROM:<s@x>
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        S: 250 ok
+        S: 550 5.1.1 no
+        S: 550 5.1.1 no
+        C: RSET
+        C: MAIL FROM:<s@x>
+        C: RCPT TO:<a@y>
+        C: RCPT TO:<b@y>
+        S: 250 ok
+        S: 250 ok
+        S: 250 ok
+        S: 250 ok
+        C: BDAT 4 LAST
+        C: hi
+        S: 452 4.2.2 a is full
+        S: 250 2.0.0 b has it";
+    run(with_server(script, async |wire| {
+        let options = Options { is_lmtp: true, ..options() };
+        let mut client = Client::open(wire, &options).await.expect("opens");
+        for _ in 0..2 {
+            let body = Box::new(Memory::new("hi\r\n"));
+            client.push(submission(&["a@y", "b@y"]), body).await.expect("is pushed");
+        }
+        let refused = client.outcome().await.expect("the first");
+        assert_eq!(fates(&refused), [(Fate::Permanent, Stage::Rcpt, Some(550)); 2]);
+        let taken = client.outcome().await.expect("the second");
+        assert_eq!(
+            fates(&taken),
+            [(Fate::Temporary, Stage::Body, Some(452)), (Fate::Delivered, Stage::Body, Some(250))]
+        );
+    }));
+}
+
 #[test]
 fn prdr_answers_for_each_and_for_all() {
     let script = "S: 220 h
