@@ -95,7 +95,10 @@ fn what_is_spooled_is_delivered_by_a_flush() {
         home.pillarbox(args!["send", "--flush", "--spool", "spool", "--tls", "none", "--json"])
             .run()
     };
-    // An empty one, and one that is not there.
+    // One that is not there is a mistyped name; an empty one has nothing to deliver.
+    flush().expect(66).says(&["spool: no such spool", "hint: "]);
+    assert!(!spool.exists());
+    std::fs::create_dir(&spool).expect("an empty spool");
     assert_eq!(flush().success().text(), "");
     let run = store(&any, "u1@y.test");
     assert_eq!(run.lines().len(), 1, "its name: {run}");

@@ -477,7 +477,7 @@ pub fn ended(exit: Exit, cause: Option<Cause>) -> Exit {
 
 /// Delivers what is due in the spool.
 async fn flush(args: &Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    let folder = args.spooling.folder()?;
+    let folder = args.spooling.folder_to_flush()?;
     signals::listen(&context.net.stop)?;
     let mut carrier = Carrier { args, context };
     let exit = spool::flush(&folder, &mut carrier, context, out).await?;

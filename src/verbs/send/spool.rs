@@ -70,6 +70,22 @@ impl Spooling {
             None => usual_folder(),
         }
     }
+
+    /// The folder, to deliver from. One that is named has to be there: an empty queue and a
+    /// mistyped name would look the same.
+    ///
+    /// # Errors
+    /// [`state::Error::NoPlace`], and [`Failure`] (66) where it is not there.
+    pub fn folder_to_flush(&self) -> Result<PathBuf> {
+        match &self.spool {
+            Some(folder) if !folder.is_dir() => {
+                let message = format!("{}: no such spool", folder.display());
+                let hint = "send --spool makes the folder with the first message";
+                Err(Failure::new(Exit::NoInput, message).hint(hint).into())
+            }
+            _ => Ok(self.folder()?),
+        }
+    }
 }
 
 /// The folder that is used where none is named.
