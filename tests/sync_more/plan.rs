@@ -12,7 +12,7 @@ fn a_plan_is_carried_out_as_it_was_written() {
     let lines = dry.json_lines();
     assert_eq!(lines[0]["lines"], lines.len() - 1, "{dry}");
     let text = lines[0]["text"].as_str().expect("words");
-    assert!(text.contains("near: 1 folder created, 7 messages added"), "{text}");
+    assert!(text.contains("near: 1 folder to create, 7 messages to add"), "{text}");
     assert!(!pair.near("INBOX").exists(), "a dry run makes nothing");
     pair.home.write("plan.jsonl", &dry.stdout);
     let run = pair.command(&["--apply", "plan.jsonl", "--json"]).run().success();

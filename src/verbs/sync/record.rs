@@ -50,27 +50,67 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// What is still to be done, in words.
+    fn ahead(&self) -> String {
+        self.say(
+            "to ",
+            [
+                "rename",
+                "create",
+                "add",
+                "move",
+                "flag anew",
+                "delete",
+                "let go",
+                "remove",
+                "change",
+            ],
+        )
+    }
+
+    fn say(&self, before: &str, verbs: [&str; 9]) -> String {
+        let counted = [
+            (self.renamed, "folder"),
+            (self.created, "folder"),
+            (self.copied, "message"),
+            (self.moved, "message"),
+            (self.flagged, "message"),
+            (self.deleted, "message"),
+            (self.expired, "message"),
+            (self.removed, "folder"),
+            (self.subscribed, "subscription"),
+        ];
+        let parts: Vec<String> = counted
+            .into_iter()
+            .zip(verbs)
+            .filter(|((count, _), _)| *count > 0)
+            .map(|((count, noun), verb)| {
+                let many = if count == 1 { "" } else { "s" };
+                format!("{count} {noun}{many} {before}{verb}")
+            })
+            .collect();
+        if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") }
+    }
+}
+
+/// What was done, in words.
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.renamed, "folder", "folders", "renamed"),
-            (self.created, "folder", "folders", "created"),
-            (self.copied, "message", "messages", "added"),
-            (self.moved, "message", "messages", "moved"),
-            (self.flagged, "message", "messages", "flagged anew"),
-            (self.deleted, "message", "messages", "deleted"),
-            (self.expired, "message", "messages", "let go"),
-            (self.removed, "folder", "folders", "removed"),
-            (self.subscribed, "subscription", "subscriptions", "changed"),
-        ];
-        let mut first = true;
-        for (count, one, many, what) in parts.into_iter().filter(|part| part.0 > 0) {
-            let noun = if count == 1 { one } else { many };
-            let comma = if first { "" } else { ", " };
-            write!(f, "{comma}{count} {noun} {what}")?;
-            first = false;
-        }
-        if first { f.write_str("no change") } else { Ok(()) }
+        f.write_str(&self.say(
+            "",
+            [
+                "renamed",
+                "created",
+                "added",
+                "moved",
+                "flagged anew",
+                "deleted",
+                "let go",
+                "removed",
+                "changed",
+            ],
+        ))
     }
 }
 
@@ -124,7 +164,8 @@ impl Plan {
             Mode::Mirror => "mirror: near becomes equal to far",
             Mode::Copy => "copy: near gets what is new far",
         };
-        format!("{way}; far: {}; near: {}", self.counts(Side::Far), self.counts(Side::Near))
+        let ahead = |side| self.counts(side).ahead();
+        format!("{way}; far: {}; near: {}", ahead(Side::Far), ahead(Side::Near))
     }
 
     /// Prints the whole plan.
@@ -433,6 +474,9 @@ mod tests {
     fn counts_are_said_in_words() {
         let counts = Counts { created: 1, copied: 2, deleted: 1, ..Counts::default() };
         assert_eq!(counts.to_string(), "1 folder created, 2 messages added, 1 message deleted");
+        let ahead = "1 folder to create, 2 messages to add, 1 message to delete";
+        assert_eq!(counts.ahead(), ahead);
         assert_eq!(Counts::default().to_string(), "no change");
+        assert_eq!(Counts::default().ahead(), "no change");
     }
 }
