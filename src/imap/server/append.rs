@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::copy::destination;
 use super::outcome::{Outcome, Voice};
-use super::{flags, urlauth};
+use super::{flags, rights, urlauth};
 use crate::imap::syntax::append::{AppendData, AppendKind, AppendMessage, Part};
 use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::set::SequenceSet;
@@ -47,13 +47,24 @@ pub(super) fn append(
         batch.push(appending.message(message)?);
     }
     let uids = account.borrow_mut().append(to, batch)?;
-    Ok(Outcome::ok("stored").with(append_uid(account, to, uids)))
+    let outcome = Outcome::ok("stored");
+    Ok(match append_uid(account, appending.user, to, uids) {
+        Some(code) => outcome.with(code),
+        None => outcome,
+    })
 }
 
-/// APPENDUID (RFC 4315).
-pub(super) fn append_uid(account: &Shared, to: MailboxId, uids: Vec<u32>) -> Code<'static> {
-    let validity = account.borrow().mailbox(to).map_or(0, |mailbox| mailbox.uid_validity());
-    Code::AppendUid { validity: UidValidity(validity), uids: SequenceSet::from_numbers(uids) }
+/// APPENDUID; `None` for a mailbox that the user cannot select (RFC 4315 section 3).
+pub(super) fn append_uid(
+    account: &Shared,
+    user: &str,
+    to: MailboxId,
+    uids: Vec<u32>,
+) -> Option<Code<'static>> {
+    let account = account.borrow();
+    rights::need(&account, to, user, 'r').ok()?;
+    let validity = UidValidity(account.mailbox(to)?.uid_validity());
+    Some(Code::AppendUid { validity, uids: SequenceSet::from_numbers(uids) })
 }
 
 impl Appending<'_> {
@@ -75,6 +86,9 @@ impl Appending<'_> {
             }
             AppendData::Catenate(parts) => self.catenate(parts)?,
         };
+        // RFC 6855 section 4 would have us refuse 8-bit header fields from a client that has not
+        // enabled UTF8=ACCEPT. We take them, as other servers do: old mail and spam have such
+        // fields, and a client that copies a mailbox here would lose the message.
         if octets.is_empty() {
             // RFC 3502 section 6.3.11: an error that fails the whole append.
             return Err(Outcome::no("a message without octets cannot be stored"));

@@ -17,7 +17,7 @@ use super::{notify, store as storing};
 use crate::imap::syntax::code::{Code, Word as CodeWord};
 use crate::imap::syntax::command::{Command, SelectParameter, StoreValue, Tagged, Word};
 use crate::imap::syntax::mailbox::{Mailbox, StatusItem};
-use crate::imap::syntax::response::Data;
+use crate::imap::syntax::response::{Condition, Data};
 use crate::net;
 use crate::store::memory::Shared;
 
@@ -129,7 +129,7 @@ impl Session {
                 return self.select(account, mailbox, *read_only, parameters);
             }
             Command::Create { mailbox, special_use } => {
-                mailbox::create(account, user, &voice.name(mailbox)?, special_use)?
+                mailbox::create(account, user, &voice.new_name(mailbox)?, special_use)?
             }
             Command::Delete(mailbox) => {
                 let outcome = mailbox::delete(account, user, &voice.name(mailbox)?)?;
@@ -137,7 +137,7 @@ impl Session {
                 outcome
             }
             Command::Rename { from, to } => {
-                mailbox::rename(account, user, &voice.name(from)?, &voice.name(to)?)?
+                mailbox::rename(account, user, &voice.name(from)?, &voice.new_name(to)?)?
             }
             Command::Subscribe(mailbox) => mailbox::subscribe(account, &voice.name(mailbox)?, true),
             Command::Unsubscribe(mailbox) => {
@@ -179,19 +179,26 @@ impl Session {
             }
             Command::MyRights(mailbox) => {
                 let name = voice.name(mailbox)?;
-                rights::mine(voice, account, user, &name)?
+                match newsgroups.filter(|_| news::is_news(&name)) {
+                    Some(newsgroups) => news::ask(voice, &newsgroups, &name, command)?,
+                    None => rights::mine(voice, account, user, &name)?,
+                }
             }
             Command::GetQuota(root) => quota::get(voice, account, root)?,
             Command::GetQuotaRoot(mailbox) => {
                 let name = voice.name(mailbox)?;
-                quota::get_root(voice, account, &name)?
+                match newsgroups.filter(|_| news::is_news(&name)) {
+                    Some(newsgroups) => news::ask(voice, &newsgroups, &name, command)?,
+                    None => quota::get_root(voice, account, &name)?,
+                }
             }
             Command::SetQuota(root, limits) => quota::set(voice, account, root, limits)?,
             Command::GetMetadata { depth, max_size, mailbox, entries } => {
                 let name = voice.name(mailbox)?;
                 let (depth, max_size) = (*depth, *max_size);
                 let request = metadata::Request { depth, max_size, name: &name, entries };
-                metadata::get(voice, account, user, request)?
+                let newsgroups = newsgroups.filter(|_| news::is_news(&name));
+                metadata::get(voice, newsgroups.as_ref().unwrap_or(account), user, request)?
             }
             Command::SetMetadata(mailbox, entries) => {
                 metadata::set(account, user, &voice.name(mailbox)?, entries)?
@@ -232,12 +239,18 @@ impl Session {
         read_only: bool,
         parameters: &[SelectParameter<'_>],
     ) -> Result<Outcome, Outcome> {
+        // What is BAD changes nothing.
+        let resync = select::read_parameters(&mut self.voice, parameters)?;
+        let name = match self.voice.name(mailbox) {
+            Err(outcome) if outcome.condition == Condition::Bad => return Err(outcome),
+            name => name.map_err(|_| Outcome::nonexistent()),
+        };
         // What was open is closed even where this fails (RFC 9051 section 6.3.2).
         if self.selected.take().is_some() {
             self.voice.note(Code::Word(CodeWord::Closed), "the mailbox before is closed");
         }
         self.news = None;
-        let name = self.voice.name(mailbox).map_err(|_| Outcome::nonexistent())?;
+        let name = name?;
         let newsgroups = self.server.accounts.news().filter(|_| news::is_news(&name));
         let (account, read_only) = match &newsgroups {
             Some(newsgroups) => (newsgroups, true),
@@ -245,7 +258,7 @@ impl Session {
         };
         let voice = &mut self.voice;
         let (selected, outcome) =
-            select::select(voice, account, &self.user, &name, read_only, parameters)?;
+            select::select(voice, account, &self.user, &name, read_only, resync)?;
         self.selected = Some(selected);
         self.news = newsgroups;
         Ok(outcome)
@@ -359,7 +372,7 @@ impl Session {
                 let open = Some(selected.id);
                 let appending = Appending { voice, account, user, selected: open, literals, limit };
                 let ready = selected.prepare_replace(appending, *uid, set, &name, message)?;
-                selected.replace(voice, account, ready)?
+                selected.replace(voice, account, user, ready)?
             }
             Command::CancelUpdate(tags) => searches::cancel(selected, tags),
             Command::Store {

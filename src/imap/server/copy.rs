@@ -8,14 +8,17 @@ use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::set::SequenceSet;
 use crate::store::memory::{Mailbox, MailboxId, Shared};
 
-/// COPYUID; `None` where nothing was copied.
+/// COPYUID; `None` where nothing was copied, or into a mailbox that the user cannot select
+/// (RFC 4315 section 3).
 pub(super) fn copy_uid(
     account: &Shared,
+    user: &str,
     to: MailboxId,
     pairs: &[(u32, u32)],
 ) -> Option<Code<'static>> {
     let account = account.borrow();
     let mailbox = account.mailbox(to).filter(|_| !pairs.is_empty())?;
+    rights::need(&account, to, user, 'r').ok()?;
     Some(Code::CopyUid {
         validity: UidValidity(mailbox.uid_validity()),
         source: SequenceSet::from_numbers(pairs.iter().map(|(old, _)| *old)),
@@ -79,7 +82,7 @@ impl Selected {
         let to = destination(account, user, to)?;
         let pairs = account.borrow_mut().copy(self.id, &uids, to)?;
         let outcome = Outcome::ok("copied");
-        Ok(match copy_uid(account, to, &pairs) {
+        Ok(match copy_uid(account, user, to, &pairs) {
             Some(code) => outcome.with(code),
             None => outcome,
         })
@@ -108,7 +111,7 @@ impl Selected {
         }
         let to = destination(account, user, to)?;
         let pairs = account.borrow_mut().move_messages(self.id, &uids, to)?;
-        if let Some(code) = copy_uid(account, to, &pairs) {
+        if let Some(code) = copy_uid(account, user, to, &pairs) {
             voice.note(code, "moved");
         }
         let outcome = Outcome::ok("moved");

@@ -10,9 +10,9 @@ use super::outcome::{Outcome, Voice};
 use super::{metadata, news, rights, status};
 use crate::base::mailbox_name;
 use crate::imap::syntax::command::{List, ListReturn};
-use crate::imap::syntax::mailbox::{self, Mailbox, Namespace, NamespaceEntry, StatusItem};
+use crate::imap::syntax::mailbox::{self, Mailbox as Name, Namespace, NamespaceEntry, StatusItem};
 use crate::imap::syntax::response::{Condition, Data};
-use crate::store::memory::{Account, Shared};
+use crate::store::memory::{Account, Mailbox, Shared};
 use crate::store::pattern;
 
 const DELIMITER: u8 = b'/';
@@ -108,7 +108,7 @@ fn fits(patterns: &[String], name: &str) -> bool {
 }
 
 /// Reference and patterns put together. A pattern that is not rightly encoded names nothing.
-fn patterns(voice: &Voice, reference: &Mailbox<'_>, given: &[Cow<'_, [u8]>]) -> Vec<String> {
+fn patterns(voice: &Voice, reference: &Name<'_>, given: &[Cow<'_, [u8]>]) -> Vec<String> {
     let Some(reference) = pattern_text(voice, &reference.0) else { return Vec::new() };
     let whole =
         |each: &Cow<'_, [u8]>| pattern_text(voice, each).map(|each| format!("{reference}{each}"));
@@ -127,9 +127,19 @@ pub(super) fn list(
         Ok(options) => options,
         Err(outcome) => return outcome,
     };
+    let unreadable = |text: &[u8]| !text.is_ascii() && pattern_text(voice, text).is_none();
+    if unreadable(&list.reference.0) || list.patterns.iter().any(|each| unreadable(each)) {
+        return Outcome::bad_octets();
+    }
     let basic = list.select.is_none() && list.returns.is_none();
     if basic && matches!(list.patterns.as_slice(), [only] if only.is_empty()) {
-        tell(voice, vec![Cow::Borrowed(&b"\\Noselect"[..])], "", Vec::new());
+        let reference = pattern_text(voice, &list.reference.0).unwrap_or_default();
+        let attributes = vec![Cow::Borrowed(&b"\\Noselect"[..])];
+        if newsgroups.is_some() && news::is_news(&reference) {
+            news::tell(voice, attributes, news::PREFIX);
+        } else {
+            tell(voice, attributes, "", Vec::new());
+        }
         return Outcome::ok("the delimiter was told");
     }
     let patterns = patterns(voice, &list.reference, &list.patterns);
@@ -146,26 +156,8 @@ pub(super) fn list(
         if (!chosen && !below) || !may_see(&account, name, user) {
             continue;
         }
-        let subscribed = account.is_subscribed(name);
         let mailbox = account.find(name).and_then(|id| account.mailbox(id));
-        let special_use = mailbox.map(|mailbox| mailbox.special_use()).unwrap_or_default();
-        let mut attributes: Vec<Cow<'static, [u8]>> = Vec::new();
-        match mailbox {
-            None => attributes.push(Cow::Borrowed(b"\\NonExistent")),
-            Some(mailbox) if !mailbox.is_selectable() => {
-                attributes.push(Cow::Borrowed(b"\\Noselect"));
-            }
-            Some(_) => {}
-        }
-        if options.return_subscribed && subscribed {
-            attributes.push(Cow::Borrowed(b"\\Subscribed"));
-        }
-        let level: &[u8] =
-            if account.has_children(name) { b"\\HasChildren" } else { b"\\HasNoChildren" };
-        attributes.push(Cow::Borrowed(level));
-        for special_use in special_use {
-            attributes.push(Cow::Owned(special_use.clone().into_bytes()));
-        }
+        let attributes = attributes(&account, name, user, options.return_subscribed);
         let extended = if below {
             vec![(Cow::Borrowed(&b"CHILDINFO"[..]), Cow::Borrowed(options.criteria()))]
         } else {
@@ -173,7 +165,7 @@ pub(super) fn list(
         };
         tell(voice, attributes, name, extended);
         if let (Some(items), Some(mailbox)) = (options.status, mailbox)
-            && mailbox.is_selectable()
+            && may_select(&account, mailbox, user)
         {
             let status = status::of_mailbox(voice, name, mailbox, items, append_limit);
             voice.data(Data::MailboxStatus(status));
@@ -188,7 +180,8 @@ pub(super) fn list(
         && !options.subscribed
         && !options.special_use
     {
-        news::list(voice, newsgroups, &patterns);
+        let status = options.status.map(|items| (items, append_limit));
+        news::list(voice, newsgroups, &patterns, options.my_rights, status);
     }
     if let Some(entries) = options.metadata {
         for name in listed {
@@ -202,6 +195,40 @@ pub(super) fn list(
         }
     }
     Outcome::ok("listed")
+}
+
+/// The attributes of a name, `\Subscribed` only where that is asked for.
+pub(super) fn attributes(
+    account: &Account,
+    name: &str,
+    user: &str,
+    subscribed: bool,
+) -> Vec<Cow<'static, [u8]>> {
+    let mailbox = account.find(name).and_then(|id| account.mailbox(id));
+    let mut attributes: Vec<Cow<'static, [u8]>> = Vec::new();
+    match mailbox {
+        None => attributes.push(Cow::Borrowed(b"\\NonExistent")),
+        Some(mailbox) if !may_select(account, mailbox, user) => {
+            attributes.push(Cow::Borrowed(b"\\Noselect"));
+        }
+        Some(_) => {}
+    }
+    if subscribed && account.is_subscribed(name) {
+        attributes.push(Cow::Borrowed(b"\\Subscribed"));
+    }
+    let level: &[u8] =
+        if account.has_children(name) { b"\\HasChildren" } else { b"\\HasNoChildren" };
+    attributes.push(Cow::Borrowed(level));
+    for special_use in mailbox.map(|mailbox| mailbox.special_use()).unwrap_or_default() {
+        attributes.push(Cow::Owned(special_use.clone().into_bytes()));
+    }
+    attributes
+}
+
+/// Whether SELECT would open a mailbox: it holds messages, and the user may read it (RFC 5819
+/// section 2).
+fn may_select(account: &Account, mailbox: &Mailbox, user: &str) -> bool {
+    mailbox.is_selectable() && rights::has(account, mailbox.id(), user, 'r')
 }
 
 /// Whether the user has the right to look a name up.
@@ -233,7 +260,7 @@ fn children<'n>(names: &'n BTreeSet<String>, name: &str) -> impl Iterator<Item =
 /// An item of LIST's extended data: its tag and its value (RFC 5258 section 6).
 type Extended = (Cow<'static, [u8]>, Cow<'static, [u8]>);
 
-fn tell(
+pub(super) fn tell(
     voice: &mut Voice,
     attributes: Vec<Cow<'static, [u8]>>,
     name: &str,
@@ -249,7 +276,7 @@ fn tell(
 pub(super) fn lsub(
     voice: &mut Voice,
     account: &Shared,
-    reference: &Mailbox<'_>,
+    reference: &Name<'_>,
     pattern: &[u8],
 ) -> Outcome {
     let patterns = patterns(voice, reference, &[Cow::Borrowed(pattern)]);

@@ -23,21 +23,26 @@ pub(super) fn create(
     name: &str,
     uses: &[Cow<'_, [u8]>],
 ) -> Result<Outcome, Outcome> {
-    let mut special_use = Vec::new();
-    for wanted in uses {
-        let is = |known: &&&str| known.as_bytes().eq_ignore_ascii_case(wanted);
-        match SPECIAL_USES.iter().find(is) {
-            Some(known) => special_use.push((*known).to_owned()),
-            None => {
-                let outcome = Outcome::no("no mailbox can be made for that use");
-                return Err(outcome.word(Word::UseAttr));
-            }
-        }
-    }
+    let special_use = special_uses(uses.iter().map(|wanted| &**wanted))?;
     rights::need_create(&account.borrow(), name, user)?;
     let id = account.borrow_mut().create(name, &special_use)?;
     let id = id.to_string().into_bytes();
     Ok(Outcome::ok("created").with(Code::MailboxId(id.into())))
+}
+
+/// Special uses as they are kept.
+///
+/// # Errors
+/// USEATTR for one that a mailbox cannot be made for.
+pub(super) fn special_uses<'u>(
+    wanted: impl Iterator<Item = &'u [u8]>,
+) -> Result<Vec<String>, Outcome> {
+    let refused = || Outcome::no("no mailbox can be made for that use").word(Word::UseAttr);
+    let known = |wanted: &[u8]| {
+        let is = |known: &&&str| known.as_bytes().eq_ignore_ascii_case(wanted);
+        SPECIAL_USES.iter().find(is).map(|known| (*known).to_owned()).ok_or_else(refused)
+    };
+    wanted.map(known).collect()
 }
 
 /// DELETE.

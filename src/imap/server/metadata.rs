@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::outcome::{Outcome, Voice};
-use super::rights;
+use super::{mailbox, rights};
 use crate::imap::syntax::NilPair;
-use crate::imap::syntax::code::Code;
+use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::command::Depth;
 use crate::imap::syntax::mailbox::Mailbox as Name;
 use crate::imap::syntax::response::Data;
@@ -14,6 +14,12 @@ use crate::store::memory::{Account, MailboxId, Shared};
 
 /// Largest value, in octets.
 const VALUE_OCTETS: usize = 64 * 1024;
+
+/// The special uses of a mailbox (RFC 6154 section 4).
+const SPECIAL_USE: &str = "/private/specialuse";
+
+/// Who administers the server; RFC 5464 section 6.2.2 has it for reading only.
+const ADMIN: &str = "/shared/admin";
 
 /// Entries that a mailbox or the server can have.
 const ENTRIES: usize = 1000;
@@ -92,6 +98,16 @@ pub(super) fn get(
         None => account.annotations(),
         Some(id) => account.mailbox(id).map_or(&none, |mailbox| mailbox.annotations()),
     };
+    // RFC 6154 section 4: the special uses are an entry too.
+    let uses = id.and_then(|id| account.mailbox(id)).map_or(&[][..], |it| it.special_use());
+    let mut with_uses;
+    let all = if uses.is_empty() {
+        all
+    } else {
+        with_uses = all.clone();
+        with_uses.insert(SPECIAL_USE.to_owned(), uses.join(" ").into_bytes());
+        &with_uses
+    };
     let mut longest = 0;
     let mut told: Vec<NilPair<'_>> = Vec::new();
     for name in &wanted {
@@ -131,6 +147,11 @@ pub(super) fn get(
     })
 }
 
+/// A value above the limit.
+pub(super) fn too_long() -> Outcome {
+    Outcome::no("the value is too long").with(code(format!("MAXSIZE {VALUE_OCTETS}")))
+}
+
 /// SETMETADATA: all or none.
 ///
 /// # Errors
@@ -147,14 +168,22 @@ pub(super) fn set(
         rights::need(&account, id, user, 'w')?;
     }
     let mut wanted = Vec::with_capacity(entries.len());
+    let mut special_use = None;
     for (name, value) in entries {
         let name = entry(name)?;
         if name == "/private" || name == "/shared" {
             return Err(Outcome::bad("that is no name of an entry"));
         }
         if value.as_ref().is_some_and(|value| value.len() > VALUE_OCTETS) {
-            let outcome = Outcome::no("the value is too long");
-            return Err(outcome.with(code(format!("MAXSIZE {VALUE_OCTETS}"))));
+            return Err(too_long());
+        }
+        if id.is_none() && name == ADMIN {
+            return Err(Outcome::no("the entry cannot be changed").word(Word::Cannot));
+        }
+        if id.is_some() && name == SPECIAL_USE {
+            let words = value.as_deref().unwrap_or_default().split(u8::is_ascii_whitespace);
+            special_use = Some(mailbox::special_uses(words.filter(|word| !word.is_empty()))?);
+            continue;
         }
         wanted.push((name, value.as_ref().map(|value| value.to_vec())));
     }
@@ -164,6 +193,9 @@ pub(super) fn set(
     };
     if before + wanted.iter().filter(|(_, value)| value.is_some()).count() > ENTRIES {
         return Err(Outcome::no("there are too many entries").with(code("TOOMANY".to_owned())));
+    }
+    if let (Some(id), Some(special_use)) = (id, special_use) {
+        account.set_special_use(id, special_use)?;
     }
     account.annotate(id, wanted)?;
     Ok(Outcome::ok("the values are set"))

@@ -143,7 +143,7 @@ impl Default for Settings {
             gmail: false,
             append_limit: 64 * 1024 * 1024,
             line_octets: IMAP_FRAME_OCTETS,
-            bad_commands: 50,
+            bad_commands: 500,
             failed_logins: 20,
             login_timeout: Duration::from_secs(300),
             idle_timeout: deadline::SERVER_IDLE,

@@ -67,6 +67,11 @@ impl Outcome {
         Self::no("the mailbox name is not rightly encoded").word(Word::Cannot)
     }
 
+    /// A string with octets that are not UTF-8, or that need UTF8=ACCEPT.
+    pub fn bad_octets() -> Self {
+        Self::bad("the octets above 127 are not text here")
+    }
+
     /// Messages that the client knows are gone, and it has not been told yet.
     pub fn expunge_issued() -> Self {
         Self::no("some of the messages are no longer there").word(Word::ExpungeIssued)
@@ -216,7 +221,22 @@ impl Voice {
         } else {
             mailbox_name::decode_any(&mailbox.0).ok()
         };
-        name.ok_or_else(Outcome::bad_name)
+        // RFC 6855 section 3, RFC 3501 section 9: octets that no string holds in this dialect.
+        let refused = if mailbox.0.is_ascii() { Outcome::bad_name } else { Outcome::bad_octets };
+        name.ok_or_else(refused)
+    }
+
+    /// The text of a name that is to come into being: spelt as RFC 3501 section 5.1.3 wants it,
+    /// without superfluous shifts.
+    ///
+    /// # Errors
+    /// As [`Voice::name`].
+    pub fn new_name(&self, mailbox: &Mailbox<'_>) -> Result<String, Outcome> {
+        let name = self.name(mailbox)?;
+        if !self.is_utf8() && mailbox_name::encode(&name).as_bytes() != &*mailbox.0 {
+            return Err(Outcome::bad_name());
+        }
+        Ok(name)
     }
 
     /// A name as the client understands it.

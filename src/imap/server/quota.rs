@@ -1,5 +1,6 @@
 //! Quota (RFC 9208): one root, named by the empty string, that all mailboxes of the user
-//! share.
+//! share. It is there while anything is limited: a QUOTA response names one resource at
+//! least (RFC 9208 section 7).
 
 use std::borrow::Cow;
 
@@ -16,7 +17,9 @@ pub(super) fn get(voice: &mut Voice, account: &Shared, root: &[u8]) -> Result<Ou
     if !root.is_empty() {
         return Err(no_root());
     }
-    tell(voice, account);
+    if !tell(voice, account) {
+        return Err(no_root());
+    }
     Ok(Outcome::ok("that is the quota"))
 }
 
@@ -35,7 +38,9 @@ pub(super) fn get_root(
         account.name(id).unwrap_or(name).to_owned()
     };
     let mailbox = voice.mailbox(&canonical);
-    voice.data(Data::QuotaRoot { mailbox, roots: vec![Cow::Borrowed(b"")] });
+    let limited = account.borrow().limits() != Limits::default();
+    let roots = if limited { vec![Cow::Borrowed(&b""[..])] } else { Vec::new() };
+    voice.data(Data::QuotaRoot { mailbox, roots });
     tell(voice, account);
     Ok(Outcome::ok("that is the quota root"))
 }
@@ -76,7 +81,8 @@ fn no_root() -> Outcome {
     Outcome::no("there is no such quota root").word(Word::NonExistent)
 }
 
-fn tell(voice: &mut Voice, account: &Shared) {
+/// Says the quota; whether there is any.
+fn tell(voice: &mut Voice, account: &Shared) -> bool {
     let (limits, usage) = {
         let account = account.borrow();
         (account.limits(), account.usage())
@@ -89,6 +95,10 @@ fn tell(voice: &mut Voice, account: &Shared) {
     let limited = |(name, used, limit): (&'static str, u64, Option<u64>)| {
         Some((Cow::Borrowed(name.as_bytes()), used, limit?))
     };
-    let resources = all.into_iter().filter_map(limited).collect();
-    voice.data(Data::Quota { root: Cow::Borrowed(b""), resources });
+    let resources: Vec<_> = all.into_iter().filter_map(limited).collect();
+    let any = !resources.is_empty();
+    if any {
+        voice.data(Data::Quota { root: Cow::Borrowed(b""), resources });
+    }
+    any
 }

@@ -64,12 +64,14 @@ impl Selected {
         &self,
         voice: &mut Voice,
         account: &crate::store::memory::Shared,
+        user: &str,
         replacing: Replacing,
     ) -> Result<Outcome, Outcome> {
         let Replacing { to, message, old } = replacing;
         let uids = account.borrow_mut().append(to, vec![message])?;
-        let code = append_uid(account, to, uids);
-        voice.note(code, "the new message is stored");
+        if let Some(code) = append_uid(account, user, to, uids) {
+            voice.note(code, "the new message is stored");
+        }
         account.borrow_mut().expunge(self.id, &[old])?;
         let outcome = Outcome::ok("replaced");
         Ok(if voice.enabled.qresync {

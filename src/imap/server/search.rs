@@ -208,7 +208,8 @@ const CHARSETS: [&str; 16] = [
 
 /// What the octets of text in keys are.
 enum Charset {
-    /// UTF-8 where it is that. JavaMail 1.6 with UTF8=ACCEPT names none and sends ISO-8859-1.
+    /// UTF-8 where it is that. JavaMail 1.6 with UTF8=ACCEPT names none and sends ISO-8859-1,
+    /// which RFC 6855 section 3 would have us answer with BAD: its searches would all fail.
     Unnamed,
     Utf8,
     /// By a name of [`CHARSETS`].

@@ -86,13 +86,7 @@ pub(super) async fn search(
     let charset = wanted.charset.as_deref();
     let program = match program(voice, account, selected, asking, charset, &wanted.keys) {
         Ok(program) => program,
-        Err(outcome) => {
-            if outcome.condition == Condition::No {
-                // RFC 5182 section 2.1: a search that ends with NO leaves nothing.
-                selected.saved.clear();
-            }
-            return Err(outcome);
-        }
+        Err(outcome) => return Err(lose_saved(selected, wanted.returns.as_deref(), outcome)),
     };
     let places = program.sift(selected, account, out).await;
     let found = {
@@ -127,7 +121,10 @@ pub(super) async fn sort(
 ) -> Result<Outcome, Outcome> {
     results::check(wanted.returns.as_deref())?;
     let charset = Some(&*wanted.charset);
-    let program = program(voice, account, selected, asking, charset, &wanted.keys)?;
+    let program = match program(voice, account, selected, asking, charset, &wanted.keys) {
+        Ok(program) => program,
+        Err(outcome) => return Err(lose_saved(selected, wanted.returns.as_deref(), outcome)),
+    };
     let places = program.sift(selected, account, out).await;
     let found = {
         let account = account.borrow();
@@ -148,6 +145,19 @@ pub(super) async fn sort(
     let criteria = Some(wanted.criteria.clone());
     keep(voice, selected, asking, wanted.returns.as_deref(), criteria, program, &found);
     Ok(Outcome::ok("sorted"))
+}
+
+/// A search with SAVE that ends with NO leaves nothing saved (RFC 5182 section 2.1).
+fn lose_saved(
+    selected: &mut Selected,
+    returns: Option<&[Return<'_>]>,
+    outcome: Outcome,
+) -> Outcome {
+    if outcome.condition == Condition::No && returns.is_some_and(|all| all.contains(&Return::Save))
+    {
+        selected.saved.clear();
+    }
+    outcome
 }
 
 /// Watches a result where UPDATE asks for it.

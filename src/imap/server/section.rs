@@ -9,6 +9,7 @@ use crate::imap::syntax::Octets;
 use crate::imap::syntax::fetch::{self, SectionText};
 use crate::message::facts::{self, Facts};
 use crate::message::structure::{self, Section, Selection};
+use crate::store::line_ends;
 use crate::store::part::header_end;
 
 /// Octets up to this size go into the text of a response; larger ones are shared with the
@@ -90,10 +91,19 @@ pub(super) fn find_binary(
     {
         return Err(UnknownEncoding);
     }
-    Ok(Some(match facts::part_octets(message, part) {
+    let octets = facts::part_octets(message, part);
+    // RFC 9051 section 7.5.2: text has the line ends of IMAP, whatever was encoded.
+    if part.content_type.is_kind("text") && has_bare_lf(&octets) {
+        return Ok(Some(Found::Made(line_ends::crlf(&octets))));
+    }
+    Ok(Some(match octets {
         Cow::Borrowed(_) => Found::Range(part.body.clone()),
         Cow::Owned(octets) => Found::Made(octets),
     }))
+}
+
+fn has_bare_lf(octets: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', octets).any(|at| at == 0 || octets[at - 1] != b'\r')
 }
 
 impl Found {
@@ -190,6 +200,17 @@ mod tests {
         let found = find_binary(&facts, &[1]).expect("a known encoding").expect("part 1");
         let (octets, _) = found.cut(&message.as_slice().into(), None);
         assert_eq!(octets.inline(), Some(&b"hi"[..]));
+        // Text has CRLF, other octets stay what they are.
+        for (kind, expected) in [("text/plain", &b"a\r\nb\r\n"[..]), ("image/png", b"a\nb\n")] {
+            let message = format!(
+                "Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\nYQpiCg==\r\n"
+            );
+            let facts = Facts::new(message.as_bytes());
+            let found = find_binary(&facts, &[1]).expect("a known encoding").expect("part 1");
+            assert_eq!(found.len(), expected.len());
+            let (octets, _) = found.cut(&message.as_bytes().into(), None);
+            assert_eq!(octets.inline(), Some(expected));
+        }
         let message = b"Content-Transfer-Encoding: x-uuencode\r\n\r\n";
         assert!(find_binary(&Facts::new(message), &[1]).is_err());
     }

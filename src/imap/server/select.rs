@@ -4,10 +4,9 @@
 
 use super::outcome::{Outcome, Voice};
 use super::view::{Known, Ranges, Selected};
-use super::{flags, rights, urlauth};
+use super::{flags, list, news, rights, urlauth};
 use crate::imap::syntax::code::{Code, Word};
 use crate::imap::syntax::command::SelectParameter;
-use crate::imap::syntax::mailbox::List;
 use crate::imap::syntax::response::Data;
 use crate::imap::syntax::set::SequenceSet;
 use crate::imap::syntax::{ModSeq, Uid, UidValidity};
@@ -15,7 +14,7 @@ use crate::store::memory::{Mailbox, MailboxId, Shared};
 
 /// What a client that comes back knows of the mailbox.
 #[derive(Debug, Clone)]
-struct Resync<'p> {
+pub(super) struct Resync<'p> {
     validity: UidValidity,
     modseq: ModSeq,
     known: Option<&'p SequenceSet>,
@@ -32,14 +31,13 @@ pub(super) fn select(
     user: &str,
     name: &str,
     read_only: bool,
-    parameters: &[SelectParameter<'_>],
+    resync: Option<Resync<'_>>,
 ) -> Result<(Selected, Outcome), Outcome> {
-    let resync = read_parameters(voice, parameters)?;
     let id = account.borrow().find(name).ok_or_else(Outcome::nonexistent)?;
     rights::need(&account.borrow(), id, user, 'r')?;
     let mut selected = open(account, id, read_only)?;
     let canonical = account.borrow().name(id).unwrap_or(name).to_owned();
-    tell_standing(voice, account, &selected, &canonical);
+    tell_standing(voice, account, user, &selected, &canonical);
     if let Some(resync) = resync {
         tell_resync(voice, account, &mut selected, &resync);
     }
@@ -51,7 +49,11 @@ pub(super) fn select(
     Ok((selected, outcome))
 }
 
-fn read_parameters<'p>(
+/// What a client asks for beside the name.
+///
+/// # Errors
+/// BAD for what is not known, or not enabled.
+pub(super) fn read_parameters<'p>(
     voice: &mut Voice,
     parameters: &'p [SelectParameter<'_>],
 ) -> Result<Option<Resync<'p>>, Outcome> {
@@ -122,7 +124,7 @@ fn open(account: &Shared, id: MailboxId, read_only: bool) -> Result<Selected, Ou
     })
 }
 
-fn tell_standing(voice: &mut Voice, account: &Shared, selected: &Selected, name: &str) {
+fn tell_standing(voice: &mut Voice, account: &Shared, user: &str, selected: &Selected, name: &str) {
     let account = account.borrow();
     let Some(mailbox) = account.mailbox(selected.id) else { return };
     selected.say_flags(voice);
@@ -144,13 +146,11 @@ fn tell_standing(voice: &mut Voice, account: &Shared, selected: &Selected, name:
     voice.note(urlauth::mechanisms(), "URLs can be made");
     // RFC 9051 section 6.3.2: a LIST response, which IMAP4rev1 does not expect here.
     if voice.enabled.rev2 {
-        let list = List {
-            attributes: Vec::new(),
-            delimiter: Some(b'/'),
-            mailbox: voice.mailbox(name),
-            extended: Vec::new(),
-        };
-        voice.data(Data::List(list));
+        if news::is_news(name) {
+            news::tell(voice, news::attributes(&account, name), name);
+        } else {
+            list::tell(voice, list::attributes(&account, name, user, true), name, Vec::new());
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::notify::Watch;
 use super::outcome::{Outcome, Voice};
 use super::replies::Outlet;
 use super::view::Selected;
-use super::{Server, append, capability};
+use super::{Server, append, capability, metadata};
 use crate::base::decode::Malformed;
 use crate::base::secret::Secret;
 use crate::imap::syntax::code::{Code, Word as CodeWord};
@@ -109,6 +109,9 @@ impl Session {
             name = words.next().unwrap_or_default();
         }
         let stores = name.eq_ignore_ascii_case(b"APPEND") || name.eq_ignore_ascii_case(b"REPLACE");
+        if self.account.is_some() && name.eq_ignore_ascii_case(b"SETMETADATA") {
+            return Some(metadata::too_long());
+        }
         if self.account.is_none() || !stores {
             return Some(Outcome::bad("no literal as large as that belongs here"));
         }

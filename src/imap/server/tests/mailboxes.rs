@@ -198,7 +198,7 @@ fn rev2_has_no_recent() {
     talk.ask("ENABLE IMAP4rev2");
     let said = talk.say("SELECT inbox");
     assert!(!said.contains("RECENT") && !said.contains("UNSEEN"), "{said}");
-    assert!(said.contains("* LIST () \"/\" INBOX\r\n"), "{said}");
+    assert!(said.contains("* LIST (\\HasNoChildren) \"/\" INBOX\r\n"), "{said}");
     fill(&account, "INBOX", &[("b", &[])]);
     assert_eq!(talk.ask("NOOP"), ["* 2 EXISTS"]);
     assert_eq!(talk.ask("FETCH 2 FLAGS"), ["* 2 FETCH (FLAGS ())"]);
@@ -277,4 +277,83 @@ fn a_client_that_comes_back() {
         ["* VANISHED (EARLIER) 1", "* 1 FETCH (UID 3 FLAGS (\\Flagged) MODSEQ (5))"]
     );
     assert_eq!(talk.end("FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)"), "BAD");
+}
+
+#[test]
+fn names_are_spelt_rightly() {
+    let mut talk = Talk::ann(&server(&account()));
+    // RFC 3501 section 5.1.3: printable ASCII stands for itself.
+    assert_eq!(talk.end("CREATE \"&AGE-\""), "NO [CANNOT]");
+    talk.ask("CREATE a");
+    assert_eq!(talk.end("RENAME a \"&AGI-\""), "NO [CANNOT]");
+    // RFC 3501 section 9: a quoted string has seven bits.
+    assert_eq!(talk.end("SELECT \"\u{e9}\""), "BAD");
+    talk.ask("ENABLE UTF8=ACCEPT");
+    assert_eq!(talk.end("CREATE \"q\u{2028}b\""), "NO [CANNOT]");
+    assert!(talk.say_with(b"LIST \"\" \"\xff\"", vec![]).contains(" BAD "));
+    assert!(talk.say_with(b"STATUS \"\xff\" (MESSAGES)", vec![]).contains(" BAD "));
+}
+
+#[test]
+fn a_select_that_is_bad_leaves_the_mailbox_open() {
+    let mut talk = Talk::inbox(&server(&account()));
+    assert_eq!(talk.end("SELECT INBOX (FOO)"), "BAD");
+    assert_eq!(talk.end("SELECT INBOX (QRESYNC (7 2))"), "BAD");
+    assert_eq!(talk.end("CHECK"), "OK");
+}
+
+#[test]
+fn select_of_rev2_tells_the_attributes() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("ENABLE IMAP4rev2");
+    talk.ask("CREATE par/child (USE (\\Sent))");
+    talk.ask("SUBSCRIBE par/child");
+    assert!(talk.say("SELECT par").contains("* LIST (\\HasChildren) \"/\" par\r\n"));
+    let said = talk.say("SELECT par/child");
+    let expected = "* LIST (\\Subscribed \\HasNoChildren \\Sent) \"/\" par/child\r\n";
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_read() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("CREATE box");
+    talk.ask("SETACL box ann lai");
+    // RFC 5819 section 2.
+    assert_eq!(
+        talk.ask("LIST \"\" box RETURN (STATUS (MESSAGES))"),
+        ["* LIST (\\Noselect \\HasNoChildren) \"/\" box"]
+    );
+    // RFC 9051 sections 6.3.12 and 6.4.7.
+    assert_eq!(talk.end("APPEND box {1}\r\nx"), "OK");
+    assert!(talk.end("APPEND INBOX {1}\r\nx").starts_with("OK [APPENDUID "));
+    talk.ask("SELECT INBOX");
+    assert_eq!(talk.end("COPY 1 box"), "OK");
+}
+
+#[test]
+fn the_special_use_is_an_annotation() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("CREATE Sent (USE (\\Sent))");
+    let get = "GETMETADATA Sent /private/specialuse";
+    assert_eq!(talk.ask(get), ["* METADATA Sent (/private/specialuse \"\\\\Sent\")"]);
+    assert_eq!(talk.end("SETMETADATA Sent (/private/specialuse \"\\\\All\")"), "NO [USEATTR]");
+    talk.ask("SETMETADATA Sent (/private/specialuse \"\\\\junk\")");
+    assert_eq!(talk.ask("LIST \"\" Sent"), ["* LIST (\\HasNoChildren \\Junk) \"/\" Sent"]);
+    talk.ask("SETMETADATA Sent (/private/specialuse NIL)");
+    assert_eq!(talk.ask(get), ["* METADATA Sent (/private/specialuse NIL)"]);
+    assert_eq!(talk.end("SETMETADATA \"\" (/shared/admin \"x\")"), "NO [CANNOT]");
+}
+
+#[test]
+fn renaming_inbox_copies_its_annotations() {
+    let mut talk = Talk::ann(&server(&account()));
+    talk.ask("SETMETADATA INBOX (/private/comment \"mine\")");
+    talk.ask("RENAME INBOX old");
+    for name in ["INBOX", "old"] {
+        assert_eq!(
+            talk.ask(&format!("GETMETADATA {name} /private/comment")),
+            [format!("* METADATA {name} (/private/comment \"mine\")")]
+        );
+    }
 }

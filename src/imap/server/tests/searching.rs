@@ -200,3 +200,14 @@ fn the_empty_string_is_in_every_message_and_no_interval_is_empty() {
         assert_eq!(talk.end(&format!("SEARCH {key}")), "BAD", "RFC 5032 section 5: {key}");
     }
 }
+
+#[test]
+fn a_sort_that_is_refused_leaves_nothing_saved() {
+    let account = account();
+    fill(&account, "INBOX", &[("a", &[]), ("b", &[])]);
+    let mut talk = Talk::inbox(&server(&account));
+    talk.ask("SEARCH RETURN (SAVE) ALL");
+    assert_eq!(talk.ask("FETCH $ UID").len(), 2);
+    assert!(talk.end("SORT RETURN (SAVE) (DATE) X-NONE ALL").starts_with("NO [BADCHARSET"));
+    assert_eq!(talk.ask("FETCH $ UID"), [""; 0]);
+}

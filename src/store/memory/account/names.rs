@@ -101,6 +101,12 @@ impl Account {
                 .mailbox(source)
                 .map(|inbox| inbox.messages().iter().map(|message| message.uid).collect())
                 .unwrap_or_default();
+            // RFC 5464 section 4: the annotations are copied.
+            let annotations = self.mailbox(source).map(|inbox| inbox.annotations().clone());
+            if let Some(annotations) = annotations.filter(|all| !all.is_empty()) {
+                let entries = annotations.into_iter().map(|(name, value)| (name, Some(value)));
+                self.annotate(Some(target), entries.collect())?;
+            }
             self.move_messages(source, &uids, target)?;
             return Ok(());
         }
@@ -216,12 +222,16 @@ impl Account {
     }
 }
 
-/// Whether a name can be one: no empty level, no control character, not too long.
+/// Whether a name can be one: no empty level, no control character or separator of lines, not
+/// too long.
 fn check_name(name: &str) -> Result<(), Refused> {
     let reason = if name.is_empty() || name.split('/').any(str::is_empty) {
         "it has an empty level"
     } else if name.chars().any(char::is_control) {
         "it has a control character"
+    } else if name.contains(['\u{2028}', '\u{2029}']) {
+        // RFC 9051 section 5.1.
+        "it has a line or paragraph separator"
     } else if name.len() > NAME_OCTETS {
         "it is too long"
     } else {

@@ -59,6 +59,19 @@ impl Account {
         self.annotations_version
     }
 
+    /// Gives a mailbox these special uses (RFC 6154), with their backslash.
+    ///
+    /// # Errors
+    /// [`Refused::NoMailbox`], [`Refused::Disk`].
+    pub fn set_special_use(
+        &mut self,
+        mailbox: MailboxId,
+        special_use: Vec<String>,
+    ) -> Result<(), Refused> {
+        self.mailbox_mut(mailbox)?.special_use = special_use;
+        self.save()
+    }
+
     /// Sets annotations of a mailbox, or of the server where that is `None`; a value of
     /// `None` takes the entry away.
     ///
