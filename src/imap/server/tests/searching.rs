@@ -140,7 +140,10 @@ fn the_saved_result() {
     assert_eq!(talk.ask("UID EXPUNGE $"), ["* 3 EXPUNGE"]);
     assert_eq!(talk.ask("FETCH $ UID"), [""; 0]);
     talk.ask("SEARCH RETURN (SAVE) ALL");
+    // RFC 5182 section 2.1: without SAVE it stays.
     talk.say("SEARCH CHARSET X-NONE ALL");
+    assert_eq!(talk.ask("FETCH $ UID").len(), 2);
+    talk.say("SEARCH RETURN (SAVE) CHARSET X-NONE ALL");
     assert_eq!(talk.ask("FETCH $ UID"), [""; 0]);
 }
 
