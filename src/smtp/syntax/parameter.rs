@@ -609,8 +609,9 @@ fn unicode_points(text: &str, offset: usize) -> Parsed<String> {
     Ok(address)
 }
 
-/// `utf-8-addr-xtext`: safe for a server without SMTPUTF8 too.
-fn encode_unicode_xtext(text: &str, out: &mut Vec<u8>) {
+/// `utf-8-addr-xtext` (RFC 6533 section 3): safe for a server without SMTPUTF8 too, and in a
+/// message/delivery-status.
+pub fn encode_unicode_xtext(text: &str, out: &mut Vec<u8>) {
     for character in text.chars() {
         match character {
             '+' | '=' | '\\' | '\0'..=' ' | '\x7f'.. => {
