@@ -93,6 +93,8 @@ pub fn submission(
         wishes.submission(sender, recipients, fitted.body, fitted.utf8_header, server)?;
     submission.line_ends = plan.line_ends;
     signing::sign(plan, wishes.signers())?;
+    // RFC 1870 section 6: with the line ends that it leaves with.
+    submission.parameters.size = Some(plan.message.wire_octets(plan.line_ends));
     Ok(submission)
 }
 

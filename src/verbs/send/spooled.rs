@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use async_trait::async_trait;
 
+use crate::base::dot::LineEnds;
 use crate::message::headers;
 use crate::store::{self, Body, scratch};
 use crate::ui::{Exit, Failure};
@@ -28,6 +29,8 @@ pub struct Scan {
     has_crlf: bool,
     has_lf: bool,
     has_cr: bool,
+    /// CRs and LFs that stand alone.
+    alone: u64,
     after_cr: bool,
     line: u64,
     at: u64,
@@ -47,17 +50,24 @@ impl Scan {
             self.has_crlf |= is_crlf;
             self.has_cr |= self.after_cr && !is_crlf;
             self.has_lf |= is_lf && !is_crlf;
+            self.alone += u64::from(self.after_cr && !is_crlf) + u64::from(is_lf && !is_crlf);
             self.after_cr = !is_lf;
             self.longest_line = self.longest_line.max(self.line + end as u64);
             self.line = 0;
             rest = &rest[end + 1..];
         }
         if !rest.is_empty() {
+            self.alone += u64::from(self.after_cr);
             self.has_cr |= std::mem::take(&mut self.after_cr);
         }
         self.line += rest.len() as u64;
         self.longest_line = self.longest_line.max(self.line);
         self.at += octets.len() as u64;
+    }
+
+    /// Line ends of one octet.
+    fn alone(&self) -> u64 {
+        self.alone + u64::from(self.after_cr)
     }
 
     /// Whether there are line ends of more than one kind, or a bare CR.
@@ -76,6 +86,8 @@ pub struct Spooled {
     rest: Rest,
     /// Octets of the rest.
     rest_octets: u64,
+    /// Line ends of one octet in it.
+    rest_alone: u64,
     read: u64,
 }
 
@@ -114,7 +126,8 @@ impl Spooled {
         let end = headers::body_offset(&header).unwrap_or(header.len());
         let rest = header.split_off(end);
         let rest_octets = rest.len() as u64;
-        Self { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 }
+        let rest_alone = behind(&header, &scan);
+        Self { header, scan, rest: Rest::Memory(rest), rest_octets, rest_alone, read: 0 }
     }
 
     /// The same with each CR that stands alone in the header taken for the line end that it will
@@ -151,6 +164,18 @@ impl Spooled {
         let mut whole = keeper.finish()?;
         whole.scan = scan;
         Ok(whole)
+    }
+
+    /// Octets on the wire, without the dots of stuffing: with the line ends that it leaves with.
+    pub fn wire_octets(&self, ends: LineEnds) -> u64 {
+        if ends != LineEnds::Canonical {
+            return self.len();
+        }
+        let mut header = Scan::default();
+        header.feed(&self.header);
+        // The last line gets its end where it has none.
+        let end = if self.scan.line > 0 { 2 } else { 0 };
+        self.len() + header.alone() + self.rest_alone + end
     }
 
     /// The octets from `at` on into `buffer`; 0 is the end.
@@ -254,15 +279,26 @@ impl Keeper {
                 let end = headers::body_offset(&header).unwrap_or(header.len());
                 let rest = header.split_off(end);
                 let rest_octets = rest.len() as u64;
-                Ok(Spooled { header, scan, rest: Rest::Memory(rest), rest_octets, read: 0 })
+                let rest_alone = behind(&header, &scan);
+                let rest = Rest::Memory(rest);
+                Ok(Spooled { header, scan, rest, rest_octets, rest_alone, read: 0 })
             }
             Some(mut file) => {
                 file.seek(SeekFrom::Start(0)).map_err(unspoolable)?;
                 let rest_octets = octets - head.len() as u64;
-                Ok(Spooled { header: head, scan, rest: Rest::File(file), rest_octets, read: 0 })
+                let rest_alone = behind(&head, &scan);
+                let rest = Rest::File(file);
+                Ok(Spooled { header: head, scan, rest, rest_octets, rest_alone, read: 0 })
             }
         }
     }
+}
+
+/// Line ends of one octet behind the header, of those that a scan of all has seen.
+fn behind(header: &[u8], all: &Scan) -> u64 {
+    let mut scan = Scan::default();
+    scan.feed(header);
+    all.alone().saturating_sub(scan.alone())
 }
 
 fn unspoolable(error: std::io::Error) -> Failure {
@@ -347,6 +383,36 @@ mod tests {
             split.feed(&text[..at]);
             split.feed(&text[at..]);
             assert_eq!(split, whole);
+        }
+    }
+
+    /// RFC 1870 section 6: the number includes the CR and LF of each line end, as they leave.
+    #[test]
+    fn the_size_told_is_the_size_sent() {
+        use crate::base::dot::Encoder;
+        let long = [&b"A: b\n\n"[..], &b"0123456789\n".repeat(200_000)].concat();
+        let texts: [&[u8]; 7] = [
+            b"A: b\nC: d\n\ne\nf\n",
+            b"A: b\r\nC: d\r\n\r\ne\r\nf\r\n",
+            b"A: b\n\ne\rf\r\r\ng\n",
+            b"A: b\n\nno end",
+            b"A: b\n\nCR\r",
+            b"A: b\n",
+            &long,
+        ];
+        for text in texts {
+            let mut message = Spooled::take(&mut &text[..]).expect("taken");
+            // What is done to the header counts too.
+            message.header.splice(0..0, *b"X: y\n");
+            for ends in [LineEnds::Canonical, LineEnds::VerbatimUnsafe] {
+                let mut encoder = Encoder::counted(ends);
+                let mut wire = Vec::new();
+                encoder.push(&all(&mut message), &mut wire).expect("nothing is refused");
+                encoder.finish(&mut wire).expect("nothing is refused");
+                message.rewind().expect("rewinds");
+                let told = message.wire_octets(ends);
+                assert_eq!(told, wire.len() as u64, "{:?}", text.get(..20));
+            }
         }
     }
 
