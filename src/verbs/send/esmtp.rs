@@ -43,6 +43,14 @@ impl Wishes {
             (Some(seconds), _) => Some(Hold::For(seconds)),
             (None, until) => until.map(|until| Hold::Until(whole_seconds(until))),
         };
+        let by = extensions.deliver_by.as_deref().map(deliver_by).transpose()?;
+        let held = hold.map_or(i64::MIN, held_seconds);
+        // RFC 4865 section 5.2.1: it has to be released before its time has run out.
+        if by.is_some_and(|by| i64::from(by.seconds) <= held) {
+            return Err(Failure::usage(
+                "--deliver-by: the message would be held back for longer than that",
+            ));
+        }
         if let Some(envid) = &envelope.envid {
             let fits = (1..=100).contains(&envid.len())
                 && envid.bytes().all(|octet| (b' '..=b'~').contains(&octet));
@@ -60,7 +68,7 @@ impl Wishes {
                 require_tls: extensions.require_tls,
                 hold,
                 priority: extensions.priority,
-                by: extensions.deliver_by.as_deref().map(deliver_by).transpose()?,
+                by,
                 prdr: extensions.prdr,
                 ..MailParameters::default()
             },
@@ -69,6 +77,28 @@ impl Wishes {
             all_or_none: envelope.all_or_none,
             signers: Signers::default(),
         })
+    }
+
+    /// The same for a message that was given so many seconds ago: of its times, what remains
+    /// (RFC 2852 section 4.1.4). `None`: it was to be given back by now.
+    #[must_use]
+    pub fn later(mut self, seconds: i64) -> Option<Self> {
+        let passed = i32::try_from(seconds.max(0)).unwrap_or(i32::MAX);
+        if let Some(by) = &mut self.mail.by {
+            by.seconds = by.seconds.saturating_sub(passed).max(-999_999_999);
+            if by.is_return && by.seconds <= 0 {
+                return None;
+            }
+        }
+        self.mail.hold = match self.mail.hold {
+            Some(Hold::For(held)) => {
+                let left = held.saturating_sub(passed.unsigned_abs());
+                (left > 0).then_some(Hold::For(left))
+            }
+            Some(hold) if held_seconds(hold) <= 0 => None,
+            hold => hold,
+        };
+        Some(self)
     }
 
     /// The same, signed by these.
@@ -195,6 +225,14 @@ fn with_a_labels(address: &str) -> Result<String, Failure> {
         Failure::new(Exit::Data, format!("{address:?}: {domain:?} is no domain name"))
     })?;
     Ok(format!("{local}@{domain}"))
+}
+
+/// For how many seconds from now a message is held back.
+fn held_seconds(hold: Hold) -> i64 {
+    match hold {
+        Hold::For(seconds) => i64::from(seconds),
+        Hold::Until(time) => time.as_second().saturating_sub(jiff::Timestamp::now().as_second()),
+    }
 }
 
 /// The time without a fraction, which servers do not expect there; never an earlier one.
@@ -355,6 +393,31 @@ mod tests {
         assert!(original("a;\u{1}").is_err());
         assert!(original(";a").is_err());
         assert_eq!(original("j\u{f6}rg@x").expect("utf-8").1.address_type, "utf-8");
+    }
+
+    /// RFC 2852 sections 4.1.3 and 4.1.4.
+    #[test]
+    fn times_run_on_while_a_message_waits() {
+        let of = |hold_for, by: Option<&str>| {
+            let deliver_by = by.map(str::to_owned);
+            let extensions = Extensions { hold_for, deliver_by, ..Extensions::default() };
+            Wishes::new(&EnvelopeOptions::default(), &extensions)
+        };
+        let later = |hold_for, by: Option<&str>, seconds| {
+            let left = of(hold_for, by).expect("wishes").later(seconds)?;
+            Some((left.mail.hold, left.mail.by.map(|by| by.seconds)))
+        };
+        assert_eq!(later(Some(30), Some("60;R"), 3), Some((Some(Hold::For(27)), Some(57))));
+        assert_eq!(later(Some(30), Some("60;R"), 30), Some((None, Some(30))));
+        assert_eq!(later(None, Some("60;R"), 60), None);
+        assert_eq!(later(None, Some("60;N"), 90), Some((None, Some(-30))));
+        assert_eq!(later(None, None, 90), Some((None, None)));
+        // A clock that was set back gives no time.
+        assert_eq!(later(None, Some("60;R"), -90), Some((None, Some(60))));
+        assert_eq!(later(None, Some("1;N"), i64::MAX), Some((None, Some(-999_999_999))));
+        // RFC 4865 section 5.2.1.
+        assert!(of(Some(100), Some("60;R")).is_err() && of(Some(60), Some("60;N")).is_err());
+        assert!(of(Some(59), Some("60;R")).is_ok());
     }
 
     #[test]

@@ -504,6 +504,14 @@ impl Courier for Carrier<'_> {
             args.composing.from = Some(item.sender.clone());
         }
         let wishes = Wishes::new(&kept.envelope, &kept.extensions)?;
+        let Some(wishes) = wishes.later(open::now().seconds - item.created) else {
+            // RFC 2852 section 4.1.3: no further attempt.
+            let over = "--deliver-by: its time ran out";
+            let mut told = not_handed_over(plan, &Failure::new(Exit::Unavailable, over).into());
+            told.iter_mut().for_each(|it| it.delivery.enhanced = Some("5.4.7".to_owned()));
+            log(self.context, plan, &told);
+            return Ok(told);
+        };
         let wishes = wishes.signed_by(args.signing.signers()?);
         wishes.check(&item.recipients)?;
         let way = Way::new(&args, self.context).await?;
