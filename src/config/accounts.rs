@@ -189,6 +189,7 @@ impl Account {
             "user" => self.user = Some(entry.text()?),
             "auth" => self.auth = Some(entry.text()?),
             "authorize-as" => self.authorize_as = Some(entry.text()?),
+            "password" => return Err(entry.password()),
             "password-command" => self.password_command = Some(entry.text()?),
             "token-command" => self.token_command = Some(entry.text()?),
             "oauth" => {

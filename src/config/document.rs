@@ -95,6 +95,11 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The error that a password stands here as it is.
+    pub(super) fn password(&self) -> Error {
+        Error::Password { place: self.place(), key: self.name.clone() }
+    }
+
     /// The error that the value is of the wrong kind.
     pub(super) fn wrong(&self, expected: impl Into<String>) -> Error {
         Error::Value { place: self.place(), key: self.name.clone(), expected: expected.into() }

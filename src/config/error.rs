@@ -42,6 +42,16 @@ pub enum Error {
         /// All keys that can stand there.
         known: &'static [&'static str],
     },
+    /// A password as it is, which a configuration does not hold.
+    #[error(
+        "{place}: {key}: a password is not kept here, but got by password-command, or kept by `pillarbox account login`"
+    )]
+    Password {
+        /// Where its key stands.
+        place: Place,
+        /// The key, with those of the tables around it.
+        key: String,
+    },
     /// A value of the wrong kind.
     #[error("{place}: {key} wants {expected}")]
     Value {

@@ -526,6 +526,11 @@ options = ["--exclude", "Junk"]
                 "[account.work]\nfolders = { snet = 'x' }",
                 "line 2: unknown key account.work.folders.snet (perhaps sent)",
             ),
+            (
+                "[account.work]\npassword = 'secret'",
+                "line 2: account.work.password: a password is not kept here, but got by \
+                 password-command, or kept by `pillarbox account login`",
+            ),
             ("[sync.a]\nfra = 'x'", "line 2: unknown key sync.a.fra (perhaps far)"),
             ("logfile = 7", "line 1: logfile wants a string on one line, not empty"),
             ("account = 7", "line 1: account wants a table"),

@@ -56,8 +56,12 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
             ..plain(Exit::Usage)
         });
     }
-    if cause.is::<config::Error>() {
-        return Some(plain(Exit::Config));
+    if let Some(error) = cause.downcast_ref::<config::Error>() {
+        let is_first =
+            matches!(error, config::Error::UnknownAccount { known, .. } if known.is_empty());
+        let hint =
+            "`pillarbox account add ADDRESS` finds the servers of an address and writes it down";
+        return Some(Verdict { hint: is_first.then(|| hint.to_owned()), ..plain(Exit::Config) });
     }
     if let Some(error) = cause.downcast_ref::<state::Error>() {
         use state::Error as E;
@@ -211,5 +215,17 @@ mod tests {
         let closed = store::Error::Caller(Box::new(store::Error::OutputClosed));
         assert!(verdict(&closed.into()).output_closed);
         assert_eq!(verdict(&anyhow::anyhow!("odd")).exit, Exit::Software);
+    }
+
+    #[test]
+    fn who_has_no_account_yet_is_told_how_to_come_by_one() {
+        let unknown = |known: &[&str]| {
+            let known = known.iter().map(|&name| name.to_owned()).collect();
+            verdict(&config::Error::UnknownAccount { name: "x".into(), known }.into())
+        };
+        let (first, later) = (unknown(&[]), unknown(&["work"]));
+        assert_eq!((first.exit, later.exit), (Exit::Config, Exit::Config));
+        assert!(first.hint.is_some_and(|hint| hint.contains("pillarbox account add")));
+        assert_eq!(later.hint, None);
     }
 }
