@@ -376,3 +376,15 @@ fn a_table_is_shown_and_spooled() {
     );
     merge(&["--dry-run"]).expect(65).says(&["people.jsonl, line 1", "control character"]);
 }
+
+/// The copy goes into a Maildir that is made for it, as any other verb makes one that it is told.
+#[test]
+fn a_maildir_for_the_copy_is_made() {
+    let home = Home::new();
+    home.pillarbox(args!["send", "--pipe", "cat >/dev/null", "--sent", "maildir:kept"])
+        .args(["--from", "ann@x.test", "--to", "bob@x.test", "--subject", "s", "--body", "text"])
+        .run()
+        .success();
+    let kept = mail::maildir_files(&home.path().join("kept"));
+    assert_eq!(kept.len(), 1, "{kept:?}");
+}

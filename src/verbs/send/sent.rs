@@ -27,7 +27,7 @@ pub async fn keep(location: &Location, plan: &mut Plan, context: &Context) -> Re
         received: Some(Received { seconds: now.seconds, offset_seconds: now.offset_seconds }),
     };
     let endpoint = EndpointOptions::default();
-    let mut opened = open::open_mail(location, &endpoint, Create::No, context).await?;
+    let mut opened = open::open_mail(location, &endpoint, Create::Yes, context).await?;
     let folder = opened.folder.clone().unwrap_or_else(|| "INBOX".to_owned());
     let store = opened
         .store()
