@@ -158,7 +158,8 @@ fn a_damaged_state_is_put_aside_and_made_anew() {
     assert!(run.text().contains("INBOX: 9 messages bound to each other"), "{run}");
     nothing(&pair.sync(&words).run().success());
     assert_eq!(subjects(&pair.near("INBOX")).len(), 9);
-    assert_eq!(bodies(&pair.dovecot.log()), before, "a body was fetched\n{run}");
+    // Nothing is left that says what belongs together: each body is compared, once.
+    assert_eq!(bodies(&pair.dovecot.log()), before + 9, "{run}");
     assert!(pair.home.path().join("state.db.broken-1").exists());
     // Another pair's state is not damaged, and not ours.
     let home = Home::new();

@@ -1,6 +1,6 @@
 //! Quota (RFC 9208): one root, named by the empty string, that all mailboxes of the user
-//! share. It is there while anything is limited: a QUOTA response names one resource at
-//! least (RFC 9208 section 7).
+//! share. While nothing is limited its list is empty, as RFC 2087 section 3 has it: RFC 9208
+//! section 7 wants one resource at least, but Ruby's Net::IMAP takes no answer without QUOTA.
 
 use std::borrow::Cow;
 
@@ -17,9 +17,7 @@ pub(super) fn get(voice: &mut Voice, account: &Shared, root: &[u8]) -> Result<Ou
     if !root.is_empty() {
         return Err(no_root());
     }
-    if !tell(voice, account) {
-        return Err(no_root());
-    }
+    tell(voice, account);
     Ok(Outcome::ok("that is the quota"))
 }
 
@@ -38,9 +36,7 @@ pub(super) fn get_root(
         account.name(id).unwrap_or(name).to_owned()
     };
     let mailbox = voice.mailbox(&canonical);
-    let limited = account.borrow().limits() != Limits::default();
-    let roots = if limited { vec![Cow::Borrowed(&b""[..])] } else { Vec::new() };
-    voice.data(Data::QuotaRoot { mailbox, roots });
+    voice.data(Data::QuotaRoot { mailbox, roots: vec![Cow::Borrowed(b"")] });
     tell(voice, account);
     Ok(Outcome::ok("that is the quota root"))
 }
@@ -81,8 +77,7 @@ fn no_root() -> Outcome {
     Outcome::no("there is no such quota root").word(Word::NonExistent)
 }
 
-/// Says the quota; whether there is any.
-fn tell(voice: &mut Voice, account: &Shared) -> bool {
+fn tell(voice: &mut Voice, account: &Shared) {
     let (limits, usage) = {
         let account = account.borrow();
         (account.limits(), account.usage())
@@ -95,10 +90,6 @@ fn tell(voice: &mut Voice, account: &Shared) -> bool {
     let limited = |(name, used, limit): (&'static str, u64, Option<u64>)| {
         Some((Cow::Borrowed(name.as_bytes()), used, limit?))
     };
-    let resources: Vec<_> = all.into_iter().filter_map(limited).collect();
-    let any = !resources.is_empty();
-    if any {
-        voice.data(Data::Quota { root: Cow::Borrowed(b""), resources });
-    }
-    any
+    let resources = all.into_iter().filter_map(limited).collect();
+    voice.data(Data::Quota { root: Cow::Borrowed(b""), resources });
 }

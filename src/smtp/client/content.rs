@@ -129,6 +129,8 @@ impl Client {
         };
         self.scratch.chunk = chunk;
         progress.is_given = ended.is_ok();
+        // From here on a stop waits a little for what may be taken already.
+        self.wire.set_patient(progress.is_given);
         progress.phases.body = started.elapsed();
         if ended.is_ok() {
             self.begin_next().await;

@@ -14,6 +14,12 @@ use crate::store::Flags;
 /// out of reach at once.
 pub(super) const KEPT_OCTETS: u64 = 16 << 20;
 
+/// What a message takes beside its text and its flags, about.
+const MESSAGE_OCTETS: u64 = 1024;
+
+/// What a flag takes beside its name, about.
+const FLAG_OCTETS: usize = 48;
+
 /// One session's place in the history of a mailbox: up to which mod-sequence it knows what went.
 /// Whoever drops it watches no more.
 #[derive(Debug, Clone)]
@@ -44,9 +50,9 @@ impl Gone {
             return;
         }
         for message in messages {
-            let len = message.octets.len() as u64;
-            if len <= room {
-                room -= len;
+            let cost = cost(message);
+            if cost <= room {
+                room -= cost;
                 self.messages.insert(message.uid, (modseq, message.clone()));
             }
         }
@@ -82,8 +88,14 @@ impl Gone {
 
     /// Octets of all that is kept.
     pub fn octets(&self) -> u64 {
-        self.messages.values().map(|(_, message)| message.octets.len() as u64).sum()
+        self.messages.values().map(|(_, message)| cost(message)).sum()
     }
+}
+
+/// Octets that a message takes: small ones are more than their text.
+fn cost(message: &Message) -> u64 {
+    let flags: usize = message.flags.iter().map(|flag| flag.name().len() + FLAG_OCTETS).sum();
+    (message.octets.len() + flags) as u64 + MESSAGE_OCTETS
 }
 
 #[cfg(test)]
@@ -106,17 +118,18 @@ mod tests {
     #[test]
     fn what_went_is_there_until_the_last_watcher_knows() {
         let mut gone = Gone::default();
-        gone.keep(2, &[message(1, 5)], 100);
+        let room = MESSAGE_OCTETS + 100;
+        gone.keep(2, &[message(1, 5)], room);
         assert!(gone.message(1).is_none(), "nobody looks");
         let (one, other) = (gone.watch(2), gone.watch(2));
-        gone.keep(3, &[message(2, 5), message(3, 200)], 100);
+        gone.keep(3, &[message(2, 5), message(3, 96)], room);
         assert!(gone.message(2).is_some());
         assert!(gone.message(3).is_none(), "there is no room for it");
-        assert_eq!(gone.octets(), 5);
+        assert_eq!(gone.octets(), MESSAGE_OCTETS + 5);
         gone.told(&one, 3);
         assert!(gone.message(2).is_some());
         drop(other);
-        gone.keep(4, &[], 100);
+        gone.keep(4, &[], room);
         assert!(gone.message(2).is_none());
     }
 
@@ -124,7 +137,7 @@ mod tests {
     fn its_flags_can_still_be_changed() {
         let mut gone = Gone::default();
         let _watch = gone.watch(1);
-        gone.keep(2, &[message(1, 5)], 100);
+        gone.keep(2, &[message(1, 5)], MESSAGE_OCTETS + 100);
         gone.store(&[1, 9], FlagOperation::Add, &std::iter::once("\\Seen").collect());
         assert!(gone.message(1).is_some_and(|message| message.flags.has("\\Seen")));
     }

@@ -352,8 +352,8 @@ Examples:
       pillarbox send --via alice --input mbox:mail.mbox --connections 4 --rate 10/s \\
         --journal run.db bob@example.test
   Keep a message until there is a network, and deliver what waits:
-    pillarbox send --via alice --spool waiting --to bob@example.test --subject hi --body hello
-    pillarbox send --flush --spool waiting
+    pillarbox send --via alice --spool waiting --to bob@example.test --subject hi --body hello && \\
+      pillarbox send --flush --spool waiting
   Have a report of the delivery, and a copy among one's own:
     pillarbox send --via alice --notify success --sent alice:Sent --to bob@example.test \\
       --subject hi --body hello";

@@ -1,11 +1,16 @@
 //! SIGINT and SIGTERM: the first asks the run to end with all fates told, the second ends it at
 //! once.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::net::Stop;
 use crate::net::stop::Cause;
 use crate::ui::Exit;
+
+/// Signals that come this soon behind the first one are the first one.
+const ONE: Duration = Duration::from_millis(300);
 
 /// Listens from now on: before, a signal ends the process, and nothing has left by then. A SIGINT
 /// that was ignored when the process began (a shell's job in the background) stays so. Has to be
@@ -19,13 +24,17 @@ pub fn listen(stop: &Stop) -> std::io::Result<()> {
         false => Some(signal(SignalKind::interrupt())?),
     };
     let mut signals = Signals { interrupt, terminate: signal(SignalKind::terminate())? };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let stop = stop.clone();
     // A thread of its own: the second signal counts even where the first thread is held up by a
     // disk or a pipe.
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         runtime.block_on(async {
             stop.ask(signals.next().await);
+            // timeout(1) sends its signal to the process and to its group: that is one.
+            let same = tokio::time::Instant::now() + ONE;
+            while tokio::time::timeout_at(same, signals.next()).await.is_ok() {}
             let exit = match signals.next().await {
                 Cause::Interrupt => Exit::Interrupted,
                 Cause::Terminate | Cause::Deadline(_) => Exit::Terminated,

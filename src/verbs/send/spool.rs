@@ -22,6 +22,7 @@ use super::spooled::Spooled;
 use super::{outcome, report as bounce};
 use crate::base::dot::LineEnds;
 use crate::message::compose::base32;
+use crate::net::Stop;
 use crate::open::{self, Context};
 use crate::sasl::system_random;
 use crate::state;
@@ -435,7 +436,7 @@ pub async fn flush(
             break;
         }
         // Whatever noting them came to, who has it is told.
-        let (told, settled) = match deliver(folder, &name, courier).await {
+        let (told, settled) = match deliver(folder, &name, courier, &context.net.stop).await {
             Ok(delivered) => delivered,
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -470,7 +471,12 @@ pub async fn flush(
 type Delivered = (Vec<Told>, Result<()>);
 
 /// Delivers one message, where it is due and nobody else is at it.
-async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Result<Delivered> {
+async fn deliver(
+    folder: &Path,
+    name: &str,
+    courier: &mut impl Courier,
+    stop: &Stop,
+) -> Result<Delivered> {
     let path = folder.join(format!("{name}.eml"));
     let file = match File::open(&path) {
         Ok(file) => file,
@@ -513,7 +519,9 @@ async fn deliver(folder: &Path, name: &str, courier: &mut impl Courier) -> Resul
             recipients.map(|recipient| super::deliver::failed(recipient, &error)).collect()
         });
     }
-    let settled = settle(folder, name, &mut item, &mut plan, &told, &reserved, now);
+    // A try that was stopped is not the last one.
+    let is_over = now - item.created >= LIFE && stop.cause().is_none();
+    let settled = settle(folder, name, &mut item, &mut plan, &told, &reserved, (now, is_over));
     Ok((told, settled))
 }
 
@@ -549,7 +557,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Writes down what became of a message: it goes, or waits for its next turn, and its sender
-/// hears of those who will not get it.
+/// hears of those who will not get it. `is_over`: it is not tried again.
 fn settle(
     folder: &Path,
     name: &str,
@@ -557,9 +565,8 @@ fn settle(
     plan: &mut Plan,
     told: &[Told],
     reserved: &File,
-    now: i64,
+    (now, is_over): (i64, bool),
 ) -> Result<()> {
-    let is_over = now - item.created >= LIFE;
     let mut failed: Vec<Delivery> =
         std::mem::take(&mut item.unreported).into_iter().map(Unreported::delivery).collect();
     let mut waiting = Vec::new();

@@ -140,6 +140,7 @@ pub async fn look(pair: &mut Pair, state: &mut State, job: &Job) -> anyhow::Resu
     if !job.dry_run && !job.scope.is_one_folder() {
         // What is made in this run, too, is looked for under this name from then on.
         let made = Side::BOTH.into_iter().flat_map(|side| plan.create.of(side));
+        let made = made.chain(plan.rename.iter().map(|rename| &rename.to));
         let known = state.folders()?;
         let names = known.keys().chain(made).map(|far| (far.clone(), job.scope.near_of(far)));
         let names = names.filter(|(far, near)| far != near).collect();

@@ -442,7 +442,8 @@ fn refuse_other_names(
         None => listed.near.get(name).is_some_and(|folder| folder.selectable),
     };
     let before = state.near_names()?;
-    for far in known.keys() {
+    // One that far has not any more is renamed or deleted there, whatever it was called near.
+    for far in known.keys().filter(|far| listed.far.contains_key(*far)) {
         let (was, is) = (before.get(far).unwrap_or(far), scope.near_of(far));
         if *was != is && is_here(was) {
             let message = format!(

@@ -72,10 +72,11 @@ pub(super) async fn read(
     }
     let mut left = jobs.as_slice();
     while !left.is_empty() {
-        let mut octets = 0;
+        let mut octets = 0_u64;
         let mut end = 0;
         while end < left.len() && (octets < HELD_OCTETS || end == 0) {
-            octets += left[end].parts.iter().map(expected).sum::<u64>();
+            // A server may tell any size.
+            octets = left[end].parts.iter().map(expected).fold(octets, u64::saturating_add);
             end += 1;
         }
         let (now, later) = left.split_at(end);
