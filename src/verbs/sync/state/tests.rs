@@ -1,3 +1,4 @@
+use super::super::diff::Row;
 use super::*;
 use crate::state::testing::Dir;
 
