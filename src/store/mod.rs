@@ -13,6 +13,7 @@ use async_trait::async_trait;
 
 pub mod cutter;
 pub mod durable;
+pub mod each;
 pub mod eml;
 pub mod held;
 pub mod line_ends;

@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -18,7 +17,8 @@ use crate::open::{Mail, Opened};
 use crate::query::{
     self, Attributes, Expr, Gathered, Is, Need, SizeRange, Term, Verdict, eval, span,
 };
-use crate::store::{self, Flag, Id, Listed, Meta, Sink, What};
+use crate::store::each::Each;
+use crate::store::{self, Flag, Id, Listed, Meta, What};
 use crate::ui::Failure;
 
 /// Messages of which something is found out at once.
@@ -183,6 +183,29 @@ impl Candidate {
         Self { id, attributes, gathered, verdict: Verdict::Needs(Need::Attributes) }
     }
 
+    /// Learns all there is to know of it from the whole of it, and decides.
+    fn decide(
+        &mut self,
+        meta: &Meta,
+        octets: &[u8],
+        (expr, need): (&Expr, Need),
+        place: &Whereabouts,
+    ) {
+        self.attributes.size = self.attributes.size.or(Some(octets.len() as u64));
+        if self.gathered.attributes.is_none() {
+            self.learn(meta, octets, place);
+        }
+        let facts = facts::Facts::new(octets);
+        self.gathered.header = Some(facts.header().clone());
+        self.gathered.parts = Some(facts.parts().to_vec());
+        if need == Need::Body {
+            self.gathered.texts = Some(facts.texts().to_vec());
+            self.verdict = eval(expr, &self.gathered);
+            // Text takes room: it has said what it had to say.
+            self.gathered.texts = None;
+        }
+    }
+
     /// Takes what came along with the header; a source that tells no date of arrival has those
     /// of the message.
     fn learn(&mut self, meta: &Meta, header: &[u8], place: &Whereabouts) {
@@ -248,18 +271,25 @@ async fn settle(
         let is_open = |one: &Candidate| one.verdict == Verdict::Needs(need);
         let open: Vec<Id> =
             candidates.iter().filter(|one| is_open(one)).map(|one| one.id.clone()).collect();
+        let places: HashMap<Id, usize> =
+            candidates.iter().enumerate().map(|(at, one)| (one.id.clone(), at)).collect();
         if matches!(need, Need::Attributes | Need::Header)
             && (!wants_size || all_sized(candidates, need))
         {
-            let mut headers = Collected::default();
-            source.spool().read(&open, &What::Headers, &mut headers).await?;
-            for one in candidates.iter_mut().filter(|one| is_open(one)) {
-                if let Some((meta, octets)) = headers.messages.remove(&one.id) {
-                    one.learn(&meta, &octets, place);
+            let mut headers = Each::new(|meta, octets| {
+                if let Some(at) = places.get(&meta.id) {
+                    let one = &mut candidates[*at];
+                    one.learn(meta, octets, place);
                 }
-            }
+            });
+            source.spool().read(&open, &What::Headers, &mut headers).await?;
         } else {
-            let mut whole = Whole { candidates, expr, need, place, held: Vec::new() };
+            let mut whole = Each::new(|meta, octets| {
+                if let Some(at) = places.get(&meta.id) {
+                    let one = &mut candidates[*at];
+                    one.decide(meta, octets, (expr, need), place);
+                }
+            });
             source.spool().read(&open, &What::Whole, &mut whole).await?;
         }
         for one in candidates.iter_mut().filter(|one| is_open(one)) {
@@ -274,75 +304,6 @@ async fn settle(
 fn all_sized(candidates: &[Candidate], need: Need) -> bool {
     let mut open = candidates.iter().filter(|one| one.verdict == Verdict::Needs(need));
     open.all(|one| one.attributes.size.is_some())
-}
-
-/// Holds headers.
-#[derive(Default)]
-struct Collected {
-    messages: HashMap<Id, (Meta, Vec<u8>)>,
-    held: Vec<u8>,
-}
-
-#[async_trait(?Send)]
-impl Sink for Collected {
-    async fn begin(&mut self, _: &Meta) -> store::Result<()> {
-        self.held.clear();
-        Ok(())
-    }
-
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
-        self.held.extend_from_slice(octets);
-        Ok(())
-    }
-
-    async fn end(&mut self, message: &Meta) -> store::Result<()> {
-        let octets = std::mem::take(&mut self.held);
-        self.messages.insert(message.id.clone(), (message.clone(), octets));
-        Ok(())
-    }
-}
-
-/// Learns all there is to know of one whole message after the other.
-struct Whole<'c> {
-    candidates: &'c mut [Candidate],
-    expr: &'c Expr,
-    need: Need,
-    place: &'c Whereabouts,
-    held: Vec<u8>,
-}
-
-#[async_trait(?Send)]
-impl Sink for Whole<'_> {
-    async fn begin(&mut self, _: &Meta) -> store::Result<()> {
-        self.held.clear();
-        Ok(())
-    }
-
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
-        self.held.extend_from_slice(octets);
-        Ok(())
-    }
-
-    async fn end(&mut self, message: &Meta) -> store::Result<()> {
-        let Some(one) = self.candidates.iter_mut().find(|one| one.id == message.id) else {
-            return Ok(());
-        };
-        one.attributes.size = one.attributes.size.or(Some(self.held.len() as u64));
-        let is_known = one.gathered.attributes.is_some();
-        if !is_known {
-            one.learn(message, &self.held, self.place);
-        }
-        let facts = facts::Facts::new(&self.held);
-        one.gathered.header = Some(facts.header().clone());
-        one.gathered.parts = Some(facts.parts().to_vec());
-        if self.need == Need::Body {
-            one.gathered.texts = Some(facts.texts().to_vec());
-            one.verdict = eval(self.expr, &one.gathered);
-            // Text takes room: it has said what it had to say.
-            one.gathered.texts = None;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use async_trait::async_trait;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
@@ -13,7 +12,8 @@ use super::files::Manner;
 use super::found::{Details, Found, Results};
 use crate::message::facts::Header;
 use crate::query::{Attributes, Expr, Gathered, Local, Need, Term, Verdict, eval, relevance};
-use crate::store::{self, Flag, Id, Listed, Meta, Sink, Spool, What};
+use crate::store::each::Each;
+use crate::store::{self, Flag, Id, Listed, Meta, Spool, What};
 
 /// Messages whose headers are asked for at once.
 const BATCH: usize = 512;
@@ -165,10 +165,9 @@ async fn evaluate(
         Verdict::No => false,
     };
     let ids: Vec<Id> = ids_of(messages, wants_header);
-    let mut headers = Collected::default();
-    spool.read(&ids, &fields::asked(expr, wanted.details), &mut headers).await?;
+    let mut headers = collect(spool, &ids, &fields::asked(expr, wanted.details)).await?;
     for message in messages.iter_mut().filter(|message| wants_header(message)) {
-        let Some((meta, octets)) = headers.messages.remove(&message.id) else {
+        let Some((meta, octets)) = headers.remove(&message.id) else {
             (message.verdict, message.gone) = (Verdict::No, true);
             continue;
         };
@@ -213,10 +212,9 @@ async fn evaluate_whole(
     if ids.is_empty() {
         return Ok(());
     }
-    let mut bodies = Collected::default();
-    spool.read(&ids, &What::Whole, &mut bodies).await?;
+    let bodies = collect(spool, &ids, &What::Whole).await?;
     messages.par_iter_mut().filter(|message| undecided(message)).for_each(|message| {
-        let Some((_, octets)) = bodies.messages.get(&message.id) else {
+        let Some((_, octets)) = bodies.get(&message.id) else {
             (message.verdict, message.gone) = (Verdict::No, true);
             return;
         };
@@ -237,31 +235,17 @@ fn ids_of(messages: &[Message], wanted: impl Fn(&Message) -> bool) -> Vec<Id> {
     messages.iter().filter(|message| wanted(message)).map(|message| message.id.clone()).collect()
 }
 
-/// Holds what a source pushes.
-#[derive(Default)]
-pub struct Collected {
-    /// Each message that is whole, with what came along.
-    pub messages: HashMap<Id, (Meta, Vec<u8>)>,
-    held: Vec<u8>,
-}
+/// Messages with what came along, by their ids.
+type Collected = HashMap<Id, (Meta, Vec<u8>)>;
 
-#[async_trait(?Send)]
-impl Sink for Collected {
-    async fn begin(&mut self, _message: &Meta) -> store::Result<()> {
-        self.held.clear();
-        Ok(())
-    }
-
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
-        self.held.extend_from_slice(octets);
-        Ok(())
-    }
-
-    async fn end(&mut self, message: &Meta) -> store::Result<()> {
-        let octets = std::mem::take(&mut self.held);
-        self.messages.insert(message.id.clone(), (message.clone(), octets));
-        Ok(())
-    }
+/// Reads messages and holds them all.
+async fn collect(spool: &mut dyn Spool, ids: &[Id], what: &What) -> store::Result<Collected> {
+    let mut found = Collected::new();
+    let mut each = Each::new(|meta: &Meta, octets: &mut Vec<u8>| {
+        found.insert(meta.id.clone(), (meta.clone(), std::mem::take(octets)));
+    });
+    spool.read(ids, what, &mut each).await?;
+    Ok(found)
 }
 
 #[cfg(test)]

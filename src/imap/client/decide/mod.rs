@@ -12,7 +12,6 @@ pub use find::{find, short_set};
 
 use std::collections::{HashMap, HashSet};
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::fetch::Wanted;
@@ -27,7 +26,8 @@ use crate::message::facts::{Header, PartFacts};
 use crate::query::{
     self, Attributes, DateKeyword, Expr, Gathered, Need, Term, Verdict, eval, relevance,
 };
-use crate::store::{self, Meta, Sink};
+use crate::store::Meta;
+use crate::store::each::Each;
 
 /// What is wanted of each message that matches, beside the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -376,40 +376,20 @@ async fn read_headers(
     select(client, unit).await?;
     let section = header_section(unit.rest, wish);
     let wanted = Wanted { section, with_meta: false, ..Wanted::whole() };
-    let mut reading = Reading {
-        held: Vec::new(),
-        take: &mut |uid, octets| {
-            if let Some(message) = unit.messages.iter_mut().find(|message| message.uid == uid) {
-                let facts = Facts { header: Some(Header::new(octets)), ..Facts::default() };
-                message.learn(facts, unit.rest);
-            }
-        },
-    };
+    let mut reading = by_uid(|uid, octets| {
+        if let Some(message) = unit.messages.iter_mut().find(|message| message.uid == uid) {
+            let facts = Facts { header: Some(Header::new(octets)), ..Facts::default() };
+            message.learn(facts, unit.rest);
+        }
+    });
     client.fetch(&uids, &wanted, &mut reading).await
 }
 
-/// Holds one message after the other.
-struct Reading<'t> {
-    held: Vec<u8>,
-    take: &'t mut dyn FnMut(u32, &[u8]),
-}
-
-#[async_trait(?Send)]
-impl Sink for Reading<'_> {
-    async fn begin(&mut self, _message: &Meta) -> store::Result<()> {
-        self.held.clear();
-        Ok(())
-    }
-
-    async fn chunk(&mut self, octets: &[u8]) -> store::Result<()> {
-        self.held.extend_from_slice(octets);
-        Ok(())
-    }
-
-    async fn end(&mut self, message: &Meta) -> store::Result<()> {
-        (self.take)(message.id.0.parse().unwrap_or_default(), &self.held);
-        Ok(())
-    }
+/// Gives each message that is read by its UID.
+fn by_uid(mut take: impl FnMut(u32, &[u8])) -> Each<impl FnMut(&Meta, &mut Vec<u8>)> {
+    Each::new(move |of: &Meta, octets: &mut Vec<u8>| {
+        take(of.id.0.parse().unwrap_or_default(), octets);
+    })
 }
 
 #[cfg(test)]

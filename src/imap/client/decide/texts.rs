@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{Message, Reading, Selection, Unit, Wish, learn, select, uids};
+use super::{Message, Selection, Unit, Wish, by_uid, learn, select, uids};
 use crate::base::limits::INLINE_LITERAL_OCTETS;
 use crate::imap::client::fetch::Wanted;
 use crate::imap::client::search::Asking;
@@ -218,12 +218,9 @@ async fn large(
         uids.sort_unstable();
         select(client, &units[unit]).await?;
         let wanted = Wanted { section: section.clone(), with_meta: false, ..Wanted::whole() };
-        let mut reading = Reading {
-            held: Vec::new(),
-            take: &mut |uid, octets| {
-                told.entry((unit, uid)).or_default().push((section.clone(), octets.to_vec()));
-            },
-        };
+        let mut reading = by_uid(|uid, octets| {
+            told.entry((unit, uid)).or_default().push((section.clone(), octets.to_vec()));
+        });
         match client.fetch(&uids, &wanted, &mut reading).await {
             // What it does not give by itself comes with the whole of the message.
             Err(Error::Refused { .. }) => {}
@@ -248,17 +245,14 @@ async fn read_whole(
     select(client, unit).await?;
     let places = unit.messages.iter().enumerate().map(|(place, message)| (message.uid, place));
     let places: HashMap<u32, usize> = places.collect();
-    let mut reading = Reading {
-        held: Vec::new(),
-        take: &mut |uid, octets| {
-            let Some(place) = places.get(&uid) else { return };
-            let message = &mut unit.messages[*place];
-            let facts = facts::Facts::new(octets).with_documents(documents);
-            message.gathered.header = Some(facts.header().clone());
-            message.gathered.parts = Some(facts.parts().to_vec());
-            message.settle(facts.texts().to_vec(), (unit.expr, unit.rest), wish);
-        },
-    };
+    let mut reading = by_uid(|uid, octets| {
+        let Some(place) = places.get(&uid) else { return };
+        let message = &mut unit.messages[*place];
+        let facts = facts::Facts::new(octets).with_documents(documents);
+        message.gathered.header = Some(facts.header().clone());
+        message.gathered.parts = Some(facts.parts().to_vec());
+        message.settle(facts.texts().to_vec(), (unit.expr, unit.rest), wish);
+    });
     let whole = Wanted { with_meta: false, ..Wanted::whole() };
     client.fetch(&uids, &whole, &mut reading).await
 }
