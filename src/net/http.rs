@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 client over [`Wire`], for what mail needs of the web: the policies of
+//! A small HTTP/1.1 client over [`Wire`](super::Wire), for what mail needs of the web: the policies of
 //! MTA-STS, OAuth, autoconfig, a webhook.
 //!
 //! RFC 9110 and RFC 9112. One request a connection; GET and POST; an answer has a limit in

@@ -336,9 +336,19 @@ const MULTIPARTS: [&[u8]; 8] = [
     b"parallel",
 ];
 
+/// Levels that a part takes with its lists of parameters and languages.
+const OWN_LEVELS: usize = 3;
+
 impl<'a> Body<'a> {
-    /// `body = "(" (body-type-1part / body-type-mpart) ")"`
+    /// `body = "(" (body-type-1part / body-type-mpart) ")"`. A part that lies too deep is passed
+    /// over and stands as octets of which nothing more is known: anybody can send such a message,
+    /// and those beside it are still to be read.
     pub(super) fn parse(cursor: &mut Cursor<'a>) -> Parse<Body<'a>> {
+        if cursor.is_deep(OWN_LEVELS) && cursor.peek()? == b'(' {
+            cursor.raw_value()?;
+            let (media_type, subtype) = (b"application"[..].into(), b"octet-stream"[..].into());
+            return Ok(Body::Single(Box::new(Part { media_type, subtype, ..Part::default() })));
+        }
         cursor.nested(|cursor| {
             cursor.expect(b'(', "body")?;
             cursor.skip_spaces()?;
@@ -626,12 +636,27 @@ mod tests {
     }
 
     #[test]
-    fn hostile_nesting_ends() {
+    fn what_lies_too_deep_is_passed_over() {
         let text = "(".repeat(100_000);
         let mut cursor = Cursor::new(text.as_bytes(), Manner::Liberal);
-        assert!(matches!(
-            Body::parse(&mut cursor),
-            Err(Fail::Bad { expected: "less nesting", .. })
-        ));
+        assert!(matches!(Body::parse(&mut cursor), Err(Fail::More)));
+        // As Dovecot tells of multiparts in multiparts, a hundred of them.
+        let leaf =
+            r#"("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 2 1 NIL NIL ("en") NIL)"#;
+        for levels in [1, 58, 59, 60, 61, 62, 63, 64, 65, 100, 10_000] {
+            let end = r#" "mixed" ("boundary" "b") ("inline" ("a" "b")) ("en" "de") NIL)"#;
+            let text = format!("{}{leaf}{}.", "(".repeat(levels), end.repeat(levels));
+            let mut cursor = Cursor::new(text.as_bytes(), Manner::Liberal);
+            let mut body = &Body::parse(&mut cursor).unwrap();
+            assert_eq!(cursor.rest(), b".", "{levels}");
+            let mut depth = 0;
+            while let Body::Multi(multipart) = body {
+                (body, depth) = (&multipart.parts[0], depth + 1);
+            }
+            let Body::Single(part) = body else { panic!("{levels}") };
+            let is_whole = levels < 62;
+            assert_eq!(part.is("text", "plain"), is_whole, "{levels}");
+            assert!(if is_whole { depth == levels } else { depth < 64 }, "{levels}: {depth}");
+        }
     }
 }

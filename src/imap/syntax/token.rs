@@ -156,6 +156,11 @@ impl<'a> Cursor<'a> {
         Err(Fail::Bad { offset: self.at, expected })
     }
 
+    /// Whether so few more levels are left before hostile nesting ends.
+    pub fn is_deep(&self, levels: usize) -> bool {
+        self.depth + levels > NESTING
+    }
+
     /// Runs `inner` one level deeper; hostile nesting ends here.
     pub fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
         if self.depth >= NESTING {
