@@ -979,3 +979,31 @@ fn a_watch_brings_what_comes_over_a_connection_that_breaks() {
         .expect(64)
         .says(&["--watch wants folders"]);
 }
+
+/// Anybody can send a message of many levels; Dovecot tells a hundred of them.
+#[test]
+fn one_message_of_many_levels_hides_no_other() {
+    let Some(dovecot) = Dovecot::start("one_message_of_many_levels_hides_no_other") else { return };
+    let levels = 3000;
+    let mut deep = b"Subject: deep\n".to_vec();
+    for level in 0..levels {
+        let line = format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n");
+        deep.extend(line.into_bytes());
+    }
+    deep.extend(b"Content-Type: text/plain\n\nwithin\n");
+    let (plain, _) = with_parts();
+    let received = 1_772_532_000;
+    let stored = |octets| Stored { octets, flags: "", received };
+    dovecot.put("alice", "INBOX", &[stored(&deep), stored(&plain)]);
+    let inbox = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let home = Home::new();
+    let run = |more: &[&str]| fetch(&home, &dovecot, &inbox).args(more).run();
+    run(&["--attachments", "-o", "parts"]).success();
+    let names: Vec<_> = std::fs::read_dir(home.path().join("parts")).expect("parts").collect();
+    assert!(!names.is_empty());
+    run(&["--structure"]).success();
+    run(&["--text"]).success();
+    let query = ["search", "has:pdf", &inbox, "--count", "--ca-file"];
+    let found = home.pillarbox(&query).arg(dovecot.ca()).password("secret").run().success();
+    assert_eq!(found.text().trim(), "1");
+}

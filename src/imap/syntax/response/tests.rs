@@ -230,10 +230,12 @@ fn what_no_continuation_can_save() {
 
 #[test]
 fn hostile_nesting_ends() {
-    for start in ["* 1 FETCH (BODYSTRUCTURE ", "* THREAD "] {
-        let text = format!("{start}{}", "(".repeat(50_000));
-        assert!(decode(text.as_bytes()).is_err(), "{start}");
-    }
+    let open = "(".repeat(50_000);
+    assert!(decode(format!("* THREAD {open}").as_bytes()).is_err());
+    // What lies too deep in a body is passed over; the limit of a response is the client's.
+    let body = format!("* 1 FETCH (BODYSTRUCTURE {open}");
+    assert_eq!(decode(body.as_bytes()), Ok(Decoded::More));
+    assert!(decode(format!("{body}\r\n").as_bytes()).is_err());
     let deep = format!("* 1 FETCH (X {}{})\r\n", "(".repeat(9_999), ")".repeat(9_999));
     assert_eq!(fetched_extras(&deep), 1);
 }
