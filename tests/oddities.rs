@@ -627,7 +627,8 @@ fn nothing_of_a_hostile_server_fills_memory() {
             "parts nested without end",
             vec!["--structure"],
             vec![("UID FETCH 1 (UID BODYSTRUCTURE", Twist::done(nested(100_000)))],
-            &[76],
+            // Anybody can send such mail: its depths are passed over.
+            &[0],
         ),
         (
             "a literal shorter than announced",
