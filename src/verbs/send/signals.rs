@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: the first asks the run to end with all fates told, the second ends it at
 //! once.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -68,7 +69,11 @@ impl Signals {
 
 /// Whether a signal is ignored in this process, as far as Linux's /proc tells.
 fn is_ignored(kind: SignalKind) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // At once: a file of /proc does not tell its size, and grows a text by many small reads.
+    let mut octets = [0; 4096];
+    let file = std::fs::File::open("/proc/self/status");
+    let count = file.and_then(|mut file| file.read(&mut octets)).unwrap_or_default();
+    let status = String::from_utf8_lossy(&octets[..count]);
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask >> (kind.as_raw_value() - 1) & 1 == 1
