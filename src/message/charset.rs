@@ -26,9 +26,34 @@ pub fn decode(charset: &[u8], octets: &[u8]) -> String {
         return unlabelled(octets);
     }
     match charset_decoder(charset) {
+        Some(decoder) if is_one_octet_each(charset) => by_lines(octets, decoder),
         Some(decoder) => decoder(octets),
         None => unlabelled(octets),
     }
+}
+
+/// Whether the charset has one octet for each character, and ASCII as it is.
+fn is_one_octet_each(charset: &[u8]) -> bool {
+    let families: [&[u8]; 4] = [b"iso-8859-", b"windows-125", b"cp125", b"koi8-"];
+    families.iter().any(|family| {
+        charset.get(..family.len()).is_some_and(|start| start.eq_ignore_ascii_case(family))
+    })
+}
+
+/// Lines of ASCII, which are most of them, need no table.
+fn by_lines(octets: &[u8], decoder: fn(&[u8]) -> String) -> String {
+    let mut out = String::with_capacity(octets.len() + octets.len() / 8);
+    let mut at = 0;
+    while at < octets.len() {
+        let end = memchr::memchr(b'\n', &octets[at..]).map_or(octets.len(), |found| at + found + 1);
+        let line = &octets[at..end];
+        match std::str::from_utf8(line) {
+            Ok(text) if line.is_ascii() => out.push_str(text),
+            _ => out.push_str(&decoder(line)),
+        }
+        at = end;
+    }
+    out
 }
 
 /// Octets of which nobody said what they are: UTF-8 when valid, else windows-1252.
@@ -47,6 +72,8 @@ mod tests {
     fn labels_and_their_absence() {
         assert_eq!(decode(b"ISO-8859-1", b"caf\xe9"), "café");
         assert_eq!(decode(b"utf-8*de", "grün".as_bytes()), "grün");
+        assert_eq!(decode(b"ISO-8859-15", b"one\r\ntwo \xa4\nthree"), "one\r\ntwo €\nthree");
+        assert_eq!(decode(b"KOI8-R", b"\xf0\n\xf0"), "П\nП");
         assert_eq!(decode(b"", "grün".as_bytes()), "grün");
         assert_eq!(decode(b"us-ascii", b"gr\xfcn"), "grün");
         assert_eq!(decode(b"no-such-charset", b"gr\xfcn"), "grün");

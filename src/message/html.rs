@@ -81,6 +81,12 @@ impl Reader<'_> {
     }
 
     fn text(&mut self, text: &str) {
+        // Both are C2 and another octet in UTF-8.
+        if !text.as_bytes().contains(&0xc2) {
+            self.close_gap();
+            self.out.push_str(text);
+            return;
+        }
         // A no-break space is a space to a reader, a soft hyphen is nothing.
         for (index, piece) in text.split('\u{a0}').enumerate() {
             if index > 0 {
@@ -88,17 +94,22 @@ impl Reader<'_> {
             }
             let mut shown = piece.split('\u{ad}').filter(|part| !part.is_empty()).peekable();
             if shown.peek().is_some() {
-                if !self.out.is_empty() {
-                    match self.gap {
-                        Gap::None => {}
-                        Gap::Space => self.out.push(' '),
-                        Gap::Line => self.out.push('\n'),
-                    }
-                }
-                self.gap = Gap::None;
+                self.close_gap();
                 self.out.extend(shown);
             }
         }
+    }
+
+    /// Writes what separates the next text from the one before it.
+    fn close_gap(&mut self) {
+        if !self.out.is_empty() {
+            match self.gap {
+                Gap::None => {}
+                Gap::Space => self.out.push(' '),
+                Gap::Line => self.out.push('\n'),
+            }
+        }
+        self.gap = Gap::None;
     }
 
     fn reference(&mut self, html: &str, at: usize) -> usize {
@@ -154,10 +165,12 @@ impl Reader<'_> {
             .iter()
             .position(|octet| octet.is_ascii_whitespace() || matches!(octet, b'>' | b'/'))
             .unwrap_or(rest.len() - name_at);
-        let name = rest[name_at..name_at + name_length].to_ascii_lowercase();
+        let name = &rest[name_at..name_at + name_length];
         let end = self.tag_end(at + name_at + name_length);
-        self.separate(&name);
-        if !closing && let Some(index) = HIDDEN.iter().position(|hidden| *hidden == name) {
+        self.separate(name);
+        if !closing
+            && let Some(index) = HIDDEN.iter().position(|hidden| hidden.eq_ignore_ascii_case(name))
+        {
             return self.skip_hidden(index, end);
         }
         end
@@ -185,9 +198,10 @@ impl Reader<'_> {
     }
 
     fn separate(&mut self, name: &[u8]) {
-        let gap = if INLINE.contains(&name) {
+        let is_in = |list: &[&[u8]]| list.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let gap = if is_in(&INLINE) {
             Gap::None
-        } else if matches!(name, b"td" | b"th" | b"img" | b"input" | b"option" | b"button") {
+        } else if is_in(&[b"td", b"th", b"img", b"input", b"option", b"button"]) {
             Gap::Space
         } else {
             Gap::Line
