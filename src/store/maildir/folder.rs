@@ -178,7 +178,7 @@ impl Folder {
     /// Keeps what the system tells before the folder is read.
     fn begin(&mut self) -> Result<()> {
         let look = Look::at(&self.path)?;
-        self.is_young = look.is_young(SystemTime::now());
+        self.is_young = look.is_young(&self.path, SystemTime::now());
         self.look = Some(look);
         Ok(())
     }
@@ -281,7 +281,7 @@ impl Folder {
         }
         if self.is_young {
             let (files, _) = self.read_files()?;
-            self.is_young = now.is_young(SystemTime::now());
+            self.is_young = now.is_young(&self.path, SystemTime::now());
             return Ok(files != self.files);
         }
         Ok(false)

@@ -6,9 +6,10 @@
 //! a directory or of a file, and those of the inode (ctime) cannot be set back by anybody.
 //! What clocks can do to that:
 //!
-//! - Two changes may have one time, where the clock counts coarsely (FAT: two seconds). So a
-//!   folder that was changed within [`YOUNG`] before it was listed, or later than now, has no
-//!   stamp: a change behind the listing could not be told from the one before it.
+//! - Two changes may have one time, where the clock counts coarsely (FAT: two seconds; Linux
+//!   dates by its ticks, which are 1 to 10 ms). So a folder that was changed within [`YOUNG`]
+//!   or [`COARSELY_YOUNG`] before it was listed, or later than now, has no stamp: a change
+//!   behind the listing could not be told from the one before it.
 //! - Another machine has another clock. So only file systems have stamps that are known to be
 //!   this machine's own.
 //! - A message that is a link may vanish elsewhere: such folders have none either.
@@ -17,16 +18,20 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::keywords::{FILE, SIDECAR};
 use crate::store::{Error, Result, Stamp};
 
-/// Seconds within which another change may have the same time: those of FAT, the coarsest, and
-/// one for a clock that is read before the next tick.
-const YOUNG: i64 = 3;
+/// How long another change may have the same time, on a file system of this machine that dates
+/// by fractions of a second: many ticks of a slow clock.
+const YOUNG: Duration = Duration::from_millis(200);
+
+/// The same where times may be of whole seconds (ext4 with small inodes): those of FAT, the
+/// coarsest, and one for a clock that is read before the next tick.
+const COARSELY_YOUNG: Duration = Duration::from_secs(3);
 
 /// What the system tells of one file or directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +80,22 @@ impl Look {
         Ok(Self { parts })
     }
 
-    /// Whether a change behind this look may have left all of it as it is.
-    pub(super) fn is_young(&self, now: SystemTime) -> bool {
+    /// Whether a change behind this look at `folder` may have left all of it as it is.
+    pub(super) fn is_young(&self, folder: &Path, now: SystemTime) -> bool {
         let times = self.parts.iter().flatten().flat_map(|part| [part.modified, part.changed]);
-        let last = times.map(|(seconds, _)| seconds).max().unwrap_or(i64::MAX);
-        crate::store::local::seconds(now).saturating_sub(last) < YOUNG
+        let Some(last) = times.max() else { return true };
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let Some(age) = (now.as_nanos() as i128)
+            .checked_sub(i128::from(last.0) * 1_000_000_000 + i128::from(last.1))
+            .filter(|age| *age >= 0)
+        else {
+            return true;
+        };
+        if age >= COARSELY_YOUNG.as_nanos() as i128 {
+            return false;
+        }
+        let is_fine = last.1 != 0 && is_local(&folder.join("cur"));
+        !is_fine || age < YOUNG.as_nanos() as i128
     }
 
     /// The stamp of the folder; `None` where it does not lie on a disk of this machine as a
@@ -141,8 +157,6 @@ fn is_local(_directory: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::store::testing::Dir;
 
@@ -209,16 +223,32 @@ mod tests {
     #[test]
     fn what_was_changed_a_moment_ago_or_in_the_future_is_young() {
         let dir = maildir();
-        let look = Look::at(dir.path()).expect("looked");
-        let seconds = look.parts[0].expect("cur").changed.0;
-        let at = |seconds: i64| {
-            let seconds = u64::try_from(seconds).expect("after 1970");
-            SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+        let mut look = Look::at(dir.path()).expect("looked");
+        let is_young = |look: &Look, age: f64| {
+            let (seconds, nanos) = look.parts[0].expect("cur").changed;
+            let last = SystemTime::UNIX_EPOCH
+                + Duration::new(seconds.unsigned_abs(), u32::try_from(nanos).expect("a second"));
+            let moved = Duration::from_secs_f64(age.abs());
+            look.is_young(dir.path(), if age < 0.0 { last - moved } else { last + moved })
         };
-        assert!(look.is_young(at(seconds)));
-        assert!(look.is_young(at(seconds + YOUNG - 1)));
-        assert!(!look.is_young(at(seconds + YOUNG)));
-        assert!(look.is_young(at(seconds - 1000)), "the clock was set back");
-        assert!(Look { parts: [None; 4] }.is_young(at(seconds)));
+        let date = |look: &mut Look, nanos: i64| {
+            for part in look.parts.iter_mut().flatten() {
+                (part.modified.1, part.changed.1) = (nanos, nanos);
+            }
+        };
+        // A disk of this machine that tells fractions of a second.
+        date(&mut look, 500_000_000);
+        let is_fine = is_local(dir.path());
+        assert!(is_young(&look, 0.0));
+        assert!(is_young(&look, 0.199));
+        assert_eq!(is_young(&look, 0.2), !is_fine);
+        assert!(!is_young(&look, 3.0));
+        assert!(is_young(&look, -0.001), "dated in the future");
+        assert!(is_young(&look, -1000.0), "the clock was set back");
+        // One that counts seconds.
+        date(&mut look, 0);
+        assert!(is_young(&look, 2.999));
+        assert!(!is_young(&look, 3.0));
+        assert!(Look { parts: [None; 4] }.is_young(dir.path(), SystemTime::now()));
     }
 }
