@@ -477,6 +477,19 @@ class FetchFar(Fetch):
         return dict(command=self.client(peer, out, self.bench.far_imaps))
 
 
+class FetchPlainFar(FetchPlain):
+    """the same without TLS, with a round trip of 40 ms"""
+    runs = 3
+
+    def client(self, peer, out, port=None):
+        if not hasattr(self.bench, "far_imap"):
+            self.bench.far_imap = delayed(self.bench.imap, 0.02)
+        far = self.bench.far_imap
+        if peer == "floor":
+            return self.bench.floor(USER, far, tls=False)
+        return self.bench.mbsync(USER, out, far, tls=False) if peer == "mbsync" else self.bench.fetch_plain(USER, out, far)
+
+
 class FetchPop(Fetch):
     """messages from Dovecot by POP3 over TLS into a Maildir in memory; the floor throws them away"""
     peers = dict.fromkeys(("pillarbox", "mpop", "floor"))
@@ -846,7 +859,7 @@ def delayed(port, seconds):
             time.sleep(0.01)
 
 
-JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-plain": FetchPlain, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar,
+JOBS = {"start": Start, "single-send": SingleSend, "single-send-40ms": SingleSendFar, "fetch-tmpfs": Fetch, "fetch-plain": FetchPlain, "fetch-disk": FetchDisk, "fetch-40ms": FetchFar, "fetch-plain-40ms": FetchPlainFar,
         "fetch-pop": FetchPop, "fetch-pop-40ms": FetchPopFar,
         "fetch-pop-plain": FetchPopPlain, "fetch-pop-plain-40ms": FetchPopPlainFar, "fetch-1GiB": FetchGiant,
         "send-1GiB": SendGiant, "send-small": SendMany, "send-small-10": SendMany10, "send-small-40ms": SendManyFar,

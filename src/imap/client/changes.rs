@@ -80,7 +80,7 @@ impl Client {
     fn set_listed(&mut self, uids: Vec<u32>) {
         let Some(selected) = &self.state.selected else { return };
         let (mailbox, uid_validity) = (selected.mailbox.clone(), selected.uid_validity);
-        self.present = super::Present { mailbox, uid_validity, uids };
+        self.present = super::sets::Present { mailbox, uid_validity, uids };
     }
 
     /// What changed in the selected mailbox since `modseq`; `known` are the UIDs known then, in

@@ -30,8 +30,13 @@ const BATCH: usize = 256;
 /// A range of octets up to this size is no more than a header is.
 const SMALL_OCTETS: u64 = 64 * 1024;
 
-/// Commands in flight: the next one is with the server before the one before it has ended.
-const IN_FLIGHT: usize = 3;
+/// Messages that are asked for and have not come, at the least, while there are more: as many as
+/// fill a far and fast line. Ended commands do not tell: a server may run several and then answer
+/// them together (Dovecot does so with those that have to wait for the mailbox's changes).
+const AHEAD: usize = 4 * BATCH;
+
+/// Commands in flight, at the most; one that asks for few messages still costs the server a line.
+const IN_FLIGHT: usize = 16;
 
 /// Which octets of the messages are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,15 +181,22 @@ impl Client {
         &mut self,
         uids: &[u32],
         wanted: &Wanted,
-        sink: &mut dyn Sink,
+        once: &mut Once<'_>,
     ) -> Result<(), Error> {
         self.deadline(deadline::COMMAND);
         let mut batches = self.batches_to_ask(uids, wanted.batch()).into_iter();
+        // Of what is not asked for yet nothing has come.
+        let mut unasked = once.left.len();
         let mut tags = Vec::new();
         let mut refused = None;
         loop {
-            while tags.len() < IN_FLIGHT && refused.is_none() {
+            while refused.is_none() && tags.len() < IN_FLIGHT {
+                let awaited = once.left.len().saturating_sub(unasked);
+                if tags.len() >= 3 && awaited >= AHEAD {
+                    break;
+                }
                 let Some(set) = batches.next() else { break };
+                unasked = unasked.saturating_sub(wanted.batch());
                 let command = Command::Fetch {
                     uid: true,
                     set,
@@ -197,7 +209,7 @@ impl Client {
             if tags.is_empty() {
                 return refused.map_or(Ok(()), Err);
             }
-            self.receive_body(wanted, sink).await?;
+            self.receive_body(wanted, once).await?;
             tags.retain(|tag| match self.state.take_done(*tag) {
                 None => true,
                 Some((command, reply)) => {
