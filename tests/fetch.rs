@@ -661,6 +661,59 @@ fn what_stdout_does_not_take_stays() {
     assert_eq!(other.search("KEYWORD $Fetched").len(), 0);
 }
 
+/// Runs of different sources share what they remember; the same source has one run at a time.
+#[test]
+fn a_watch_keeps_nobody_from_another_source() {
+    let Some(dovecot) = with_marks("a_watch_keeps_nobody_from_another_source", &["a"]) else {
+        return;
+    };
+    let home = Home::new();
+    home.write("in.eml", marked("b"));
+    let inbox = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let watch = fetch(&home, &dovecot, &inbox).args(["--watch", "--to", "maildir:box"]).spawn();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let comes_to = |name: &str| {
+        let folder = std::fs::read_dir(home.path().join("box").join(name));
+        folder.is_ok_and(|mut found| found.next().is_some())
+    };
+    while !comes_to("new") && !comes_to("cur") {
+        assert!(std::time::Instant::now() < end, "nothing came");
+        std::thread::yield_now();
+    }
+    for _ in 0..2 {
+        let other = ["fetch", "eml:in.eml", "--new", "--to", "maildir:other"];
+        home.pillarbox(&other).run().success();
+    }
+    assert_eq!(maildir(&home, "other").len(), 1);
+    let same = fetch(&home, &dovecot, &inbox).args(["--new", "--to", "maildir:box"]);
+    same.run().expect(75).says(&["INBOX is in use by another run"]);
+    watch.terminate();
+    watch.wait(std::time::Duration::from_secs(60));
+}
+
+/// What fetch cannot do it says before it begins, and what a URL or a star means it does.
+#[test]
+fn odd_requests_of_a_folder() {
+    let Some(dovecot) = with_marks("odd_requests_of_a_folder", &["deep", "last"]) else { return };
+    let inbox = format!("{}INBOX", dovecot.url("imaps", "alice"));
+    let home = Home::new();
+    let run = |more: &[&str]| fetch(&home, &dovecot, &inbox).args(more).run();
+    let last = run(&["--uid", "*", "--json"]).success().stdout;
+    assert_eq!(last.iter().filter(|octet| **octet == b'\n').count(), 1, "the last message");
+    let found = format!("{inbox}?SUBJECT%20deep");
+    let found = fetch(&home, &dovecot, &found).args(["--headers", "subject"]).run().success();
+    assert_eq!(found.stdout.trim_ascii(), b"Subject: deep");
+    let smuggled = format!("{inbox}?SEEN%0D%0Ab%20DELETE%20INBOX");
+    fetch(&home, &dovecot, &smuggled).run().expect(64).says(&["is no search program"]);
+    run(&["--exec", " ", "--then", "delete"]).expect(64).says(&["--exec: no command"]);
+    let nowhere = format!("{}Nowhere", dovecot.url("imaps", "alice"));
+    fetch(&home, &dovecot, &nowhere).run().expect(66).says(&["Nowhere: no folder"]);
+    home.write("in.eml", marked("b"));
+    let twice = ["fetch", "eml:in.eml", "--to", "eml:in.eml"];
+    home.pillarbox(&twice).run().expect(64).says(&["both a source and a target"]);
+    assert_eq!(dovecot.messages("alice", "INBOX").len(), 2);
+}
+
 #[test]
 fn old_messages_leave_the_maildrop() {
     let Some(dovecot) = with_marks("old_messages_leave_the_maildrop", &["a", "b"]) else { return };

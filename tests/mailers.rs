@@ -120,6 +120,12 @@ enum Stored {
     Other,
 }
 
+/// What stands behind the header of a message with LF line ends.
+fn text(message: &[u8]) -> &[u8] {
+    let end = message.windows(2).position(|it| it == b"\n\n");
+    end.map_or(&[], |end| &message[end + 2..])
+}
+
 fn compare(stored: &[u8], sent: &[u8]) -> Stored {
     let lines = mail::to_lf(sent);
     let with_end = match lines.ends_with(b"\n") {
@@ -139,34 +145,40 @@ fn compare(stored: &[u8], sent: &[u8]) -> Stored {
     }
 }
 
-/// The same files by us, by swaks and by curl, to the same Postfix: where the others store
-/// something else than the file, it is written down here.
+/// The same files by us, by swaks, curl, msmtp and s-nail, to the same Postfix: where the others
+/// store something else than the file, it is written down here.
 #[test]
-fn swaks_and_curl_beside_us() {
+fn other_programs_beside_us() {
     use Stored::{LineEndMore, LoneCrGone, Other, Same};
-    let test = "swaks_and_curl_beside_us";
-    if !needs(test, &["swaks", "curl"]) {
+    let test = "other_programs_beside_us";
+    if !needs(test, &["swaks", "curl", "msmtp", "s-nail"]) {
         return;
     }
     let Some(postfix) = Postfix::start(test) else { return };
     let home = Home::new();
-    // What it is, the body, and what becomes of it by us, by swaks, and by curl.
-    let cases: [(&str, &str, [Stored; 3]); 8] = [
+    // What it is, the body, and what becomes of it by us, by swaks, curl, msmtp and s-nail.
+    let cases: [(&str, &str, [Stored; 5]); 8] = [
         // swaks ends its message with CRLF and a dot, whether a line end stands before it or not.
-        ("plain", "one line\r\n", [Same, LineEndMore, Same]),
-        ("dots", ".\r\n..\r\n.x\r\nx.\r\n...\r\n", [Same, LineEndMore, Same]),
-        ("empty lines", "\r\n\r\nx\r\n\r\n", [Same, LineEndMore, Same]),
-        ("no end", "the last line has no end", [Same, Same, Same]),
-        ("octets above 127", "gr\u{fc}\u{df}e \u{706f}\r\n", [Same, LineEndMore, Same]),
-        ("bare LF", "a\nb\n.\nc\n", [Same, LineEndMore, Same]),
-        // RFC 5321 section 2.3.8 forbids a CR alone: we make it a line end, the others send it,
-        // and Postfix makes it a blank.
-        ("bare CR", "a\rb\r\n", [LoneCrGone, Other, Other]),
+        ("plain", "one line\r\n", [Same, LineEndMore, Same, Same, Same]),
+        ("dots", ".\r\n..\r\n.x\r\nx.\r\n...\r\n", [Same, LineEndMore, Same, Same, Same]),
+        ("empty lines", "\r\n\r\nx\r\n\r\n", [Same, LineEndMore, Same, Same, Same]),
+        // s-nail says in quoted-printable that there is none.
+        ("no end", "the last line has no end", [Same, Same, Same, Same, Other]),
+        // s-nail writes them in quoted-printable.
+        (
+            "octets above 127",
+            "gr\u{fc}\u{df}e \u{706f}\r\n",
+            [Same, LineEndMore, Same, Same, Other],
+        ),
+        ("bare LF", "a\nb\n.\nc\n", [Same, LineEndMore, Same, Same, Same]),
+        // RFC 5321 section 2.3.8 forbids a CR alone: we make it a line end, s-nail writes it
+        // in quoted-printable, the others send it, and Postfix makes it a blank.
+        ("bare CR", "a\rb\r\n", [LoneCrGone, Other, Other, Other, Other]),
         // swaks fills in words of its own.
-        ("words of swaks", "%FROM_ADDRESS%\r\n", [Same, Other, Same]),
+        ("words of swaks", "%FROM_ADDRESS%\r\n", [Same, Other, Same, Same, Same]),
     ];
     let server = format!("localhost:{}", postfix.smtp);
-    let programs = ["pillarbox", "swaks", "curl"];
+    let programs = ["pillarbox", "swaks", "curl", "msmtp", "s-nail"];
     let mut wanted = Vec::new();
     for (row, (name, body, becomes)) in cases.iter().enumerate() {
         for (column, program) in programs.into_iter().enumerate() {
@@ -183,10 +195,22 @@ fn swaks_and_curl_beside_us() {
                     .command("swaks", &["--server", &server, "--data", &format!("@{path}")])
                     .args(["--from", "alice@example.test", "--to", "bob@example.test"]),
                 // It sends what it reads: line ends are for its caller to make right.
-                _ => home
+                "curl" => home
                     .command("curl", &["-sS", "--crlf", &format!("smtp://{server}")])
                     .args(["--mail-from", "alice@example.test", "--mail-rcpt"])
                     .args(["bob@example.test", "--upload-file", &path]),
+                "msmtp" => home
+                    .command("msmtp", &["--file=/dev/null", "--host=localhost", "--auth=off"])
+                    .args([&format!("--port={}", postfix.smtp), "--tls=off"])
+                    .args(["--from=alice@example.test", "bob@example.test"])
+                    .stdin(sent.clone()),
+                // It makes the header itself, and takes text with the line ends of this machine.
+                _ => home
+                    .command("s-nail", &["-:/", "-S", "v15-compat", "-S"])
+                    .args([&format!("mta=smtp://{server}"), "-S", "smtp-auth=none", "-S"])
+                    .args(["sendwait", "-S", "ttycharset=utf-8", "-r", "alice@example.test", "-s"])
+                    .args([&format!("number {number}"), "bob@example.test"])
+                    .stdin(body.replace("\r\n", "\n")),
             };
             run.run().success();
             wanted.push((number, format!("{name} by {program}"), sent, becomes[column]));
@@ -198,7 +222,10 @@ fn swaks_and_curl_beside_us() {
         let subject = format!("Subject: number {number}\n");
         let stored = all.iter().find(|it| String::from_utf8_lossy(it).contains(&subject));
         let stored = stored.unwrap_or_else(|| panic!("{what} did not come"));
-        let found = compare(stored, &sent);
+        let found = match what.ends_with("s-nail") {
+            true => compare(text(stored), text(&mail::to_lf(&sent))),
+            false => compare(stored, &sent),
+        };
         if found != becomes {
             differing.push((what, found, String::from_utf8_lossy(stored).into_owned()));
         }

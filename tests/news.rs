@@ -17,6 +17,38 @@ fn what_only_mail_has_is_refused_for_news() {
     }
 }
 
+/// RFC 5536 section 3.1 and RFC 5537 section 3.4.1: what a poster has to say, and may not say, is
+/// told before anybody is connected to.
+#[test]
+fn what_no_server_would_inject_is_refused_first() {
+    let home = Home::new();
+    let article = "From: ann@sender.test\nNewsgroups: a.b\nSubject: a test\n\nhello\n";
+    for (wrong, said) in [
+        (article.replace("Subject: a test\n", ""), "no Subject"),
+        (article.replace("From: ann@sender.test\n", ""), "no From"),
+        (article.replace("Newsgroups: a.b\n", ""), "names no newsgroup"),
+        (format!("Xref: news.test a.b:1\n{article}"), "Xref"),
+        (format!("Injection-Info: news.test\n{article}"), "Injection-Info"),
+        (format!("Injection-Date: Tue, 3 Mar 2026 10:00:00 +0100\n{article}"), "Injection-Date"),
+        (format!("Path: news.test!.POSTED!not-for-mail\n{article}"), "Path"),
+        (format!("Subject: another\n{article}"), "more than one Subject"),
+    ] {
+        home.pillarbox(&["send", "--via", "nntp://localhost:1/"])
+            .stdin(wrong)
+            .run()
+            .expect(65)
+            .says(&[said]);
+    }
+    // What is not ASCII in a header leaves in encoded words.
+    let shown = home
+        .pillarbox(&["send", "--via", "nntp://localhost:1/", "--dry-run"])
+        .stdin(article.replace("a test", "Gr\u{fc}\u{df}e"))
+        .run()
+        .success();
+    assert!(shown.text().contains("Subject: =?utf-8?"), "{shown}");
+    assert!(!shown.text().contains("Gr\u{fc}"), "{shown}");
+}
+
 /// Posts a composed article, and gives the run.
 fn post(home: &Home, inn: &Inn, port: u16, scheme: &str, group: &str, subject: &str) -> Run {
     let via = format!("{scheme}://localhost:{port}/{group}");

@@ -118,7 +118,7 @@ fn messages_are_selected_at_every_kind_of_source() {
     at(&home, &dovecot, &["fetch", &pop, "--uid", "1"]).run().expect(64).says(&["UIDs"]);
     assert_eq!(subjects(&home, &dovecot, &imap, &["--last", "1", "--unseen"]), ["large"]);
     // References on standard input are selected, too.
-    let listed = at(&home, &dovecot, &["search", "", &imap]).run().success();
+    let listed = at(&home, &dovecot, &["search", "*", &imap]).run().success();
     let run = at(&home, &dovecot, &["fetch", "-", "--unseen", "--json"])
         .stdin(listed.stdout)
         .run()

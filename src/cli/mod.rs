@@ -224,8 +224,9 @@ fn run_and(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
         let work = verb(&context, &mut out);
-        match common.deadline {
+        let ended = match common.deadline {
             Some(limit) => {
+                context.net.stop.limit(limit);
                 let over = async {
                     tokio::time::sleep(limit).await;
                     if at_deadline == AtDeadline::Tell {
@@ -239,6 +240,14 @@ fn run_and(
                 }
             }
             None => work.await,
+        };
+        match (ended, context.net.stop.input_was_late()) {
+            // Whoever read it knows only that there was no more to read.
+            (Err(_), Some(after)) => {
+                let late = crate::net::Error::Timeout { after };
+                Err(anyhow::Error::from(late).context("standard input"))
+            }
+            (ended, _) => ended,
         }
     });
     // A lookup that hangs in getaddrinfo must not keep the program.

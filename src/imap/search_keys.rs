@@ -551,9 +551,10 @@ fn of_uids(set: &UidSet) -> Bounds {
         .0
         .iter()
         .filter(|(_, last)| *last > 0)
-        .map(|(first, last)| Range {
-            first: Bound::Number((*first).max(1)),
-            last: Bound::Number(*last),
+        .map(|(first, last)| match *first {
+            // `*` alone: the last message there is.
+            u32::MAX => Range { first: Bound::Star, last: Bound::Star },
+            first => Range { first: Bound::Number(first.max(1)), last: Bound::Number(*last) },
         })
         .collect();
     if ranges.is_empty() {

@@ -16,6 +16,7 @@ use crate::imap::client::survey::{Point, Surveyed};
 use crate::imap::client::{self, Client, Selected};
 use crate::imap::syntax::command::Action;
 use crate::imap::syntax::fetch::{Section, SectionText};
+use crate::imap::syntax::mailbox::Mailbox;
 use crate::imap::syntax::{ModSeq, UidValidity};
 use crate::store::{
     Changes, Deleted, Error, FlagChange, Folder, Id, Keeps, Listed, Result, Since, Sink, Source,
@@ -84,6 +85,25 @@ impl Account {
 
     fn no_folder(folder: &str, error: client::Error) -> Error {
         if error.is_no_mailbox() { Error::NoFolder(folder.to_owned()) } else { error.into() }
+    }
+
+    /// Why a folder could not be selected: Dovecot has no code (RFC 5530) for one that is not
+    /// there, so the list of folders decides.
+    async fn unselected(
+        &mut self,
+        folder: &str,
+        mailbox: &Mailbox<'_>,
+        error: client::Error,
+    ) -> Error {
+        let is_unexplained =
+            matches!(&error, client::Error::Refused { reply, .. } if reply.code.is_none());
+        if is_unexplained
+            && let Ok(listed) = self.client.list().await
+            && listed.iter().all(|listing| *listing.mailbox.0 != *mailbox.0)
+        {
+            return Error::NoFolder(folder.to_owned());
+        }
+        Self::no_folder(folder, error)
     }
 
     fn status(&self) -> Result<Status> {
@@ -303,9 +323,10 @@ impl Store for Account {
 
     async fn select(&mut self, folder: &str, read_only: bool) -> Result<Status> {
         let mailbox = self.names.to_mailbox(folder)?;
-        let selected = self.client.select(&mailbox, read_only).await;
-        selected.map(drop).map_err(|error| Self::no_folder(folder, error))?;
-        self.status()
+        match self.client.select(&mailbox, read_only).await {
+            Ok(_) => self.status(),
+            Err(error) => Err(self.unselected(folder, &mailbox, error).await),
+        }
     }
 
     async fn changes(&mut self, since: Option<&Since>) -> Result<Changes> {

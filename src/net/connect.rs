@@ -263,7 +263,11 @@ async fn connected(
                     let (stream, address) =
                         dial(&target, port, known, options, &mut timings).await?;
                     own_address = stream.local_addr().ok();
-                    (Wire::new(Box::new(stream)), Some(address))
+                    let mut wire = Wire::new(Box::new(stream));
+                    if let Some(own) = own_address {
+                        wire.set_own_address(own.ip());
+                    }
+                    (wire, Some(address))
                 }
             }
         }

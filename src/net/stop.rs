@@ -7,7 +7,8 @@
 //!
 //! [`Wire::set_patient`]: super::Wire::set_patient
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -26,6 +27,8 @@ pub enum Cause {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
     /// The run had so much time, and it is over.
     Deadline(Duration),
 }
@@ -35,6 +38,7 @@ impl std::fmt::Display for Cause {
         match self {
             Self::Interrupt => f.write_str("ended by SIGINT"),
             Self::Terminate => f.write_str("ended by SIGTERM"),
+            Self::HangUp => f.write_str("ended by SIGHUP"),
             Self::Deadline(limit) => write!(f, "no end within {} s", limit.as_secs_f64()),
         }
     }
@@ -47,10 +51,59 @@ pub struct Stop(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     asked: Mutex<Option<(Cause, Instant)>>,
+    /// What a signal's handler has noted: the place in [`SIGNALS`] and one more; 0: nothing.
+    noted: AtomicU8,
     changed: Notify,
+    /// When the whole run is to be over, and how long it had.
+    until: OnceLock<(std::time::Instant, Duration)>,
+    gave_up_input: AtomicBool,
 }
 
+/// The causes that signals are.
+const SIGNALS: [Cause; 3] = [Cause::Interrupt, Cause::Terminate, Cause::HangUp];
+
 impl Stop {
+    /// Notes that a signal asks the run to end, by nothing but an atomic: a signal's handler may
+    /// do that. Whoever looks at [`Stop::cause`] sees it; those who wait are woken by
+    /// [`Stop::wake`]. A cause that is no signal changes nothing.
+    pub fn note(&self, cause: Cause) {
+        if let Some(at) = SIGNALS.iter().position(|signal| *signal == cause) {
+            let number = at as u8 + 1;
+            let noted = &self.0.noted;
+            let _ = noted.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Wakes those who wait, where a signal was [noted](Stop::note).
+    pub fn wake(&self) {
+        if self.cause().is_some() {
+            self.0.changed.notify_waiters();
+        }
+    }
+
+    /// Says that the run has so much time from now on; the first word counts.
+    pub fn limit(&self, limit: Duration) {
+        if let Some(until) = std::time::Instant::now().checked_add(limit) {
+            let _ = self.0.until.set((until, limit));
+        }
+    }
+
+    /// When the run is to be over; `None`: it may take its time.
+    pub fn until(&self) -> Option<std::time::Instant> {
+        self.0.until.get().map(|(until, _)| *until)
+    }
+
+    /// Says that the time was over before standard input was.
+    pub fn give_up_input(&self) {
+        self.0.gave_up_input.store(true, Ordering::Relaxed);
+    }
+
+    /// How long the run had, where standard input did not come to its end in that time.
+    pub fn input_was_late(&self) -> Option<Duration> {
+        let gave_up = self.0.gave_up_input.load(Ordering::Relaxed);
+        self.0.until.get().filter(|_| gave_up).map(|(_, limit)| *limit)
+    }
+
     /// Asks the run to end; the first cause counts.
     pub fn ask(&self, cause: Cause) {
         let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +118,13 @@ impl Stop {
     }
 
     fn asked(&self) -> Option<(Cause, Instant)> {
-        *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.is_none()
+            && let Some(at) = self.0.noted.load(Ordering::Relaxed).checked_sub(1)
+        {
+            *asked = SIGNALS.get(usize::from(at)).map(|cause| (*cause, Instant::now()));
+        }
+        *asked
     }
 
     /// Whether work may begin.
@@ -150,6 +209,27 @@ mod tests {
         assert_eq!(stop.cause(), Some(Cause::Terminate));
         let error = stop.check().expect_err("it ends");
         assert_eq!(error.to_string(), "ended by SIGTERM");
+    }
+
+    #[test]
+    fn a_signal_that_is_only_noted_is_seen_and_told() {
+        run(async {
+            let stop = Stop::default();
+            stop.wake();
+            assert_eq!(stop.cause(), None);
+            let noting = async {
+                stop.note(Cause::HangUp);
+                stop.note(Cause::Terminate);
+                stop.wake();
+            };
+            let (cause, ()) = tokio::join!(stop.stopped(), noting);
+            assert_eq!((cause, stop.cause()), (Cause::HangUp, Some(Cause::HangUp)));
+            // A deadline that was first stays.
+            let stop = Stop::default();
+            stop.ask(Cause::Deadline(GRACE));
+            stop.note(Cause::Interrupt);
+            assert_eq!(stop.cause(), Some(Cause::Deadline(GRACE)));
+        });
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! consumed, so that a cancelled future loses nothing. Clients and servers use the same type.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -53,6 +54,8 @@ pub struct Wire {
     timeout: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     stop: Option<Stop>,
+    /// Our end, where it is known.
+    own_address: Option<IpAddr>,
     is_patient: bool,
     /// Tells that the run is to end: made when the first wait begins.
     stopping: Option<Pin<Box<dyn Future<Output = Cause>>>>,
@@ -131,6 +134,7 @@ impl Wire {
             timeout: deadline::COMMAND,
             timer: None,
             stop: None,
+            own_address: None,
             is_patient: false,
             stopping: None,
             met: None,
@@ -424,6 +428,17 @@ impl Wire {
         .await
     }
 
+    /// Says what address our end of the connection has.
+    pub fn set_own_address(&mut self, address: IpAddr) {
+        self.own_address = Some(address.to_canonical());
+    }
+
+    /// The address of our end of the connection; `None`: a socket or a pipe of this machine, or
+    /// a proxy is between.
+    pub fn own_address(&self) -> Option<IpAddr> {
+        self.own_address
+    }
+
     /// Whether TLS protects this connection.
     pub fn is_encrypted(&self) -> bool {
         self.session.is_some()
@@ -432,6 +447,12 @@ impl Wire {
     /// What TLS negotiated; `None` in the clear.
     pub fn tls(&self) -> Option<&tls::Session> {
         self.session.as_ref()
+    }
+
+    /// Where the next octet that is queued will stand in all that is written: once so many are
+    /// [written](Wire::traffic), what is queued now has left.
+    pub fn position(&self) -> u64 {
+        self.sent + self.pending() as u64
     }
 
     /// Octets read and written since the beginning, below compression and above TLS.

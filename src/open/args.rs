@@ -47,12 +47,12 @@ pub struct Common {
     #[arg(long, value_name = "HOW", default_value = "auto")]
     pub progress: Show,
 
-    /// Give up when a server makes no progress for that long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub timeout: Option<Duration>,
 
-    /// Give up on the whole run after that long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// Give up on the whole run after that long: seconds, or 30s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub deadline: Option<Duration>,
 
     /// Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable
@@ -82,11 +82,27 @@ pub struct Common {
     pub proxy: Option<String>,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let text = text.strip_suffix('s').unwrap_or(text);
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number < 1e9 => Ok(Duration::from_secs_f64(number)),
-        _ => Err("want a number of seconds above 0".into()),
+/// A span of time of the command line: seconds, or `10s`, `2m`, `1h`, `3d`, `2w`.
+///
+/// # Errors
+/// What is wanted, in words.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let wrong = || "want a time above 0 such as 90, 30s, 5m, 2h or 1d".to_owned();
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let unit = match unit {
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        _ => return Err(wrong()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * unit < 1e9 => {
+            Ok(Duration::from_secs_f64(number * unit))
+        }
+        _ => Err(wrong()),
     }
 }
 
@@ -344,4 +360,22 @@ impl<S: Side> clap::Args for Endpoint<S> {
 fn choices<T: ValueEnum + Clone + Send + Sync + 'static>() -> impl TypedValueParser<Value = T> {
     let names = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     PossibleValuesParser::new(names).try_map(|name| T::from_str(&name, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(span("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(span("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(span("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(span("2d"), Ok(Duration::from_secs(172_800)));
+        assert_eq!(span("1w"), Ok(Duration::from_secs(604_800)));
+        for text in ["", "s", "-1", "0", "1y", "1e9s", "nan", "inf", "1 s"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
 }

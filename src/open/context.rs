@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -128,8 +129,19 @@ impl Context {
     }
 }
 
-/// The time zone of this machine.
+/// The time zone of this machine; what is kept of it is read anew when a second has passed, so
+/// that a server goes with a machine that changes it.
 pub fn zone() -> TimeZone {
+    static KEPT: Mutex<Option<(i64, TimeZone)>> = Mutex::new(None);
+    let second = Timestamp::now().as_second();
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*kept {
+        Some((of, zone)) if *of == second => zone.clone(),
+        _ => kept.insert((second, read_zone())).1.clone(),
+    }
+}
+
+fn read_zone() -> TimeZone {
     // Its name is of no use here, and to find that, all zones that there are would be listed.
     let of_machine = match std::env::var_os("TZ") {
         Some(_) => None,

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 
 use super::args::EndpointOptions;
 use super::context::Context;
-use super::outgoing::{own_name, smtp_error};
+use super::outgoing::{own_domain, smtp_error};
 use super::peer;
 use crate::net::tls::{self, Connector};
 use crate::net::{self, Endpoint};
@@ -242,7 +242,7 @@ async fn session(
         .await
         .map_err(|source| client::Error::Network { stage: client::Stage::Greeting, source })?;
     let options = Options {
-        name: ehlo.map_or_else(own_name, str::to_owned),
+        name: ehlo.map(str::to_owned).or_else(own_domain).unwrap_or_default(),
         starttls,
         timeout: context.net.timeout,
         ..Options::default()

@@ -69,7 +69,7 @@ impl Outgoing {
             }
             Some(other) => {
                 return Err(Failure::usage(format!("{other} takes no mail"))
-                    .hint("--via wants an account, or a submissions://, submission://, smtp:// or lmtp:// URL")
+                    .hint("--via wants an account, or a submissions://, submission://, smtps://, smtp://, lmtp:// or nntp:// URL")
                     .into());
             }
             None => {
@@ -164,7 +164,7 @@ impl Outgoing {
                     (None, _) => StartTls::Never,
                 };
                 let client_options = Options {
-                    name: dialogue.name.clone().unwrap_or_else(own_name),
+                    name: dialogue.name.clone().or_else(own_domain).unwrap_or_default(),
                     xclient: dialogue.xclient.clone(),
                     last: dialogue.last,
                     is_lmtp,
@@ -218,10 +218,16 @@ fn mailbox_of(account: &Account) -> Option<Mailbox> {
     Some(Mailbox { name: account.full_name.clone(), addr })
 }
 
-/// This machine's name where it is one that EHLO can say (RFC 5321 section 4.1.1.1).
+/// This machine's name where it is one that EHLO can say (RFC 5321 section 4.1.1.1), or
+/// `localhost`.
 pub fn own_name() -> String {
+    own_domain().unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// This machine's name where it is that of a domain.
+pub(super) fn own_domain() -> Option<String> {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let is_domain = name.contains('.')
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-'));
-    if is_domain { name } else { "localhost".into() }
+    is_domain.then_some(name)
 }

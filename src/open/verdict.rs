@@ -162,6 +162,7 @@ pub fn stopped(cause: Cause) -> Exit {
     match cause {
         Cause::Interrupt => Exit::Interrupted,
         Cause::Terminate => Exit::Terminated,
+        Cause::HangUp => Exit::HungUp,
         Cause::Deadline(_) => Exit::TempFail,
     }
 }

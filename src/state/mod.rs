@@ -1,14 +1,16 @@
-//! State on disk: SQLite files that one run at a time holds, with their migrations.
+//! State on disk: SQLite files, with their migrations.
 //!
-//! A file is locked for the whole run: `locking_mode=EXCLUSIVE` is set before the first
-//! access, so that the write-ahead log needs no shared memory and a second run is refused at
-//! once. Commits are synchronous (FULL). On network file systems a rollback journal is used,
-//! as <https://www.sqlite.org/wal.html> section 2 wants.
+//! A file that one run at a time holds is locked for the whole run: `locking_mode=EXCLUSIVE` is
+//! set before the first access, so that the write-ahead log needs no shared memory and a second
+//! run is refused at once. What runs of different work share ([`Database::open_shared`]) is
+//! locked for single transactions, and a [`Lock`] keeps two runs from the same work. Commits are
+//! synchronous (FULL). On network file systems a rollback journal is used, as
+//! <https://www.sqlite.org/wal.html> section 2 wants.
 //!
 //! This room knows how to keep state, not what it means: [`seen`] is what `fetch` remembers;
 //! [`sent`] what `send` does; other rooms bring a [`Layout`] of their own.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -112,6 +114,27 @@ impl Database {
             .map_err(|source| error(&shown, layout.name, source))?;
         let mut database = Self { connection, path: shown };
         let journal = if is_on_network(path) { "DELETE" } else { "WAL" };
+        database.hold()?;
+        database.prepare(layout, journal)?;
+        Ok(database)
+    }
+
+    /// As [`Database::open`], for a file that several runs use at a time: each holds it only
+    /// while it reads or writes, and waits for the others meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when it is not free for [`PATIENCE`], and those of [`Database::open`].
+    pub fn open_shared(path: &Path, layout: &Layout) -> Result<Self> {
+        create_file(path)?;
+        // One at a time makes and migrates it: SQLite does not wait for a change of its journal.
+        let _opening = Lock::wait(&path.with_extension("lock"))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let shown = path.display().to_string();
+        let connection = Connection::open_with_flags(path, flags)
+            .map_err(|source| error(&shown, layout.name, source))?;
+        connection.busy_timeout(PATIENCE).map_err(|source| error(&shown, layout.name, source))?;
+        let mut database = Self { connection, path: shown };
+        let journal = if is_on_network(path) { "DELETE" } else { "WAL" };
         database.prepare(layout, journal)?;
         Ok(database)
     }
@@ -170,6 +193,13 @@ impl Database {
         Ok(value)
     }
 
+    /// Has the next access lock the file for as long as it is open.
+    fn hold(&mut self) -> Result<()> {
+        let wrong = |source| error(&self.path, "state", source);
+        self.connection.busy_timeout(Duration::ZERO).map_err(wrong)?;
+        self.connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE").map_err(wrong)
+    }
+
     fn prepare(&mut self, layout: &Layout, journal: &str) -> Result<()> {
         let path = self.path.clone();
         let wrong = |source| error(&path, layout.name, source);
@@ -177,8 +207,6 @@ impl Database {
             connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0))
         };
         let connection = &mut self.connection;
-        connection.busy_timeout(Duration::ZERO).map_err(wrong)?;
-        connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE").map_err(wrong)?;
         let id = number(connection, "application_id").map_err(wrong)?;
         let found = number(connection, "user_version").map_err(wrong)?;
         let tables = connection
@@ -215,6 +243,46 @@ impl Database {
             transaction.commit().map_err(wrong)?;
         }
         Ok(())
+    }
+}
+
+/// So long a run waits for others that read or write what they share.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A lock that one run at a time has, until it is dropped: a file that is empty and stays.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes it, or says who is in the way: `what` is what it stands for.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], and the disk's.
+    pub fn take(path: &Path, what: &str) -> Result<Self> {
+        let file = Self::open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { path: what.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                Err(Error::File { path: path.display().to_string(), source })
+            }
+        }
+    }
+
+    /// Takes it once it is free: whoever has it has it for a moment.
+    fn wait(path: &Path) -> Result<Self> {
+        let file = Self::open(path)?;
+        let locked = file.lock();
+        locked.map_err(|source| Error::File { path: path.display().to_string(), source })?;
+        Ok(Self { _file: file })
+    }
+
+    fn open(path: &Path) -> Result<File> {
+        create_file(path)?;
+        let file = OpenOptions::new().write(true).open(path);
+        file.map_err(|source| Error::File { path: path.display().to_string(), source })
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
-use super::{Database, Layout, Result};
+use super::{Database, Layout, Lock, Result};
 
 const LAYOUT: Layout = Layout {
     name: "what fetch has seen",
@@ -55,6 +55,10 @@ pub struct Delivered {
 #[derive(Debug)]
 pub struct Seen {
     database: Database,
+    /// The folder of the locks; `None`: nobody else sees this record.
+    locks: Option<PathBuf>,
+    /// The sources that this run holds.
+    held: BTreeMap<String, Lock>,
 }
 
 impl Seen {
@@ -66,13 +70,30 @@ impl Seen {
         Ok(super::folder()?.join("fetch").join("seen.db"))
     }
 
-    /// Opens the record, or begins it; another run that holds it is
-    /// [`super::Error::InUse`].
+    /// Opens the record, or begins it. Runs of different sources share it.
     ///
     /// # Errors
-    /// Those of [`Database::open`].
+    /// Those of [`Database::open_shared`].
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self { database: Database::open(path, &LAYOUT)? })
+        let locks = path.with_extension("locks");
+        let database = Database::open_shared(path, &LAYOUT)?;
+        Ok(Self { database, locks: Some(locks), held: BTreeMap::new() })
+    }
+
+    /// Keeps other runs from `source` until this one ends.
+    ///
+    /// # Errors
+    /// [`super::Error::InUse`] where another run has it, and the disk's.
+    pub fn hold(&mut self, source: &str) -> Result<()> {
+        let Some(locks) = self.locks.as_ref().filter(|_| !self.held.contains_key(source)) else {
+            return Ok(());
+        };
+        // A location may be longer than a file name, and hold what no file name can.
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, source.as_bytes());
+        let name: String = digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect();
+        let lock = Lock::take(&locks.join(name), source)?;
+        self.held.insert(source.to_owned(), lock);
+        Ok(())
     }
 
     /// A record that is gone when it is dropped.
@@ -80,7 +101,8 @@ impl Seen {
     /// # Errors
     /// SQLite's.
     pub fn in_memory() -> Result<Self> {
-        Ok(Self { database: Database::in_memory(&LAYOUT)? })
+        let database = Database::in_memory(&LAYOUT)?;
+        Ok(Self { database, locks: None, held: BTreeMap::new() })
     }
 
     /// Every message of `source` that has reached a target. `source` is a folder's location
@@ -220,6 +242,24 @@ mod tests {
         assert_eq!(found["2"], Deliveries::from([("maildir:/a".to_owned(), 100)]));
         assert!(seen.deliveries("imap://h/INBOX", 8).expect("readable").is_empty());
         assert!(seen.deliveries("pop3://h", 7).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn runs_of_different_sources_share_the_record() {
+        let dir = Dir::new();
+        let path = dir.path().join("seen.db");
+        let (mut one, mut other) =
+            (Seen::open(&path).expect("new"), Seen::open(&path).expect("open"));
+        one.hold("imap://h/a").expect("free");
+        one.hold("imap://h/a").expect("its own");
+        other.hold("imap://h/b").expect("free");
+        assert!(other.hold("imap://h/a").expect_err("held").is_in_use());
+        one.record("imap://h/a", 1, &[delivered("1", "t")], 1).expect("recorded");
+        other.record("imap://h/b", 1, &[delivered("2", "t")], 1).expect("recorded");
+        assert_eq!(one.deliveries("imap://h/b", 1).expect("readable").len(), 1);
+        drop(one);
+        other.hold("imap://h/a").expect("free again");
+        assert_eq!(other.deliveries("imap://h/a", 1).expect("readable").len(), 1);
     }
 
     #[test]

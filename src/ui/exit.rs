@@ -52,6 +52,8 @@ pub enum Exit {
     Tls = 84,
     /// `serve-test -- CMD`: our own failure.
     Wrapper = 125,
+    /// `send`: SIGHUP ended it before all was sent.
+    HungUp = 129,
     /// `send`: SIGINT ended it before all was sent (128 and the signal's number, as shells say it).
     Interrupted = 130,
     /// `send`: SIGTERM did.
@@ -77,13 +79,14 @@ pub const TABLE: &[(&str, &str)] = &[
     ("76", "the peer broke the protocol"),
     ("77", "authentication or permission"),
     ("78", "configuration"),
-    ("79", "send: some recipients delivered, some not"),
+    ("79", "send: some recipients delivered, some not; or delivered, and no copy kept (--sent)"),
     ("80", "send: outcome unknown"),
     ("81", "sync: conflicts left"),
     ("82", "sync: stopped by the deletion brake"),
     ("83", "sync: throttled by the server"),
     ("84", "TLS missing, or the certificate not verified"),
     ("125", "serve-test: its own failure while wrapping a command"),
+    ("129", "send: ended by SIGHUP before all was sent"),
     ("130", "send: ended by SIGINT before all was sent"),
     ("143", "send: ended by SIGTERM before all was sent"),
 ];
@@ -158,6 +161,7 @@ mod tests {
             Exit::Throttled,
             Exit::Tls,
             Exit::Wrapper,
+            Exit::HungUp,
             Exit::Interrupted,
             Exit::Terminated,
         ];

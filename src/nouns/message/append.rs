@@ -253,7 +253,7 @@ struct Inputs {
 async fn inputs(args: &Append, context: &Context) -> Result<Inputs> {
     if args.sources.is_empty() {
         let mut kept = scratch::nameless().map_err(store::Error::scratch)?;
-        std::io::copy(&mut std::io::stdin().lock(), &mut kept).map_err(|error| {
+        std::io::copy(&mut open::Stdin::new(&context.net.stop), &mut kept).map_err(|error| {
             let message = format!("cannot read the message from standard input: {error}");
             Failure::new(Exit::Io, message)
         })?;

@@ -75,8 +75,8 @@ fn messages(count: usize) -> String {
 }
 
 /// The references on the command line and on standard input, by folder.
-fn groups(words: &[String], nul: bool) -> Result<Vec<Group>> {
-    references::grouped(words, &mut std::io::stdin().lock(), nul)
+fn groups(words: &[String], nul: bool, context: &Context) -> Result<Vec<Group>> {
+    references::grouped(words, &mut open::Stdin::new(&context.net.stop), nul)
 }
 
 /// Opens and selects a group's folder to change it; the messages of the group that are there.
@@ -181,7 +181,7 @@ async fn transfer(
     }
     let to = Location::parse(to)?;
     let target = server_of(&to, context)?;
-    let groups = groups(references, args.common.nul)?;
+    let groups = groups(references, args.common.nul, context)?;
     for group in &groups {
         if target.is_none() || server_of(&group.location, context)? != target {
             let message = format!("{to}: not in the same account as {}", group.location);
@@ -226,7 +226,7 @@ async fn transfer(
 async fn mark(args: &Mark, context: &Context, out: &mut Output) -> Result<Exit> {
     let marks = open::flags::marks(&args.words)?;
     let mut count = Count::default();
-    for group in groups(&marks.references, args.common.nul)? {
+    for group in groups(&marks.references, args.common.nul, context)? {
         let options = &args.server.options;
         let (mut opened, ids) = open_group(&group, options, &mut count, context).await?;
         let store = opened.store().ok_or_else(|| no_store(&group.location))?;
@@ -246,7 +246,7 @@ async fn mark(args: &Mark, context: &Context, out: &mut Output) -> Result<Exit> 
 async fn delete(args: &Delete, context: &Context, out: &mut Output) -> Result<Exit> {
     let mut count = Count::default();
     let mut only_marked = 0;
-    for group in groups(&args.references, args.common.nul)? {
+    for group in groups(&args.references, args.common.nul, context)? {
         let options = &args.server.options;
         let (mut opened, ids) = open_group(&group, options, &mut count, context).await?;
         let names = names(&mut opened, &ids, out);

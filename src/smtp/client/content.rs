@@ -74,6 +74,7 @@ impl Client {
         }
         self.wire.queued_body(octets as u64);
         progress.is_given = true;
+        progress.end = self.wire.position();
         progress.phases.body = started.elapsed();
         self.begin_next().await;
         self.last(accepted, progress).await
@@ -129,6 +130,7 @@ impl Client {
         };
         self.scratch.chunk = chunk;
         progress.is_given = ended.is_ok();
+        progress.end = self.wire.position();
         // From here on a stop waits a little for what may be taken already.
         self.wire.set_patient(progress.is_given);
         progress.phases.body = started.elapsed();

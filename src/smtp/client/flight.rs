@@ -18,6 +18,10 @@ pub(super) struct Flight {
     /// A RSET was sent before its MAIL.
     pub(super) resets: bool,
     pub(super) started: Instant,
+    /// Where its end stands in what is written (see [`Wire::position`]), once it was queued.
+    ///
+    /// [`Wire::position`]: crate::net::Wire::position
+    pub(super) end: u64,
     /// Why it could not be begun behind its predecessor.
     pub(super) fault: Option<Error>,
 }
@@ -46,8 +50,10 @@ pub(super) struct Progress {
     /// Per recipient: what decided, once something has.
     pub(super) decided: Vec<Option<(Stage, Reply)>>,
     pub(super) stage: Stage,
-    /// The end of the message may have reached the server.
+    /// The end of the message was queued.
     pub(super) is_given: bool,
+    /// Where that end stands in what is written.
+    pub(super) end: u64,
     pub(super) phases: Phases,
 }
 
@@ -62,6 +68,7 @@ impl Flight {
             begun: Begun::Nothing,
             resets: false,
             started: Instant::now(),
+            end: 0,
             fault: None,
         })
     }
@@ -105,8 +112,15 @@ impl Progress {
         }
     }
 
-    pub(super) fn into_outcome(self, submission: Submission, error: Option<Error>) -> Outcome {
-        let Self { decided, stage, is_given, phases } = self;
+    /// `written`: so many octets have left. A message whose end has not, nobody has.
+    pub(super) fn into_outcome(
+        self,
+        submission: Submission,
+        error: Option<Error>,
+        written: u64,
+    ) -> Outcome {
+        let Self { decided, stage, is_given, end, phases } = self;
+        let is_given = is_given && written >= end;
         let recipients = submission
             .recipients
             .into_iter()

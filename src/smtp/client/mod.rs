@@ -108,7 +108,7 @@ pub struct Login<'a> {
 /// How to open a session.
 #[derive(Default)]
 pub struct Options<'a> {
-    /// The client's name or address literal for EHLO; empty: `localhost`.
+    /// The client's name or address literal for EHLO; empty: the address of our end.
     pub name: String,
     /// LHLO, and a reply per recipient.
     pub is_lmtp: bool,

@@ -2,6 +2,9 @@
 //!
 //! RFC 5321 sections 3.1, 3.2 and 4.5.3.2, RFC 2033 section 4.1, RFC 3207, RFC 4954.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use super::flight::Scratch;
 use super::{Client, Error, Login, Options, Stage, StartTls, positive};
 use crate::net::tls::Connector;
@@ -15,6 +18,9 @@ use crate::smtp::syntax::reply::Reply;
 /// waits for the server's go-ahead (RFC 4954 section 4).
 const COMMAND_LINE_OCTETS: usize = 512;
 
+/// So long the answer to a QUIT behind an error is waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// Challenges answered in one exchange; no mechanism has more than a few.
 const CHALLENGES: usize = 16;
 
@@ -24,26 +30,51 @@ impl Client {
     /// # Errors
     /// [`Error`], with the stage; the connection is closed then.
     pub async fn open(wire: Wire, options: &Options<'_>) -> Result<Self, Error> {
-        let is_over = |stage: Stage| options.last.is_some_and(|last| last <= stage);
         let mut client = Self::greet(wire, options).await?;
+        match client.lead(options).await {
+            Ok(()) => Ok(client),
+            Err(error) => {
+                client.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// From behind the greeting to where `options` want it.
+    async fn lead(&mut self, options: &Options<'_>) -> Result<(), Error> {
+        let is_over = |stage: Stage| options.last.is_some_and(|last| last <= stage);
         if is_over(Stage::Greeting) {
-            return Ok(client);
+            return Ok(());
         }
-        client.ehlo(&options.name).await?;
+        self.ehlo(&options.name).await?;
         if is_over(Stage::Ehlo) {
-            return Ok(client);
+            return Ok(());
         }
-        client.secure(options).await?;
+        self.secure(options).await?;
         if is_over(Stage::StartTls) {
-            return Ok(client);
+            return Ok(());
         }
         if let Some(login) = &options.login {
-            client.mechanism = Some(client.login(login).await?);
+            self.mechanism = Some(self.login(login).await?);
         }
         if !options.xclient.is_empty() {
-            client.xclient(&options.xclient, &options.name).await?;
+            self.xclient(&options.xclient, &options.name).await?;
         }
-        Ok(client)
+        Ok(())
+    }
+
+    /// QUIT behind an error, where the session can still be spoken in: RFC 5321 section 4.1.1.10
+    /// has the connection closed behind it only, whatever was answered before. What the server
+    /// makes of it changes nothing, and is not waited for long.
+    async fn leave(&mut self) {
+        if self.is_broken {
+            return;
+        }
+        self.wire.set_patient(false);
+        self.deadline(GOODBYE);
+        if self.ask(&Command::Quit, Stage::Other).await.is_ok() {
+            let _ = self.wire.shutdown().await;
+        }
     }
 
     /// Waits for the greeting, and does nothing more.
@@ -68,20 +99,34 @@ impl Client {
             scratch: Scratch::default(),
         };
         client.deadline(deadline::SMTP_GREETING);
-        let reply = positive(client.reply(Stage::Greeting).await?, Stage::Greeting)?;
-        client.banner = reply.text();
-        Ok(client)
+        let reply = client.reply(Stage::Greeting).await?;
+        match positive(reply, Stage::Greeting) {
+            Ok(reply) => {
+                client.banner = reply.text();
+                Ok(client)
+            }
+            Err(error) => {
+                client.leave().await;
+                Err(error)
+            }
+        }
     }
 
     /// EHLO (LHLO on LMTP), and HELO for a server that does not know it; everything that was
-    /// learnt before is forgotten. `name` empty: `localhost`.
+    /// learnt before is forgotten. `name` empty: the address literal of our end (RFC 5321 section
+    /// 4.1.3), or `localhost` where there is none.
     ///
     /// # Errors
     /// [`Error::Refused`] when both are refused, and the connection's errors.
     pub async fn ehlo(&mut self, name: &str) -> Result<(), Error> {
         self.capabilities = Capabilities::default();
         self.deadline(deadline::SMTP_COMMAND);
-        let name = if name.is_empty() { "localhost" } else { name }.to_owned();
+        let name = match (name, self.wire.own_address()) {
+            ("", Some(IpAddr::V4(address))) => format!("[{address}]"),
+            ("", Some(IpAddr::V6(address))) => format!("[IPv6:{address}]"),
+            ("", None) => "localhost".to_owned(),
+            (name, _) => name.to_owned(),
+        };
         let hello = match self.is_lmtp {
             true => Command::Lhlo(name.clone()),
             false => Command::Ehlo(name.clone()),

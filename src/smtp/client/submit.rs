@@ -164,6 +164,7 @@ impl Client {
         self.wire.queue(&flight.lines);
         if is_eager {
             self.wire.queue_body(&self.scratch.chunk);
+            flight.end = self.wire.position();
         }
         Ok(())
     }
@@ -199,10 +200,11 @@ impl Client {
             decided: vec![None; flight.submission.recipients.len()],
             stage: Stage::Mail,
             is_given: flight.begun == Begun::Whole,
+            end: flight.end,
             phases: Phases::default(),
         };
         let error = self.transact(&mut flight, body, &mut progress).await.err();
-        progress.into_outcome(flight.submission, error)
+        progress.into_outcome(flight.submission, error, self.wire.traffic().1)
     }
 
     async fn transact(
@@ -223,6 +225,7 @@ impl Client {
                 self.begin(flight, body).await?;
                 // The server may have it from here on, whatever is heard of it.
                 progress.is_given = flight.begun == Begun::Whole;
+                progress.end = flight.end;
                 self.wire.set_patient(progress.is_given);
                 if flight.begun == Begun::Whole && self.flight.is_empty() {
                     self.queue_quit();

@@ -34,7 +34,7 @@ impl Memory {
     /// their order.
     ///
     /// # Errors
-    /// Another run that holds it, and the disk's.
+    /// The disk's.
     pub fn open(path: &Path, targets: Vec<String>) -> Result<Self> {
         Ok(Self { seen: Seen::open(path)?, targets })
     }

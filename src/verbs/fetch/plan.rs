@@ -6,7 +6,10 @@ use std::io::Read;
 use anyhow::Result;
 
 use super::args::Args;
+use crate::base::decode::Decoded;
 use crate::base::location::{ImapSelect, Location, NewsWhat, Partial, Reference};
+use crate::imap::syntax::command::{self, Command, Tagged};
+use crate::imap::syntax::search::{Key, Search};
 use crate::open::references::{self, Place};
 use crate::store::{Id, What};
 use crate::ui::Failure;
@@ -33,6 +36,8 @@ pub enum Wanted {
     All,
     /// These.
     These(Vec<Id>),
+    /// What the server's SEARCH finds by this program (RFC 5092 section 6.2.2).
+    Found(Vec<u8>),
 }
 
 /// Makes errands of the sources, references to one source and the same octets together.
@@ -97,26 +102,55 @@ fn add(errands: &mut Vec<Errand>, word: &str, what: &What) -> Result<()> {
     if matches!(location, Location::Smtp(_)) {
         return Err(Failure::usage(format!("{word}: mail is sent there, not fetched")).into());
     }
-    if let Location::Imap(url) = &location
-        && let Some(mailbox) = &url.mailbox
-        && let ImapSelect::Search(_) = &mailbox.select
+    let mut location = location;
+    let mut wanted = Wanted::All;
+    if let Location::Imap(url) = &mut location
+        && let Some(mailbox) = &mut url.mailbox
+        && let ImapSelect::Search(program) = &mut mailbox.select
     {
-        return Err(Failure::usage(format!("{word}: fetch does not search"))
-            .hint("pillarbox search finds the messages, and `| pillarbox fetch -` gets them")
-            .into());
+        let program = std::mem::take(program);
+        let line = search_line(&program);
+        if keys(&line).is_none() {
+            let text = String::from_utf8_lossy(&program).into_owned();
+            let hint = "behind the ? of a URL stands what IMAP's SEARCH takes: FROM%20bob";
+            let message = format!("{word}: {text:?} is no search program");
+            return Err(Failure::usage(message).hint(hint).into());
+        }
+        mailbox.select = ImapSelect::All;
+        wanted = Wanted::Found(program);
     }
     let uid_validity = match &location {
         Location::Imap(url) => url.mailbox.as_ref().and_then(|mailbox| mailbox.uid_validity),
         _ => None,
     };
-    errands.push(Errand {
-        location,
-        uid_validity,
-        wanted: Wanted::All,
-        what: what.clone(),
-        folders: None,
-    });
+    errands.push(Errand { location, uid_validity, wanted, what: what.clone(), folders: None });
     Ok(())
+}
+
+/// The command that a search program stands in.
+pub fn search_line(program: &[u8]) -> Vec<u8> {
+    [b"a UID SEARCH ", program, b"\r\n"].concat()
+}
+
+/// The keys of that command, and nothing else: what a URL says is never sent as it stands.
+pub fn keys(line: &[u8]) -> Option<Vec<Key<'_>>> {
+    match command::decode(line) {
+        Ok(Decoded::Done {
+            value: Tagged { command: Command::Search(true, search), .. },
+            used,
+        }) if used == line.len() && search.returns.is_none() && is_utf8(&search) => {
+            Some(search.keys)
+        }
+        _ => None,
+    }
+}
+
+/// Texts go to the server in UTF-8, so they have to be that.
+fn is_utf8(search: &Search<'_>) -> bool {
+    let is_one_of = |name: &[u8]| {
+        [&b"UTF-8"[..], b"US-ASCII"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    search.charset.as_deref().is_none_or(is_one_of)
 }
 
 fn is_maildir_file(path: &std::path::Path) -> bool {
@@ -174,6 +208,23 @@ mod tests {
     struct Line {
         #[command(flatten)]
         args: Args,
+    }
+
+    #[test]
+    fn a_search_in_a_url_is_keys_and_no_other_command() {
+        let is_search = |program: &str| keys(&search_line(program.as_bytes())).is_some();
+        assert!(is_search("SUBJECT report NOT SEEN"));
+        assert!(is_search("CHARSET UTF-8 FROM \"a b\""));
+        for other in [
+            "",
+            "CHARSET KOI8-R FROM x",
+            "NOSUCHKEY",
+            "SEEN\r\nb DELETE x",
+            "SEEN\r\n",
+            "RETURN (SAVE) SEEN",
+        ] {
+            assert!(!is_search(other), "{other:?}");
+        }
     }
 
     #[test]

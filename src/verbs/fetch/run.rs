@@ -70,9 +70,15 @@ pub(super) struct Tally {
 /// # Errors
 /// The first that any source or target has. What was confirmed before stays.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
+    for (option, command) in [("exec", &args.exec), ("decide", &args.decide)] {
+        // A shell that is told nothing takes every message.
+        if command.as_ref().is_some_and(|command| command.trim().is_empty()) {
+            return Err(Failure::usage(format!("--{option}: no command")).into());
+        }
+    }
     let ways = Ways::of(&args, context)?;
     let selection = Selection::of(&args)?;
-    let errands = plan::errands(&args, &mut std::io::stdin().lock())?;
+    let errands = plan::errands(&args, &mut crate::open::Stdin::new(&context.net.stop))?;
     ways.check(&args, &errands)?;
     if let Some(span) = &args.delete_after {
         long_ago(span)?;
@@ -91,10 +97,16 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
         let job = Job { args: &args, errands, selection, ways, memory: None, context };
         return job.look(sources, looked, out).await;
     }
-    let memory = match args.remembers() {
+    let mut memory = match args.remembers() {
         true => Some(Memory::open(&Seen::usual_path()?, ways.names())?),
         false => None,
     };
+    if let (true, Some(memory)) = (args.dedupe, &mut memory) {
+        // Two runs that look for copies at one target would each miss what the other brings.
+        for target in ways.names() {
+            memory.seen().hold(&target)?;
+        }
+    }
     let mut job = Job { args: &args, errands, selection, ways, memory, context };
     if args.watch {
         return watch::watch(&mut job, out).await;
@@ -197,7 +209,10 @@ impl Job<'_> {
         }
         let Self { args, errands, ways, memory, context, .. } = self;
         let total: usize = works.iter().map(Work::count).sum();
-        let show = if args.watch { Show::None } else { context.progress };
+        // On a terminal that gets the messages themselves a bar would stand between them.
+        let is_shown = out.is_terminal() && ways.has_stdout();
+        let is_silent = args.watch || total == 0 || is_shown;
+        let show = if is_silent { Show::None } else { context.progress };
         let mut progress = Progress::new(show, "fetch", Some(total as u64));
         let mut tally = Tally {
             total,
@@ -355,6 +370,13 @@ impl Job<'_> {
         let Self { args, errands, selection, ways, memory, context } = self;
         let errand = &errands[number];
         let status = select(source, errand, folder.as_deref(), !args.changes()).await?;
+        let loses = args.then.is_some() || args.delete_after.is_some();
+        if loses && matches!(source.mail, Mail::News(..)) {
+            let message =
+                format!("{}: a newsgroup cannot lose articles to a reader", errand.location);
+            let hint = "leave out --then and --delete-after";
+            return Err(Failure::usage(message).hint(hint).into());
+        }
         if matches!(args.then, Some(Then::Move(_) | Then::Mark { .. })) && source.store().is_none()
         {
             return Err(then::plain_source().into());
@@ -363,9 +385,16 @@ impl Job<'_> {
             source: folders::name(source, errand, folder.as_deref()),
             generation: status.map_or(0, |status| status.uid_validity),
         };
+        if let Some(memory) = memory {
+            memory.seen().hold(&place.source)?;
+        }
+        let found = match &errand.wanted {
+            Wanted::Found(program) => Some(found(source, program).await?),
+            Wanted::These(_) | Wanted::All => None,
+        };
         let named = match &errand.wanted {
             Wanted::These(ids) => Some(ids.as_slice()),
-            Wanted::All => None,
+            Wanted::All | Wanted::Found(_) => found.as_deref(),
         };
         let listed: Vec<Id> = match (named, &*selection) {
             (named, Some(selection)) => {
@@ -423,6 +452,16 @@ impl Job<'_> {
     }
 }
 
+/// What the server's SEARCH finds in the selected folder.
+async fn found(source: &mut Opened, program: &[u8]) -> Result<Vec<Id>> {
+    let line = plan::search_line(program);
+    let (Mail::Imap(account, _), Some(keys)) = (&mut source.mail, plan::keys(&line)) else {
+        return Ok(Vec::new());
+    };
+    let uids = account.client().search(keys).await.map_err(store::Error::from)?;
+    Ok(uids.into_iter().map(|uid| Id::number(uid.into())).collect())
+}
+
 /// Selects a folder of a source, or the one that its location means.
 async fn select(
     source: &mut Opened,
@@ -430,10 +469,17 @@ async fn select(
     folder: Option<&str>,
     read_only: bool,
 ) -> Result<Option<Status>> {
-    match folder {
+    let selected = match folder {
         None => source.select(errand.uid_validity, read_only).await,
         Some(folder) => source.select_folder(folder, read_only).await,
-    }
+    };
+    selected.map_err(|error| match error.downcast_ref() {
+        // Of several sources, this one.
+        Some(store::Error::OtherGeneration { .. } | store::Error::NoFolder(_)) => {
+            error.context(errand.location.to_string())
+        }
+        _ => error,
+    })
 }
 
 /// Selects the folder that was listed; another one of its name has other messages.

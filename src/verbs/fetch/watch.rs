@@ -85,7 +85,9 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
     loop {
         job.errands = asked.clone();
         let Err(error) = session(job, &mut pause, out).await else { continue };
-        if open::verdict(&error).exit != Exit::TempFail {
+        let state = error.downcast_ref::<crate::state::Error>();
+        let is_held = state.is_some_and(crate::state::Error::is_in_use);
+        if open::verdict(&error).exit != Exit::TempFail || is_held {
             return Err(error);
         }
         pause = (pause * 2).clamp(Duration::from_secs(1), LONGEST_PAUSE);

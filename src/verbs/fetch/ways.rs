@@ -5,12 +5,12 @@ use anyhow::Result;
 use super::args::Args;
 use super::handed::{IntoCommand, IntoServer, IntoStore, Recipients, References};
 use super::memory;
-use super::plan::Errand;
+use super::plan::{Errand, Wanted};
 use super::targets::{
     AsJson, AsMbox, IntoEml, IntoMaildir, IntoMbox, Lacking, OutputWriter, Raw, TARGETS, Target,
     at_target,
 };
-use crate::base::location::Location;
+use crate::base::location::{ImapUrl, Location};
 use crate::open::{self, Context, Create, Mail, Outgoing};
 use crate::store::line_ends::LineEnds;
 use crate::store::pattern::canonical;
@@ -106,6 +106,16 @@ impl Ways {
             let message = format!("--{name} could mean the source or the target");
             return Err(Failure::usage(message).hint(hint).into());
         }
+        for way in &self.0 {
+            let Way::Mail(target) = way else { continue };
+            if let Some(same) = errands
+                .iter()
+                .find(|errand| errand.wanted == Wanted::All && is_same(&errand.location, target))
+            {
+                let message = format!("{}: is both a source and a target", same.location);
+                return Err(Failure::usage(message).into());
+            }
+        }
         let loses = args.delete_after.is_some()
             || matches!(args.then, Some(super::then::Then::Delete | super::then::Then::Move(_)));
         if loses && errands.iter().any(|errand| errand.what != What::Whole) {
@@ -128,6 +138,11 @@ impl Ways {
                 Way::Mail(location) => memory::name(location),
             })
             .collect()
+    }
+
+    /// Whether standard output is one of them.
+    pub fn has_stdout(&self) -> bool {
+        self.0.iter().any(|way| matches!(way, Way::Stdout))
     }
 
     /// All of them.
@@ -188,6 +203,36 @@ impl Ways {
             });
         }
         Ok(all)
+    }
+}
+
+/// Whether two words lead to the same mail, as far as the words tell.
+fn is_same(source: &Location, target: &Location) -> bool {
+    let local = |location: &Location| match location {
+        Location::Maildir(path)
+        | Location::Mbox(path)
+        | Location::Eml(path)
+        | Location::Path(path) => std::fs::canonicalize(open::local_path(path)).ok(),
+        _ => None,
+    };
+    match (source, target) {
+        (
+            Location::Account { account, folder, whole },
+            Location::Account { account: to, folder: of, .. },
+        ) => {
+            let inbox = |folder: &Option<String>| folder.clone().unwrap_or_else(|| "INBOX".into());
+            // All of an account goes into folders of the same names.
+            account == to && (*whole && of.is_none() || !*whole && inbox(folder) == inbox(of))
+        }
+        (Location::Imap(source), Location::Imap(target)) => {
+            let name = |url: &ImapUrl| {
+                url.mailbox
+                    .as_ref()
+                    .map_or_else(|| b"INBOX".to_vec(), |mailbox| mailbox.name.clone())
+            };
+            source.server == target.server && name(source) == name(target)
+        }
+        _ => local(source).is_some_and(|path| local(target) == Some(path)),
     }
 }
 

@@ -3,8 +3,6 @@
 //! Each part learns something in its own way; what it judges are findings of the one
 //! catalogue, printed in the forms and with the exit codes of every probe.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -66,23 +64,6 @@ impl Part {
         }
         Err(Failure::usage(format!("options of `probe {what}` stand behind the word"))
             .hint(format!("pillarbox probe {what} OPTIONS; a host of that name is {what}.")))
-    }
-}
-
-/// A span of time of the command line: `90`, `10s`, `2m`, `1h`.
-///
-/// # Errors
-/// What is wanted, in words.
-pub fn span(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
-        Some(number) if text.ends_with('m') => (number, 60.0),
-        Some(number) if text.ends_with('h') => (number, 3600.0),
-        Some(number) => (number, 1.0),
-        None => (text, 1.0),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number > 0.0 && number < 1e6 => Ok(Duration::from_secs_f64(number * unit)),
-        _ => Err("want a time such as 10s, 2m or 1h".into()),
     }
 }
 
@@ -208,17 +189,6 @@ mod tests {
         assert!(Part::check_word("headers").is_err());
         assert!(Part::check_word("headers.").is_ok());
         assert!(Part::check_word("example.org").is_ok());
-    }
-
-    #[test]
-    fn spans_of_time() {
-        assert_eq!(span("1.5"), Ok(Duration::from_millis(1500)));
-        assert_eq!(span("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(span("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(span("1h"), Ok(Duration::from_secs(3600)));
-        for text in ["", "s", "-1", "0", "1d", "1e9s"] {
-            assert!(span(text).is_err(), "{text}");
-        }
     }
 
     #[test]

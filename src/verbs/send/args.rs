@@ -246,12 +246,12 @@ pub struct Extensions {
     #[arg(long)]
     pub require_tls: bool,
 
-    /// Have the server hold the message back for that long (FUTURERELEASE)
-    #[arg(long, value_name = "SECONDS", conflicts_with = "hold_until")]
+    /// Have the server hold the message back for that long: seconds, or 30m, 2h, 1d (FUTURERELEASE)
+    #[arg(long, value_name = "TIME", conflicts_with = "hold_until", value_parser = hold_for)]
     pub hold_for: Option<u32>,
 
     /// Have the server hold the message back until then, a time by RFC 3339 (FUTURERELEASE)
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = hold_until)]
     pub hold_until: Option<jiff::Timestamp>,
 
     /// Priority from -9 to 9 (MT-PRIORITY)
@@ -259,14 +259,27 @@ pub struct Extensions {
           value_parser = clap::value_parser!(i8).range(-9..=9))]
     pub priority: Option<i8>,
 
-    /// Deliver within that time, or report: SECONDS with ;N to tell and go on, ;R to give it
-    /// back, and T behind it to have each relay tell (DELIVERBY)
-    #[arg(long, value_name = "SECONDS;MODE", allow_hyphen_values = true)]
+    /// Deliver within that time, or report: seconds, or 30m, 2h, 1d, with ;N to tell and go on, ;R
+    /// to give it back, and T behind it to have each relay tell (DELIVERBY)
+    #[arg(long, value_name = "TIME;MODE", allow_hyphen_values = true)]
     pub deliver_by: Option<String>,
 
     /// Have an answer for each recipient once the server has seen the message (PRDR)
     #[arg(long)]
     pub prdr: bool,
+}
+
+fn hold_for(text: &str) -> Result<u32, String> {
+    let seconds = crate::open::span(text)?.as_secs_f64();
+    // RFC 4865 section 4: future-release-integer.
+    match seconds.fract() == 0.0 && seconds < 1e9 {
+        true => Ok(seconds as u32),
+        false => Err("want 1 to 999999999 seconds".to_owned()),
+    }
+}
+
+fn hold_until(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "want a time such as 2026-03-31T12:30:00Z".to_owned())
 }
 
 /// How the server is spoken to, and what is shown of it.
@@ -320,17 +333,20 @@ unknown), `stage` (connect, greeting, ehlo, starttls, auth, xclient, mail, rcpt,
 the `body` and the last `reply`. Behind --direct comes `exchanger` with `host`, `address`,
 `security` (opportunistic, mta-sts, mta-sts-testing, dane, dane-unusable), `verified`, `tls` and
 `note`. --spool prints `spooled`, the name of the message in its folder, and `recipients`;
---dry-run prints `sender`, `recipients`, `octets` and `changes`; sendmail -bp with --json
-`name`, `octets`, `sender`, `recipients`, `created`, `due`, `attempts` and `reason` (times in
+--dry-run prints `sender`, `recipients`, `octets` and `changes`; a copy that --sent could not keep
+is an object with `copy`, its place, `kept` (false) and `text`; sendmail -bp with --json `name`, `octets`, `sender`, `recipients`, `created`, `due`, `attempts` and `reason` (times in
 seconds since 1970).
 
 A fate is in the journal before it is printed, and survives the end of the process; the end of the
 machine may cost what was written within the last second, and those messages may then go twice.
 
-SIGINT, SIGTERM and --deadline end a run with all fates told: what was not whole by then is
+The place of --sent is looked at before anything is sent. Where a copy cannot be kept all the same,
+the exit code is 79, and never one that asks for the message to be sent again.
+
+SIGINT, SIGTERM, SIGHUP and --deadline end a run with all fates told: what was not whole by then is
 temporary, and where the last octet of a message is out, its answer is waited for up to five more
 seconds behind a signal and the fate is unknown without it. A second signal ends the run at once.
-The exit code is 80 where anything is unknown, else 130 or 143, as shells have it (75 behind a
+The exit code is 80 where anything is unknown, else 129, 130 or 143, as shells have it (75 behind a
 deadline); what is left of a bulk run is not begun, and what is left of a spool waits as before.
 
 Examples:

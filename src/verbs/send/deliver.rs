@@ -81,16 +81,20 @@ pub fn submission(
     if wishes.needs_tls() && !client.wire().is_encrypted() {
         return Err(Unprotected::no_tls("this connection has no TLS").into());
     }
-    if wishes.needs_tls() && !server.require_tls {
+    // RFC 8689 section 5: a report is not to be lost by it.
+    let is_report = plan.envelope.sender.is_empty();
+    if wishes.needs_tls() && !server.require_tls && !is_report {
         return Err(Unprotected::unsupported().into());
     }
     let needs_utf8 = esmtp::needs_smtputf8(&plan.envelope.sender, recipients);
     let route = Route::of(server);
     signing::take_off(plan);
-    let fitted = fit::fit(plan, Route { utf8_header: route.utf8_header || needs_utf8, ..route })?;
+    let route = Route { utf8_header: route.utf8_header || needs_utf8, ..route };
+    let fitted = fit::fit_to_sign(plan, route, wishes.signers())?;
     let sender = &plan.envelope.sender;
     let mut submission =
         wishes.submission(sender, recipients, fitted.body, fitted.utf8_header, server)?;
+    submission.parameters.require_tls &= server.require_tls;
     submission.line_ends = plan.line_ends;
     signing::sign(plan, wishes.signers())?;
     // RFC 1870 section 6: with the line ends that it leaves with.
@@ -326,7 +330,9 @@ fn is_too_many(delivery: &Delivery) -> bool {
 pub fn failed(recipient: &str, error: &anyhow::Error) -> Told {
     let verdict = open::verdict(error);
     let state = match verdict.exit {
-        Exit::TempFail | Exit::Protocol | Exit::Interrupted | Exit::Terminated => Fate::Temporary,
+        Exit::TempFail | Exit::Protocol | Exit::HungUp | Exit::Interrupted | Exit::Terminated => {
+            Fate::Temporary
+        }
         _ => Fate::Permanent,
     };
     let enhanced = error.downcast_ref::<Unprotected>().map(|it| it.enhanced.to_owned());

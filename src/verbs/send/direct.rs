@@ -303,6 +303,7 @@ fn fate(error: &anyhow::Error, needs_tls: bool) -> (Fate, Option<&'static str>) 
         | Exit::Protocol
         | Exit::NoHost
         | Exit::Io
+        | Exit::HungUp
         | Exit::Interrupted
         | Exit::Terminated => (Fate::Temporary, None),
         _ => (Fate::Permanent, None),

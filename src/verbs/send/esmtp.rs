@@ -122,6 +122,12 @@ impl Wishes {
         self.mail.require_tls
     }
 
+    /// The recipient that the sender meant, where that was said of this one.
+    pub fn original(&self, recipient: &str) -> Option<&OriginalRecipient> {
+        let is_it = |whose: &Option<String>| whose.as_ref().is_none_or(|whose| whose == recipient);
+        self.orcpt.iter().find(|(whose, _)| is_it(whose)).map(|(_, original)| original)
+    }
+
     /// Checks that each `--orcpt` has its recipient.
     ///
     /// # Errors
@@ -174,11 +180,7 @@ impl Wishes {
         submission.all_or_none = self.all_or_none;
         for (recipient, given) in submission.recipients.iter_mut().zip(recipients) {
             recipient.parameters.notify = self.notify;
-            recipient.parameters.orcpt = self
-                .orcpt
-                .iter()
-                .find(|(whose, _)| whose.as_ref().is_none_or(|whose| whose == given))
-                .map(|(_, original)| original.clone());
+            recipient.parameters.orcpt = self.original(given).cloned();
         }
         self.within(server)?;
         Ok(submission)
@@ -281,14 +283,20 @@ fn original(text: &str) -> Result<(Option<String>, OriginalRecipient), Failure> 
     Ok((whose, OriginalRecipient { address_type, address: address.to_owned() }))
 }
 
-/// `SECONDS[;N|R[T]]`
+/// `TIME[;N|R[T]]`
 fn deliver_by(text: &str) -> Result<DeliverBy, Failure> {
     let wrong = || {
-        Failure::usage(format!("--deliver-by {text:?}: want SECONDS;MODE"))
+        Failure::usage(format!("--deliver-by {text:?}: want TIME;MODE"))
             .hint("MODE is N (tell, and go on) or R (give back), with T to have relays tell")
     };
     let (seconds, mode) = text.split_once(';').unwrap_or((text, "N"));
-    let seconds: i32 = seconds.parse().map_err(|_| wrong())?;
+    let seconds: i32 = match seconds.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let span = crate::open::span(seconds).map_err(|_| wrong())?;
+            i32::try_from(span.as_secs()).map_err(|_| wrong())?
+        }
+    };
     let (is_return, trace) = match mode.to_ascii_uppercase().as_str() {
         "N" => (false, false),
         "NT" => (false, true),

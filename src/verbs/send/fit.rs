@@ -6,6 +6,7 @@
 use super::plan::Plan;
 use super::spooled::{Keeper, Spooled};
 use crate::base::dot::LineEnds;
+use crate::message::dkim::Signer;
 use crate::message::downgrade::{self, Rewriter, Survey, Way};
 use crate::message::headers::{self, Place};
 use crate::smtp::syntax::ehlo::Capabilities;
@@ -75,6 +76,21 @@ pub fn fit(plan: &mut Plan, route: Route) -> Result<Fitted, Failure> {
     // RFC 6531 section 3.6: UTF-8 in the header travels under SMTPUTF8 only.
     let utf8_header = !message.header.is_ascii() && std::str::from_utf8(&message.header).is_ok();
     Ok(Fitted { body, utf8_header })
+}
+
+/// As [`fit`], of a message that is signed by `signers` behind it: what a later server would have
+/// to encode, and break the signature by that, is encoded now (RFC 6376 section 5.3). What
+/// somebody else has signed stays as it is.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_to_sign(plan: &mut Plan, route: Route, signers: &[Signer]) -> Result<Fitted, Failure> {
+    if !signers.is_empty()
+        && let Ok(fitted) = fit(plan, Route { eight_bit: false, binary: false, ..route })
+    {
+        return Ok(fitted);
+    }
+    fit(plan, route)
 }
 
 fn change(plan: &mut Plan, route: Route) -> Result<(), Failure> {

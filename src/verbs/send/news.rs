@@ -14,7 +14,9 @@ use super::{compose, deliver, outcome, run, signals};
 use crate::base::dot::LineEnds;
 use crate::base::location::Location;
 use crate::message::address::{self, Mailbox};
+use crate::message::downgrade;
 use crate::message::headers::{self, Place};
+use crate::net::Stop;
 use crate::nntp::client::Error;
 use crate::nntp::syntax::is_newsgroup;
 use crate::nntp::syntax::reply::Reply;
@@ -49,8 +51,9 @@ pub async fn post(
         let addr = account.emails.first()?.clone();
         Some(Mailbox { name: account.full_name.clone(), addr })
     });
-    let message = proto_article(args, author, place.url.group.as_deref())?;
+    let mut message = proto_article(args, author, place.url.group.as_deref(), &context.net.stop)?;
     let recipients = newsgroups(&message.header)?;
+    complete(&mut message)?;
     let envelope = Envelope { sender: String::new(), recipients };
     let mut plan = Plan {
         envelope,
@@ -119,8 +122,13 @@ async fn show(plan: &mut Plan, out: &mut Output) -> Result<Exit> {
 
 /// The article that the command line and standard input make, with all that a posting agent has
 /// to add.
-fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> Result<Spooled> {
-    let mut input = std::io::stdin().lock();
+fn proto_article(
+    args: &Args,
+    author: Option<Mailbox>,
+    group: Option<&str>,
+    stop: &Stop,
+) -> Result<Spooled> {
+    let mut input = open::Stdin::new(stop);
     let input: &mut dyn Read = &mut input;
     let from = match &args.composing.from {
         Some(from) => Some(
@@ -139,6 +147,12 @@ fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> R
         Spooled::take(input)?.with_header_lines()?
     };
     plan::check(&article)?;
+    // RFC 5537 section 3.4: only along with these does a poster say when it was injected.
+    let has = |name: &str| headers::find(&article.header, name).is_some();
+    if has("Injection-Date") && !(has("Date") && has("Message-ID")) {
+        let message = "the article has an Injection-Date, and no Date or no Message-ID";
+        return Err(Failure::new(Exit::Data, message).into());
+    }
     plan::complete(&mut article, from.as_ref())?;
     (article.header, _) = headers::remove(&article.header, &["Bcc", "Resent-Bcc"]);
     let data = |error: headers::Error| Failure::new(Exit::Data, error.to_string());
@@ -151,6 +165,46 @@ fn proto_article(args: &Args, author: Option<Mailbox>, group: Option<&str>) -> R
         }
     }
     Ok(article)
+}
+
+/// Refuses what a poster does not say, or has to say (RFC 5536 section 3.1, RFC 5537 section
+/// 3.4.1), and puts the header into ASCII, as every server takes it.
+fn complete(article: &mut Spooled) -> Result<(), Failure> {
+    let bad = |message: &str| Failure::new(Exit::Data, format!("the article {message}"));
+    let header = &article.header;
+    let has = |name: &str| headers::find(header, name).is_some();
+    for name in ["Injection-Info", "Xref"] {
+        if has(name) {
+            return Err(bad(&format!("has a field {name}, which only a server adds"))
+                .hint("take it off: an article that was posted before is posted anew"));
+        }
+    }
+    let posted = headers::find(header, "Path").is_some_and(|path| {
+        path.unfolded().split(|it| *it == b'!').any(|it| it.starts_with(b".POSTED"))
+    });
+    if posted {
+        return Err(bad("has a Path that says that it was posted already"));
+    }
+    for (name, hint) in [
+        ("From", "give --from, or `email` in the account's table"),
+        ("Subject", "give --subject, or a Subject field"),
+    ] {
+        let field = headers::find(header, name);
+        if field.is_none_or(|field| field.unfolded().trim_ascii().is_empty()) {
+            return Err(bad(&format!("has no {name}")).hint(hint));
+        }
+    }
+    for name in ["From", "Subject", "Newsgroups", "Path", "Date", "Message-ID", "Injection-Date"] {
+        if headers::fields(header).filter(|field| field.is(name)).count() > 1 {
+            return Err(bad(&format!("has more than one {name}")));
+        }
+    }
+    if !header.is_ascii() {
+        let (encoded, _) = downgrade::ascii(header)
+            .map_err(|error| Failure::new(Exit::Data, error.to_string()))?;
+        article.header = encoded;
+    }
+    Ok(())
 }
 
 /// The groups that the Newsgroups field names (RFC 5536 section 3.1.4).

@@ -179,6 +179,16 @@ impl Persona {
     }
 }
 
+/// An error as sendmail's callers understand it: hints name options that it does not take.
+pub fn error(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(failure) => {
+            Failure { hint: failure.hint.filter(|it| !it.contains("--")), ..failure }.into()
+        }
+        Err(error) => error,
+    }
+}
+
 /// How the persona's exit codes differ (common to its callers: sysexits.h has nothing for a mixed
 /// outcome, nor for one that nobody knows).
 pub fn exit(exit: Exit) -> Exit {

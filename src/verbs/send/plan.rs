@@ -132,7 +132,11 @@ impl Plan {
         check(&message)?;
         let named = envelope::from_header(&message.header, source(&message.header));
         let mut changes = complete(&mut message, given.from.as_ref())?;
-        let (header, removed) = headers::remove(&message.header, &["Bcc", "Resent-Bcc"]);
+        let (header, removed) = headers::remove(
+            &message.header,
+            // RFC 5321 section 4.4: who sends a message does not say where its delivery came from.
+            &["Bcc", "Resent-Bcc", "Return-Path"],
+        );
         let mut blind = Vec::new();
         for field in headers::fields(&message.header).filter(|field| field.is("Bcc")) {
             blind.extend_from_slice(&message.header[field.start..field.end]);

@@ -1,27 +1,61 @@
 //! The report to a sender whose message was not delivered.
 //!
 //! RFC 3464 (message/delivery-status), RFC 6522 (multipart/report), RFC 3834 section 3.1.7
-//! (Auto-Submitted). Of the message its header comes back. All but the text for people is ASCII,
+//! (Auto-Submitted). Of the message its header comes back, or all of it where that was asked for
+//! and every server takes it. All but the text for people is ASCII,
 //! whatever addresses and servers say: a message/delivery-status may not be encoded (RFC 3464
 //! section 2.1), and the sender's server need know neither 8BITMIME nor SMTPUTF8.
 
+use super::plan::Plan;
 use crate::base::date::Zoned;
 use crate::message::compose::{base32, message_id};
 use crate::message::{downgrade, headers};
 use crate::open;
 use crate::sasl::system_random;
-use crate::smtp::syntax::parameter::encode_unicode_xtext;
-use crate::store::{Delivery, Fate};
+use crate::smtp::syntax::parameter::{OriginalRecipient, encode_unicode_xtext};
+use crate::store::{Body as _, Delivery, Fate};
+use crate::ui::Failure;
 
 /// Octets of a header that come back.
 const HEADER_OCTETS: usize = 64 * 1024;
 
-/// Writes the report, in LF lines. `header` is the message's, `arrived` in seconds since 1970.
-pub fn compose(
+/// A message of more octets does not come back whole.
+const WHOLE_OCTETS: u64 = 1024 * 1024;
+
+/// What comes back of the message.
+#[derive(Clone, Copy)]
+pub enum Returned<'a> {
+    /// Its header.
+    Header(&'a [u8]),
+    /// All of it, in ASCII.
+    Whole(&'a [u8]),
+}
+
+/// The whole message, where it may come back so: short enough, and such that every server takes
+/// it.
+///
+/// # Errors
+/// [`Failure`] (74) when it cannot be read.
+pub fn whole(plan: &mut Plan) -> Result<Option<Vec<u8>>, Failure> {
+    if plan.message.len() > WHOLE_OCTETS {
+        return Ok(None);
+    }
+    let mut octets = Vec::new();
+    plan.message.each(|piece| {
+        octets.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok((octets.is_ascii() && !octets.contains(&0)).then_some(octets))
+}
+
+/// Writes the report, in LF lines. `arrived` is in seconds since 1970; `original` tells whom the
+/// sender meant by a recipient.
+pub fn compose<'o>(
     sender: &str,
     arrived: i64,
     envid: Option<&str>,
-    header: &[u8],
+    returned: Returned<'_>,
+    original: &dyn Fn(&str) -> Option<&'o OriginalRecipient>,
     failed: &[Delivery],
 ) -> Vec<u8> {
     let host = open::own_name();
@@ -78,9 +112,14 @@ pub fn compose(
             (_, Fate::Temporary) => "4.4.7",
             (_, Fate::Unknown) => "4.4.2",
         };
+        text.push('\n');
+        if let Some(OriginalRecipient { address_type, address }) = original(&delivery.recipient) {
+            let typed = typed(address_type, address);
+            text.push_str(&format!("Original-Recipient: {typed}\n"));
+        }
         text.push_str(&format!(
-            "\nFinal-Recipient: {}\nAction: failed\nStatus: {status}\n",
-            typed(&delivery.recipient)
+            "Final-Recipient: {}\nAction: failed\nStatus: {status}\n",
+            typed("rfc822", &delivery.recipient)
         ));
         if let Some(code) = delivery.code {
             let enhanced = delivery.enhanced.as_ref().map(|it| format!("{it} "));
@@ -89,20 +128,25 @@ pub fn compose(
             text.push_str(&format!("Diagnostic-Code: smtp; {code} {enhanced}{said}\n"));
         }
     }
-    text.push_str(&format!("\n--{boundary}\nContent-Type: text/rfc822-headers\n\n"));
+    let (kind, all) = match returned {
+        Returned::Whole(message) => ("message/rfc822", message),
+        Returned::Header(header) => {
+            let end = headers::fields_end(header).min(HEADER_OCTETS);
+            ("text/rfc822-headers", &header[..end])
+        }
+    };
+    text.push_str(&format!("\n--{boundary}\nContent-Type: {kind}\n\n"));
     let mut octets = text.into_bytes();
-    let end = headers::fields_end(header).min(HEADER_OCTETS);
-    let returned = header[..end].iter().copied().filter(|octet| *octet != b'\r').collect();
-    octets.extend(in_ascii(returned));
+    octets.extend(in_ascii(all.iter().copied().filter(|octet| *octet != b'\r').collect()));
     octets.extend_from_slice(format!("\n--{boundary}--\n").as_bytes());
     octets
 }
 
-/// An address with its type: `rfc822`, or `utf-8` in the form of RFC 6533 section 3 that may stand
+/// An address with its type: `kind`, or `utf-8` in the form of RFC 6533 section 3 that may stand
 /// in a message/delivery-status.
-fn typed(address: &str) -> String {
+fn typed(kind: &str, address: &str) -> String {
     if address.is_ascii() {
-        return format!("rfc822; {}", line(address));
+        return format!("{}; {}", ascii_line(kind), line(address));
     }
     let mut escaped = Vec::new();
     encode_unicode_xtext(address, &mut escaped);
@@ -150,7 +194,7 @@ mod tests {
             text: "no such\r\nInjected: yes\r\n\r\n--".into(),
         };
         let header = b"From: a@x\r\nSubject: lost\r\n\r\n";
-        let octets = compose("a@x", 0, Some("id"), header, &[failed]);
+        let octets = compose("a@x", 0, Some("id"), Returned::Header(header), &|_| None, &[failed]);
         let text = String::from_utf8(octets.clone()).expect("text");
         assert!(text.contains("\nFinal-Recipient: rfc822; b@y\nAction: failed\nStatus: 5.1.1\n"));
         assert!(text.contains("Diagnostic-Code: smtp; 550 5.1.1 no such  Injected: yes"), "{text}");
@@ -161,6 +205,42 @@ mod tests {
         // The message itself, and its three parts.
         assert!(parsed.parts().len() >= 4, "{text}");
         assert!(octets.is_ascii() && text.contains("Content-Transfer-Encoding: 7bit"), "{text}");
+    }
+
+    /// RFC 3461 sections 6.2 and 6.3: RET=FULL, and the recipient that was meant.
+    #[test]
+    fn what_was_asked_for_comes_back() {
+        let failed = Delivery {
+            recipient: "b@y".into(),
+            state: Fate::Permanent,
+            stage: "rcpt",
+            code: Some(550),
+            enhanced: None,
+            text: "no".into(),
+        };
+        let meant =
+            OriginalRecipient { address_type: "rfc822".into(), address: "orig@y.test".into() };
+        let mut plan = Plan::empty();
+        plan.message = super::super::spooled::Spooled::of(b"Subject: a\r\n\r\ntext\r\n".to_vec());
+        let message = whole(&mut plan).expect("memory").expect("ASCII");
+        let octets = compose(
+            "a@x",
+            0,
+            None,
+            Returned::Whole(&message),
+            &|whose| (whose == "b@y").then_some(&meant),
+            std::slice::from_ref(&failed),
+        );
+        let text = String::from_utf8(octets).expect("ASCII");
+        assert!(
+            text.contains(
+                "\n\nOriginal-Recipient: rfc822; orig@y.test\nFinal-Recipient: rfc822; b@y\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("Content-Type: message/rfc822\n\nSubject: a\n\ntext\n"), "{text}");
+        plan.message = super::super::spooled::Spooled::of("A: b\n\n\u{fc}\n".into());
+        assert_eq!(whole(&mut plan).expect("memory"), None);
     }
 
     #[test]
@@ -175,7 +255,10 @@ mod tests {
         };
         for header in ["Subject: t\u{f6}\r\n\r\n".as_bytes(), b"Subject: t\xf6\r\nX\xf6: y\r\n\r\n"]
         {
-            let octets = compose("a@x.test", 0, None, header, std::slice::from_ref(&failed));
+            let octets = {
+                let header = Returned::Header(header);
+                compose("a@x.test", 0, None, header, &|_| None, std::slice::from_ref(&failed))
+            };
             let text = String::from_utf8(octets).expect("text");
             let (people, machine) =
                 text.split_once("Content-Type: message/delivery-status").expect("the part");
@@ -207,7 +290,14 @@ mod tests {
             text: "no such us\u{e9}r".into(),
         };
         let mut plan = Plan::empty();
-        plan.message = Spooled::of(compose("a@x.test", 0, None, b"A: b\n\n", &[failed]));
+        plan.message = Spooled::of(compose(
+            "a@x.test",
+            0,
+            None,
+            Returned::Header(b"A: b\n\n"),
+            &|_| None,
+            &[failed],
+        ));
         let narrow = Route { eight_bit: false, binary: false, utf8_header: false };
         fit::fit(&mut plan, narrow).expect("fits");
         assert!(!plan.message.scan.eight_bit);

@@ -13,9 +13,10 @@ use super::fit::{self, Route};
 use super::merge::Merge;
 use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
+use super::sent::Copies;
 use super::spool::{self, Courier, Item};
 use super::{
-    compose, direct, news, outcome, persona, pipe, sent, signals, signing, stages, stdio, together,
+    compose, direct, news, outcome, persona, pipe, signals, signing, stages, stdio, together,
 };
 use crate::base::apart::apart;
 use crate::base::dot::{Encoder, LineEnds};
@@ -39,7 +40,10 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
     if let Some(location) = news {
         return apart(|| news::post(&args, &location, context, out)).await;
     }
-    let exit = prepare(&args, context, out).await?;
+    let exit = match prepare(&args, context, out).await {
+        Err(error) if args.persona.is_some() => return Err(persona::error(error)),
+        exit => exit?,
+    };
     Ok(if args.persona.is_some() { persona::exit(exit) } else { exit })
 }
 
@@ -92,7 +96,8 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
             also_named: false,
         };
         let nul = args.common.nul;
-        let source = Source::inputs(&args.bulk.input, &mut std::io::stdin().lock(), nul)?;
+        let source =
+            Source::inputs(&args.bulk.input, &mut open::Stdin::new(&context.net.stop), nul)?;
         return apart(|| sender.bulk(source, &given, &author, out)).await;
     }
     let named = args.composing.reply.as_deref().or(args.composing.forward.as_deref());
@@ -100,7 +105,7 @@ async fn prepare(args: &Args, context: &Context, out: &mut Output) -> Result<Exi
         Some(named) => Some(apart(|| original(named, context)).await?),
         None => None,
     };
-    let mut input = std::io::stdin().lock();
+    let mut input = open::Stdin::new(&context.net.stop);
     let input: &mut dyn Read = &mut input;
     let plan = match &args.persona {
         Some(persona) => {
@@ -261,6 +266,7 @@ impl Sender<'_> {
             self.store(folder, &mut plan, out)?;
             return Ok(Exit::Ok);
         }
+        let mut copies = self.look().await?;
         signals::listen(&self.context.net.stop)?;
         let mut sessions = Sessions::new(async || self.open().await);
         let handed = self.hand_over(&mut sessions, &mut Pool::none(), &mut plan, true).await;
@@ -268,8 +274,9 @@ impl Sender<'_> {
             Ok(told) => {
                 self.tell(&told, out)?;
                 log(self.context, &plan, &told);
-                self.keep(&mut plan, &told).await;
-                let exit = outcome::exit(told.iter().map(|it| &it.delivery));
+                let is_kept = self.keep(&mut copies, &mut plan, &told, out).await?;
+                finish(copies).await;
+                let exit = with_copy(outcome::exit(told.iter().map(|it| &it.delivery)), is_kept);
                 Ok(ended(exit, self.context.net.stop.cause()))
             }
             Err(error) => {
@@ -291,11 +298,16 @@ impl Sender<'_> {
         plans: impl Iterator<Item = Result<Plan>>,
         out: &mut Output,
     ) -> Result<Exit> {
+        let mut copies = match self.args.conversion.dry_run {
+            true => None,
+            false => self.look().await?,
+        };
         let mut sessions = Sessions::new(async || self.open().await);
         let mut pool = Pool::new(None);
         let mut fates: Vec<Delivery> = Vec::new();
         let mut down: Option<anyhow::Error> = None;
         let mut plans = plans.peekable();
+        let mut is_kept = true;
         signals::listen(&self.context.net.stop)?;
         while let Some(plan) = plans.next() {
             if let Some(cause) = self.context.net.stop.cause() {
@@ -303,6 +315,7 @@ impl Sender<'_> {
                 // Those behind have not been tried.
                 sessions.finish().await;
                 pool.finish().await;
+                finish(copies).await;
                 let exit = match outcome::exit(fates.iter()) {
                     Exit::Ok => Exit::TempFail,
                     exit => exit,
@@ -334,16 +347,18 @@ impl Sender<'_> {
             };
             self.tell(&told, out)?;
             log(self.context, &plan, &told);
-            self.keep(&mut plan, &told).await;
+            is_kept &= self.keep(&mut copies, &mut plan, &told, out).await?;
             fates.extend(told.into_iter().map(|it| it.delivery));
         }
         sessions.finish().await;
         pool.finish().await;
+        finish(copies).await;
         if fates.is_empty() {
             // Only shown or stored, or a table of nobody.
             return Ok(Exit::Ok);
         }
-        Ok(ended(outcome::exit(fates.iter()), self.context.net.stop.cause()))
+        let exit = with_copy(outcome::exit(fates.iter()), is_kept);
+        Ok(ended(exit, self.context.net.stop.cause()))
     }
 
     /// Sends many messages.
@@ -441,20 +456,40 @@ impl Sender<'_> {
         Ok(())
     }
 
-    /// Puts the copy away, once somebody has the message. That it fails is told, and is no
-    /// reason to send anything again.
-    async fn keep(&self, plan: &mut Plan, told: &[Told]) {
-        let Some(location) = &self.sent else { return };
+    /// Looks at the place for copies, before anything is sent.
+    async fn look(&self) -> Result<Option<Copies>> {
+        let Some(location) = &self.sent else { return Ok(None) };
+        let mut copies = Copies::new(location.clone());
+        apart(|| copies.look(self.context)).await?;
+        Ok(Some(copies))
+    }
+
+    /// Puts the copy away, once somebody has the message, and says whether one is where it
+    /// belongs. That it fails is told, and is no reason to send anything again.
+    async fn keep(
+        &self,
+        copies: &mut Option<Copies>,
+        plan: &mut Plan,
+        told: &[Told],
+        out: &mut Output,
+    ) -> Result<bool> {
+        let Some(copies) = copies else { return Ok(true) };
         if !told.iter().any(|it| it.delivery.state == Fate::Delivered) {
-            return;
+            return Ok(true);
         }
-        if let Err(error) = apart(|| sent::keep(location, plan, self.context)).await {
-            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-            report::warning(&format!(
-                "the message was sent, and no copy is in {location}: {}",
-                report::joined(&causes)
-            ));
+        let Err(error) = apart(|| copies.keep(plan, self.context)).await else { return Ok(true) };
+        let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        let causes = report::joined(&causes);
+        let location = copies.location();
+        report::warning(&format!("the message was sent, and no copy is in {location}: {causes}"));
+        if out.format() == Format::Json {
+            out.json(&serde_json::json!({
+                "copy": location.to_string(),
+                "kept": false,
+                "text": causes,
+            }))?;
         }
+        Ok(false)
     }
 }
 
@@ -463,6 +498,19 @@ impl Opener for Sender<'_> {
     async fn open(&self) -> Result<crate::smtp::client::Client> {
         Sender::open(self).await
     }
+}
+
+/// Says goodbye to the place for copies.
+async fn finish(copies: Option<Copies>) {
+    if let Some(mut copies) = copies {
+        copies.finish().await;
+    }
+}
+
+/// How a run ends where a copy is missing: what was delivered is not to be sent again, so that
+/// none of the codes will do that ask for it.
+fn with_copy(exit: Exit, is_kept: bool) -> Exit {
+    if exit == Exit::Ok && !is_kept { Exit::Mixed } else { exit }
 }
 
 /// How a run ends that was asked to end before its work was done (`cause`): what is unknown or
@@ -569,7 +617,7 @@ fn show(
     wishes: &Wishes,
     out: &mut Output,
 ) -> Result<Exit> {
-    let fitted = fit::fit(plan, Route::OPEN)?;
+    let fitted = fit::fit_to_sign(plan, Route::OPEN, wishes.signers())?;
     let Envelope { sender, recipients } = &plan.envelope;
     let nobody = Capabilities::default();
     let submission =

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::plan::Plan;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::message::dkim::{self, BodyHash, Signer};
+use crate::message::headers;
 use crate::open;
 use crate::ui::{Exit, Failure};
 
@@ -76,6 +77,14 @@ pub fn sign(plan: &mut Plan, signers: &[Signer]) -> Result<(), Failure> {
     take_off(plan);
     if signers.is_empty() {
         return Ok(());
+    }
+    // RFC 6376 section 3.8: what RFC 5322 section 3.6 has once, and a reader may take the other of.
+    for name in ["From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID"] {
+        let count = headers::fields(&plan.message.header).filter(|field| field.is(name)).count();
+        if count > 1 {
+            let message = format!("not signed: the message has {count} {name} fields");
+            return Err(Failure::new(Exit::Data, message));
+        }
     }
     let mut hash = BodyHash::default();
     // What travels as it is, is hashed as it is.

@@ -44,7 +44,9 @@ fn a_long_initial_response_waits_for_the_go_ahead() {
         C: AUTH PLAIN
         S: 334\x20
         C: {line}
-        S: 535 5.7.8 no"
+        S: 535 5.7.8 no
+        C: QUIT
+        S: 221 bye"
     );
     run(with_server(&script, async |wire| {
         let credential = password(&secret);
@@ -70,7 +72,9 @@ fn oauth_errors_are_answered_and_told() {
             C: AUTH {mechanism} {}
             S: 334 {blob}
             C: {answer}
-            S: 535 5.7.8 bad token",
+            S: 535 5.7.8 bad token
+            C: QUIT
+            S: 221 bye",
             sasl::encode(initial.as_bytes())
         );
         run(with_server(&script, async |wire| {
@@ -90,7 +94,9 @@ fn a_challenge_that_makes_no_sense_is_cancelled() {
         C: AUTH CRAM-MD5
         S: 334 !!!
         C: *
-        S: 501 cancelled";
+        S: 501 cancelled
+        C: QUIT
+        S: 221 bye";
     run(with_server(script, async |wire| {
         let error = Client::open(wire, &login(&password("1234"), None)).await.err().unwrap();
         assert!(error.is_protocol(), "{error}");
@@ -102,7 +108,9 @@ fn cleartext_passwords_and_missing_tls_are_refused_before_they_leave() {
     let script = "S: 220 h
         C: EHLO me
         S: 250-h
-        S: 250 AUTH PLAIN";
+        S: 250 AUTH PLAIN
+        C: QUIT
+        S: 221 bye";
     run(with_server(script, async |wire| {
         let credential = password("1234");
         let mut options = login(&credential, None);

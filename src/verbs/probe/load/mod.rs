@@ -15,7 +15,7 @@ use serde_json::json;
 use super::catalogue::LOAD_ANSWERED;
 use super::conform::{Fault, Step, Talk, Words};
 use super::facts::Protocol;
-use super::part::{Report, Shape, span};
+use super::part::{Report, Shape};
 use super::raw::Site;
 use super::render::text::labelled;
 use super::timing::nearest_rank;
@@ -57,7 +57,7 @@ pub struct Args {
     pub count: u32,
 
     /// Begin nothing more after that long: 10s, 2m
-    #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = span)]
+    #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = crate::open::span)]
     pub time: Duration,
 
     /// Connections at once

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::catalogue::{TRIP_ARRIVED, TRIP_CLEAN, TRIP_FAST, TRIP_SENT};
 use super::findings::Finding;
 use super::headers;
-use super::part::{Report, Shape, span};
+use super::part::{Report, Shape};
 use super::render::text::labelled;
 use crate::base::location::Location;
 use crate::message::headers as fields;
@@ -66,11 +66,11 @@ pub struct Args {
     pub from: Option<String>,
 
     /// Warn when it takes longer: 10s, 2m
-    #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = span)]
+    #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = crate::open::span)]
     pub warn: Duration,
 
     /// Take it for lost when it has not come after that long
-    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = crate::open::span)]
     pub fail: Duration,
 
     /// How the report is printed.

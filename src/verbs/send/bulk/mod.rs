@@ -11,7 +11,7 @@ mod connection;
 mod engine;
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -29,7 +29,7 @@ use crate::open::references::{self, Group};
 use crate::open::{Context, Direct, EndpointOptions};
 use crate::smtp::client::Client;
 use crate::state::sent::Sent;
-use crate::ui::{Exit, Output, Progress, report};
+use crate::ui::{Exit, Failure, Output, Progress, report};
 
 /// How many messages, and how fast.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -99,6 +99,26 @@ impl std::str::FromStr for Rate {
     }
 }
 
+/// Whether a journal may be at that place: in a mistyped folder it would be a new one, and all
+/// would go again.
+///
+/// # Errors
+/// [`Failure`] (66) for a folder that is not there, or for a folder itself.
+fn check_journal(path: &Path) -> Result<(), Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        let message = format!("--journal {shown}: this is a folder");
+        return Err(Failure::new(Exit::NoInput, message).hint("name a file in it"));
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => {
+            let message = format!("--journal {shown}: there is no folder {}", folder.display());
+            Err(Failure::new(Exit::NoInput, message).hint("make the folder first"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Where messages come from.
 pub enum Source<'a> {
     /// Folders, files, and references.
@@ -158,6 +178,7 @@ pub async fn run(
     context: &Context,
     out: &mut Output,
 ) -> Result<Exit> {
+    options.journal.as_deref().map_or(Ok(()), check_journal)?;
     let journal = match &options.journal {
         Some(path) => Some((Sent::open(path)?, Instant::now())),
         None => None,
