@@ -62,10 +62,10 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l return -d '
 headers\t'Its header only'"
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l envid -d 'A name for the transaction that reports repeat (DSN)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l orcpt -d 'The recipient that the sender meant, for reports: ADDRESS for the only recipient, or RCPT=ADDRESS; repeatable (DSN)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-for -d 'Have the server hold the message back for that long (FUTURERELEASE)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-for -d 'Have the server hold the message back for that long: seconds, or 30m, 2h, 1d (FUTURERELEASE)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l hold-until -d 'Have the server hold the message back until then, a time by RFC 3339 (FUTURERELEASE)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l priority -d 'Priority from -9 to 9 (MT-PRIORITY)' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deliver-by -d 'Deliver within that time, or report: SECONDS with ;N to tell and go on, ;R to give it back, and T behind it to have each relay tell (DELIVERBY)' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deliver-by -d 'Deliver within that time, or report: seconds, or 30m, 2h, 1d, with ;N to tell and go on, ;R to give it back, and T behind it to have each relay tell (DELIVERBY)' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l input -d 'Send every message of LOCATION, each to those whom it names or to the recipients given; `-` for references on standard input; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connections -d 'Speak over so many connections at once' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l messages-per-connection -d 'Open a new connection after so many messages' -r
@@ -113,8 +113,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trace -d 'W
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand send" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -204,8 +204,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trace -d '
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand fetch" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -278,8 +278,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trace -d 
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand search" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -394,8 +394,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trace -d 'W
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand sync" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -469,8 +469,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fis
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and not __fish_seen_subcommand_from conform load roundtrip headers session" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -529,8 +529,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from conform" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -585,8 +585,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from load" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -664,8 +664,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from roundtrip" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -696,8 +696,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from headers" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -724,8 +724,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_se
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand probe; and __fish_seen_subcommand_from session" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -832,8 +832,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fi
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand serve-test; and __fish_seen_subcommand_from release" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -887,8 +887,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from list" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -927,8 +927,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from create" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -967,8 +967,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from delete" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1008,8 +1008,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from rename" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1048,8 +1048,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from subscribe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1088,8 +1088,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from unsubscribe" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1128,8 +1128,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from status" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1168,8 +1168,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from quota" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1210,8 +1210,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_s
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand folder; and __fish_seen_subcommand_from acl" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1258,8 +1258,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from append" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1300,8 +1300,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from copy" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1341,8 +1341,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from move" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1381,8 +1381,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from mark" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1421,8 +1421,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand message; and __fish_seen_subcommand_from delete" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1470,8 +1470,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from add" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1491,8 +1491,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from remove" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1508,8 +1508,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from list" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1525,8 +1525,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from test" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1542,8 +1542,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from login" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1559,8 +1559,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from logout" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F
@@ -1576,8 +1576,8 @@ complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l progress -d 'How to show progress' -r -f -a "auto\t'Bars when stderr is a terminal, else nothing'
 plain\t'One line each ten seconds'
 none\t'Nothing'"
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l timeout -d 'Give up when a server makes no progress for that long' -r
-complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l deadline -d 'Give up on the whole run after that long' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l timeout -d 'Give up when a server makes no progress for that long: seconds, or 30s, 5m, 2h' -r
+complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l deadline -d 'Give up on the whole run after that long: seconds, or 30s, 5m, 2h' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l connect-to -d 'Connect to ADDRESS:PORT instead of NAME:PORT, verifying NAME all the same; repeatable' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l resolver -d 'Ask this DNS server instead of the system\'s' -r
 complete -c pillarbox -n "__fish_pillarbox_using_subcommand account; and __fish_seen_subcommand_from token" -l trust-anchor -d 'Validate DNSSEC from the trust anchors in FILE (DNSKEY records)' -r -F

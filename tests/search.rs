@@ -373,7 +373,7 @@ fn few_round_trips_on_every_rung() {
     if let Some(dovecot) = Dovecot::start(test) {
         put(&dovecot, &messages);
         let home = Home::new();
-        on_server(&home, dovecot.imap, "", &["--count"]).run().success();
+        on_server(&home, dovecot.imap, "*", &["--count"]).run().success();
         for (query, more, most) in [
             // EXAMINE and SEARCH in one flight.
             ("subject:ship", &["--count"][..], 1),
@@ -602,7 +602,7 @@ fn references_go_on_to_other_verbs() {
     let home = Home::new();
     let root = discussion(&home);
     let place = root.to_str().expect("UTF-8");
-    let all = home.run(&["search", "", place, "-0"]).success();
+    let all = home.run(&["search", "*", place, "-0"]).success();
     assert_eq!(all.text().matches('\0').count(), 4);
     // A search within what a search has found, as references and as a message.
     let run =
@@ -621,6 +621,12 @@ fn references_go_on_to_other_verbs() {
     home.run(&["search", "subject:(", place]).expect(2);
     home.run(&["search", "x", "/no/such/place"]).expect(2);
     home.run(&["search", "x", place, "--uids"]).expect(2);
+    // What is no query, and a limit that lets nothing through.
+    for wrong in [&["search", "", place][..], &["search", " ", place], &["search", place]] {
+        home.run(wrong).expect(2);
+    }
+    home.run(&["search", "x", place, "--limit", "0"]).expect(2);
+    home.run(&["search", "uid:3,*", place]).expect(2).says(&["which UID is the last"]);
 }
 
 #[test]
@@ -776,7 +782,7 @@ fn what_is_no_file_is_passed_over() {
     }
     std::os::unix::fs::symlink("8.pipe", root.join("new/6.to-the-pipe")).expect("linked");
     for (place, count) in [(&root, 4), (&folder, 1)] {
-        for query in ["", "body:hello", "is:unread OR subject:lunch"] {
+        for query in ["*", "body:hello", "is:unread OR subject:lunch"] {
             let place = place.to_str().expect("UTF-8");
             let run = home.run(&["search", query, place]).success();
             assert_eq!(run.lines().len(), count, "{query:?} {run}");

@@ -256,7 +256,14 @@ impl<'a> Parser<'a> {
     fn field(&mut self, start: usize, name: &str) -> Result<Term, Error> {
         if let Some(field) = Field::ALL.into_iter().find(|field| field.name() == name) {
             let at = self.at;
-            let value = self.value("a value behind the colon")?;
+            let mut value = self.value("a value behind the colon")?;
+            // A media type's range is the beginning of all that are in it (RFC 9110, 12.5.1).
+            if let (Field::Type, Value::Text(text)) = (field, &mut value)
+                && text.len() > 2
+                && text.ends_with("/*")
+            {
+                text.pop();
+            }
             return Ok(Term::Match(field, self.pattern(at, value)?));
         }
         if let Some(keyword) = DateKeyword::ALL.into_iter().find(|word| word.name() == name) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
@@ -144,11 +145,30 @@ pub fn fold(text: &str) -> Cow<'_, str> {
             '\u{1e9e}' => out.push_str("ss"),
             // Kana, ideographs and Hangul have no case.
             '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => out.push(c),
-            _ => out.extend(c.to_uppercase().flat_map(char::to_lowercase)),
+            _ => match NEAR.get(c as usize) {
+                Some(Some(folded)) => out.push(*folded),
+                _ => out.extend(folded(c)),
+            },
         }
     }
     Cow::Owned(out)
 }
+
+fn folded(c: char) -> impl Iterator<Item = char> {
+    c.to_uppercase().flat_map(char::to_lowercase)
+}
+
+/// What the letters of Latin, Greek and Cyrillic become, where that is one letter: of most mail
+/// beyond ASCII, each.
+static NEAR: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
+    let letters = '\0'..'\u{530}';
+    letters
+        .map(|c| {
+            let mut letters = folded(c);
+            letters.next().filter(|_| letters.next().is_none())
+        })
+        .collect()
+});
 
 /// Writes a text so that the parser reads it as the same text, in quotation marks unless
 /// it is plainly a word.

@@ -242,7 +242,7 @@ fn what_has_gone_is_told_and_what_has_moved_is_found() {
     home.write("old.mbox", message("zero") + &message("one") + &message("two"));
     let seed = format!("--seed-mail={}", home.path().join("old.mbox").display());
     let server = ServeTest::with(&[&seed]);
-    let references = |place: &str| home.run(&["search", "", place]).success().text().to_owned();
+    let references = |place: &str| home.run(&["search", "*", place]).success().text().to_owned();
     let place = root.to_str().expect("UTF-8");
     let all = [references(place), references("./files"), references("./old.mbox")].concat();
     std::fs::remove_file(root.join("cur/2.M2.h:2,")).expect("removed");
@@ -260,7 +260,7 @@ fn what_has_gone_is_told_and_what_has_moved_is_found() {
     // The place that it has now.
     assert!(lines[2].contains("offset=0;digest="), "{run}");
     // On a server: asked for along with the search.
-    let all = on_server(&home, server.port("imap"), "", &[]).run().success().text().to_owned();
+    let all = on_server(&home, server.port("imap"), "*", &[]).run().success().text().to_owned();
     let gone = all.lines().next().expect("one").replace("UID=1", "UID=99");
     let words = ["search", "subject:t", "-", "--tls=none", "--allow-cleartext-password"];
     let input = format!("{all}{gone}\n");
@@ -289,9 +289,9 @@ fn a_size_is_that_of_the_wire_everywhere() {
         objects.map(|object| object["size"].clone()).collect()
     };
     for place in [root.to_str().expect("UTF-8"), "./files", "./old.mbox"] {
-        let run = home.run(&["search", "", place, "--json"]).success();
+        let run = home.run(&["search", "*", place, "--json"]).success();
         assert_eq!(sizes(run.text()), expected, "{place}");
-        let run = home.run(&["search", "", place, "--json", "--sort=size"]).success();
+        let run = home.run(&["search", "*", place, "--json", "--sort=size"]).success();
         assert_eq!(sizes(run.text()), [expected[1].clone(), expected[0].clone()], "{place}");
         // By the header alone, and by the body.
         for query in ["subject:b", "three"] {
@@ -301,9 +301,9 @@ fn a_size_is_that_of_the_wire_everywhere() {
         let query = format!("size:{}", expected[1]);
         assert_eq!(home.run(&["search", &query, place]).success().lines().len(), 1);
     }
-    let run = on_server(&home, server.port("imap"), "", &["--json"]).run().success();
+    let run = on_server(&home, server.port("imap"), "*", &["--json"]).run().success();
     assert_eq!(sizes(run.text()), expected);
-    let run = home.pillarbox(&["search", "", "-", "--json"]).stdin(long).run().success();
+    let run = home.pillarbox(&["search", "*", "-", "--json"]).stdin(long).run().success();
     assert_eq!(sizes(run.text()), [expected[0].clone()]);
 }
 
@@ -492,7 +492,7 @@ fn what_is_found_is_moved() {
     assert_eq!(home.run(&["search", "is:flagged", place, "--count"]).success().text(), "1\n");
     let found = home.run(&["search", "subject:old", place, "-0"]).success();
     home.pillarbox(&["message", "delete", "-0", "-"]).stdin(found.text()).run().success();
-    assert_eq!(home.run(&["search", "", place, "--count"]).success().text(), "1\n");
+    assert_eq!(home.run(&["search", "*", place, "--count"]).success().text(), "1\n");
     // On a server.
     let Some(dovecot) = Dovecot::start(test) else { return };
     for text in [old, new, old] {

@@ -445,7 +445,7 @@ fn only_what_was_chosen_is_shown_and_asked_for() {
     let trace = home.path().join("trace");
     let path = format!("--trace={}", trace.display());
     let more = ["--json", "--fields=uid,reference", "--limit=2", &path];
-    let run = on_server(&home, server.port("imap"), "", &more).run().success();
+    let run = on_server(&home, server.port("imap"), "*", &more).run().success();
     let first = run.lines()[0].to_owned();
     assert!(first.starts_with("{\"uid\":1,\"reference\":\"imap://"), "{first}");
     assert!(!std::fs::read_to_string(&trace).expect("a trace").contains("FETCH"));
@@ -493,7 +493,7 @@ fn cyrus_gives_the_same_with_few_round_trips() {
     let ca = format!("--to-ca-file={}", cyrus.ca().display());
     let native = "--to-tls-backend=native";
     home.pillarbox(&["fetch", place, "--to", &to, &ca, native]).password("secret").run().success();
-    let count = on_cyrus(&home, &cyrus, "", &["--count"]).run().success();
+    let count = on_cyrus(&home, &cyrus, "*", &["--count"]).run().success();
     assert_eq!(count.text().trim(), files.len().to_string());
     let mut differing = Vec::new();
     for query in drawn(31, 20).into_iter().filter(|query| !query.of_server) {

@@ -45,6 +45,15 @@ fn terms_stand_side_by_side() {
 }
 
 #[test]
+fn stars_that_mean_more() {
+    assert_eq!(read("type:image/*"), field(Field::Type, "image/"));
+    assert_eq!(read("type:\"text/*\""), read("type:text/"));
+    assert_eq!(read("type:*"), Expr::Term(Term::Match(Field::Type, Pattern::Present)));
+    assert_eq!(read("subject:a/*"), field(Field::Subject, "a/*"));
+    assert_eq!(read("uid:7:*"), read("uid:*:7"));
+}
+
+#[test]
 fn the_examples_of_the_manual() {
     let date = |keyword, text: &str, from: Option<&str>, until: Option<&str>| {
         let range = TimeRange {

@@ -34,7 +34,7 @@ pub struct Args {
     pub uids: bool,
 
     /// Print the first N and look no further than that takes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub limit: Option<usize>,
 
     /// In which order (default: as they lie in their folders)
@@ -198,6 +198,13 @@ impl Shown {
     /// Whether it has to be read out of the message, or asked for.
     pub fn is_read(self) -> bool {
         matches!(self, Self::Date | Self::From | Self::Subject | Self::Flags | Self::Size)
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("want a number from 1 on".into()),
+        Ok(number) => Ok(number),
     }
 }
 

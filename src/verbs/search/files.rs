@@ -235,7 +235,7 @@ impl<'q> Matcher<'q> {
         buffer: &mut Buffer,
     ) -> io::Result<Option<Found>> {
         let path = || directory.join(name);
-        let mut seen = Seen { file, system: None, header: None };
+        let mut seen = Seen { file, system: None, header: None, lacks_text: false };
         let mut verdict = eval(self.expr, &seen);
         if verdict == Verdict::Needs(Need::Attributes) {
             seen.system = Some(System::of(&buffer.stat(directory, name)?));
@@ -263,8 +263,8 @@ impl<'q> Matcher<'q> {
             Some(names) => Header::only(block, names),
             None => Header::new(block),
         };
-        let seen = Seen { file, system, header: Some(&header) };
-        let verdict = match verdict {
+        let mut seen = Seen { file, system, header: Some(&header), lacks_text: false };
+        let mut verdict = match verdict {
             Verdict::Yes => verdict,
             _ => eval(self.expr, &seen),
         };
@@ -297,9 +297,15 @@ impl<'q> Matcher<'q> {
             buffer.octets()
         };
         if verdict != Verdict::Yes
-            && self.of_whole.as_ref().is_some_and(|look| !look.may_match(octets))
+            && let Some(look) = &self.of_whole
         {
-            return Ok(None);
+            if look.covers_bodies() && !look.may_match_bodies(octets) {
+                seen.lacks_text = true;
+                verdict = eval(self.expr, &seen);
+            }
+            if verdict == Verdict::No || (!seen.lacks_text && !look.may_match(octets)) {
+                return Ok(None);
+            }
         }
         let local = Local::new(octets, seen.attributes()).with_documents(self.manner.documents);
         Ok((verdict == Verdict::Yes || local.matches(self.expr)).then(|| {
@@ -534,6 +540,8 @@ struct Seen<'f> {
     file: &'f MailFile,
     system: Option<System>,
     header: Option<&'f Header>,
+    /// No text of its body can be what the query asks for: it has none, as far as that goes.
+    lacks_text: bool,
 }
 
 impl Seen<'_> {
@@ -645,7 +653,7 @@ impl Facts for Seen<'_> {
     }
 
     fn texts(&self) -> Option<&[String]> {
-        None
+        self.lacks_text.then_some(&[])
     }
 }
 

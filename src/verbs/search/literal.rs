@@ -14,7 +14,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::markup::Markup;
 use crate::message::pieces::{Piece, walk};
-use crate::message::structure::outline;
+use crate::message::structure::{Structure, outline};
 use crate::query::{Expr, Field, Term, fold};
 
 /// Shortest word that is worth a look, in octets.
@@ -58,6 +58,8 @@ struct Alternatives {
     list: Vec<Needed>,
     in_header: bool,
     in_body: bool,
+    /// How many terms of them ask for text of the body.
+    of_bodies: usize,
 }
 
 impl Alternatives {
@@ -88,6 +90,7 @@ pub struct Look {
     turkish_i: bool,
     beyond_ascii: bool,
     with_documents: bool,
+    covers_bodies: bool,
 }
 
 impl Look {
@@ -133,6 +136,8 @@ impl Look {
             turkish_i: special.iter().any(|letter| letter == "\u{130}" || letter == "\u{131}"),
             special: compiled(&special, false).ok()?,
             beyond_ascii: words.len() < alternatives.list.len(),
+            covers_bodies: alternatives.of_bodies
+                == expr.terms().into_iter().filter(asks_body).count(),
             alternatives,
             with_documents,
         })
@@ -151,8 +156,22 @@ impl Look {
         {
             return true;
         }
+        self.may_be_in_body(message, &structure)
+    }
+
+    /// Whether each term that asks for text of the body is among what is looked for.
+    pub fn covers_bodies(&self) -> bool {
+        self.covers_bodies
+    }
+
+    /// `false`: no term that is looked for is true of this message's body.
+    pub fn may_match_bodies(&self, message: &[u8]) -> bool {
+        self.may_be_in_body(message, &outline(message))
+    }
+
+    fn may_be_in_body(&self, message: &[u8], structure: &Structure) -> bool {
         self.alternatives.in_body
-            && walk(message, &structure, &mut |piece| {
+            && walk(message, structure, &mut |piece| {
                 let may_match = match piece {
                     Piece::Header(block) => self.may_match_header(block),
                     Piece::Text { octets, charset, html } => {
@@ -296,12 +315,14 @@ fn needed(expr: &Expr, extent: Extent) -> Option<Alternatives> {
     match expr {
         Expr::All | Expr::Not(_) => None,
         Expr::Or(list) => {
-            let mut all = Alternatives { list: Vec::new(), in_header: false, in_body: false };
+            let mut all =
+                Alternatives { list: Vec::new(), in_header: false, in_body: false, of_bodies: 0 };
             for part in list {
                 let part = needed(part, extent)?;
                 all.list.extend(part.list);
                 all.in_header |= part.in_header;
                 all.in_body |= part.in_body;
+                all.of_bodies += part.of_bodies;
             }
             (!all.list.is_empty() && all.list.len() <= ALTERNATIVES).then_some(all)
         }
@@ -328,7 +349,13 @@ fn of_term(term: &Term, extent: Extent) -> Option<Alternatives> {
         _ => return None,
     };
     let list: Option<Vec<Needed>> = pattern.needed()?.iter().map(|text| of_text(text)).collect();
-    Some(Alternatives { list: list?, in_header, in_body })
+    let of_bodies = usize::from(asks_body(&term));
+    Some(Alternatives { list: list?, in_header, in_body, of_bodies })
+}
+
+/// Whether a term asks for text of the body.
+fn asks_body(term: &&Term) -> bool {
+    matches!(term, Term::Match(Field::Body | Field::Text, _))
 }
 
 /// What a text that has this in it has in its octets.
@@ -352,6 +379,25 @@ mod tests {
     use crate::query::{Attributes, Context, Local, parse};
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_body_is_settled_where_each_term_on_it_is_looked_for() {
+        let covers = |query: &str| {
+            Look::new(&expr(query), Extent::Whole, false).is_some_and(|look| look.covers_bodies())
+        };
+        assert!(covers("text:invoice"));
+        assert!(covers("subject:invoice OR body:paid"));
+        assert!(covers("is:unread (body:invoice OR text:paid)"));
+        assert!(!covers("body:invoice text:paid"), "one of the two is looked for");
+        assert!(!covers("body:invoice NOT body:paid"));
+        assert!(!covers("body:/[0-9]/ OR body:invoice"));
+        let look =
+            Look::new(&expr("subject:invoice OR body:paid"), Extent::Whole, false).expect("a look");
+        let message = b"Subject: =?utf-8?q?x?=\r\nFrom: paid\r\n\r\ninvoice\r\n";
+        assert!(look.may_match(message), "an encoded word may be anything");
+        assert!(!look.may_match_bodies(b"Subject: =?utf-8?q?x?=\r\n\r\ntext\r\n"));
+        assert!(look.may_match_bodies(b"Subject: x\r\n\r\nPaid\r\n"));
+    }
 
     fn expr(query: &str) -> Expr {
         let now = "2026-03-15T12:00:00Z".parse().expect("a time");

@@ -54,6 +54,16 @@ impl Plan {
                 .hint("a query may begin with one -, for NOT, but not with two")
                 .into());
         }
+        // What a variable that is not set leaves; and what finds all may be on its way to be deleted.
+        if args.query.trim().is_empty() {
+            let failure = Failure::new(Exit::Two, "the query is empty");
+            return Err(failure.hint("* alone is every message").into());
+        }
+        if args.locations.is_empty() && is_place(&args.query, config) {
+            let message = format!("{}: this is a place to look, and there is no query", args.query);
+            let hint = format!("the query comes first; text:{} looks for the word", args.query);
+            return Err(Failure::new(Exit::Two, message).hint(hint).into());
+        }
         let zone = args.timezone.clone().unwrap_or_else(crate::open::zone);
         let now = Timestamp::now();
         let context = Context { now, zone: zone.clone() };
@@ -62,15 +72,24 @@ impl Plan {
             Failure::new(Exit::Two, format!("the query cannot be read\n  {shown}"))
                 .hint("see pillarbox-query(7) for the language")
         })?;
+        // Of which folder, no message can say.
+        let is_last = |term: &&Term| match term {
+            Term::Uid(set) => set.0.contains(&(u32::MAX, u32::MAX)),
+            _ => false,
+        };
+        if expr.terms().iter().any(is_last) {
+            let failure =
+                Failure::new(Exit::Two, "uid:*: which UID is the last, a query cannot say");
+            return Err(failure
+                .hint("uid:10:* is all from 10 on; fetch --uid '*' the last")
+                .into());
+        }
         let mut targets = Vec::new();
         if args.locations.is_empty() {
             let Some(account) = config.default_account() else {
-                return Err(Failure::new(
-                    Exit::Two,
-                    "no location is given, and no default account",
-                )
-                .hint("name a place to look: an account, a URL, or a path such as ~/Mail")
-                .into());
+                return Err(Failure::new(Exit::Two, "no location given, and no default account")
+                    .hint("name a place to look: an account, a URL, or a path such as ~/Mail")
+                    .into());
             };
             let account = account.name.clone();
             let location = Location::Account { account, folder: None, whole: true };
@@ -104,6 +123,13 @@ impl Plan {
         }
         Ok(Plan { expr, targets, zone, now })
     }
+}
+
+/// Whether a word is the name of an account, or a path that is there.
+fn is_place(word: &str, config: &Config) -> bool {
+    let is_path = word.contains('/') || word.starts_with(['.', '~']);
+    let is_there = || crate::open::local_path(std::path::Path::new(word)).exists();
+    config.account(word).is_ok() || (is_path && is_there())
 }
 
 fn is_one_folder(targets: &[Target]) -> bool {

@@ -29,7 +29,7 @@ use crate::ui::{Exit, Failure, Output, report};
 /// A query or a location that cannot be read, and the output's. A place that cannot be
 /// searched is told, the others are searched all the same, and the exit code is 2.
 pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit> {
-    let plan = Plan::make(&args, &context.config, &mut std::io::stdin().lock())?;
+    let plan = Plan::make(&args, &context.config, &mut crate::open::Stdin::new(&context.net.stop))?;
     if args.explain {
         return explain::print(&plan, &args, context, out).await;
     }

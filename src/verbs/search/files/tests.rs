@@ -45,7 +45,7 @@ fn by_brute_force(files: &[MailFile], query: &str) -> Vec<String> {
         let octets = std::fs::read(file.path()).expect("there");
         let system = System::of(&rustix::fs::stat(file.path()).expect("there"));
         let header = Header::new(&octets);
-        let seen = Seen { file, system: Some(system), header: Some(&header) };
+        let seen = Seen { file, system: Some(system), header: Some(&header), lacks_text: false };
         if Local::new(&octets, seen.attributes()).matches(&expr) {
             found.push(MailFile::reference(&file.path(), file.kind));
         }
