@@ -688,7 +688,53 @@ fn a_watch_keeps_nobody_from_another_source() {
     let same = fetch(&home, &dovecot, &inbox).args(["--new", "--to", "maildir:box"]);
     same.run().expect(75).says(&["INBOX is in use by another run"]);
     watch.terminate();
-    watch.wait(std::time::Duration::from_secs(60));
+    let run = watch.wait(std::time::Duration::from_secs(60)).expect(143);
+    run.says(&["ended by SIGTERM"]);
+}
+
+/// What a Maildir has got when a signal or the deadline comes is written down, so that the next run brings the rest.
+/// The server gives out so little at a time that the signal comes in the midst of a batch.
+#[test]
+fn a_signal_brings_nothing_twice() {
+    let test = "a_signal_brings_nothing_twice";
+    if !support::needs(test, &["python3"]) {
+        return;
+    }
+    let script = r#"
+python3 - <<'END'
+import os, smtplib
+server = smtplib.SMTP("localhost", int(os.environ["SMTP_PORT"]))
+for n in range(600):
+    text = f"Subject: {n}\r\nMessage-ID: <{n}@example.test>\r\n\r\nhello\r\n"
+    server.sendmail("bob@example.test", "alice@example.test", text)
+END
+count() { find box -type f \( -path '*/new/*' -o -path '*/cur/*' \) 2>/dev/null | wc -l; }
+for source in alice "pop3s://alice@localhost:$POP3S_PORT/"; do
+  rm -rf box
+  set -- pillarbox fetch "$source" --new --to maildir:box
+  "$@" & running=$!
+  until [ "$(count)" -ge 256 ]; do sleep 0.02; done
+  kill -TERM $running
+  code=0; wait $running || code=$?
+  echo "$code $([ "$(count)" -lt 600 ] && echo some)"
+  "$@"
+  echo "$(count) $(cat box/new/* box/cur/* 2>/dev/null | grep -c '^Message-ID:')"
+done
+set -- pillarbox fetch imaps://alice@localhost:$IMAPS_PORT/INBOX --new --to maildir:other
+"$@" --deadline 1.5s || echo $?
+"$@"
+find other -type f -path '*/new/*' | wc -l
+"#;
+    let home = Home::new();
+    let slow = ["imap uid => throttle 80000/s", "pop3 retr => throttle 400000/s"];
+    let run = home
+        .pillarbox(&["serve-test", "--fault", slow[0], "--fault", slow[1], "--", "sh", "-ec"])
+        .arg(script)
+        .env("PATH", support::binary::path_with_binary())
+        .password("secret")
+        .run()
+        .success();
+    assert_eq!(run.lines(), ["143 some", "600 600", "143 some", "600 600", "75", "600"], "{run}");
 }
 
 /// What fetch cannot do it says before it begins, and what a URL or a star means it does.

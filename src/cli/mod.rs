@@ -144,7 +144,10 @@ fn dispatch(verb: Verb) -> anyhow::Result<ExitCode> {
         }
         Verb::Fetch(args) => {
             let common = args.common.clone();
-            run(&common, async |context, out| verbs::fetch::run(*args, context, out).await)
+            let work =
+                async |context: &_, out: &mut _| verbs::fetch::run(*args, context, out).await;
+            // What has come must not come again.
+            run_and(&common, AtDeadline::Tell, work)
         }
         Verb::Search(args) => {
             let common = args.common.clone();

@@ -12,6 +12,7 @@ mod news;
 mod outgoing;
 mod peer;
 pub mod references;
+pub mod signals;
 mod stdin;
 pub mod tokens;
 mod verdict;

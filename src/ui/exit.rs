@@ -86,9 +86,9 @@ pub const TABLE: &[(&str, &str)] = &[
     ("83", "sync: throttled by the server"),
     ("84", "TLS missing, or the certificate not verified"),
     ("125", "serve-test: its own failure while wrapping a command"),
-    ("129", "send: ended by SIGHUP before all was sent"),
-    ("130", "send: ended by SIGINT before all was sent"),
-    ("143", "send: ended by SIGTERM before all was sent"),
+    ("129", "send, fetch: ended by SIGHUP before all was done"),
+    ("130", "send, fetch: ended by SIGINT before all was done"),
+    ("143", "send, fetch: ended by SIGTERM before all was done"),
 ];
 
 impl Exit {

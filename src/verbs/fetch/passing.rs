@@ -10,10 +10,11 @@ use super::copies::Copies;
 use super::memory::{Memory, Place};
 use super::resume::{self, Again};
 use super::targets::{All, Lacking, Taken};
+use crate::net::Stop;
 use crate::open::{self, Opened};
 use crate::store::held::Held;
 use crate::store::{self, Body as _, Id, Meta, Sink, What};
-use crate::ui::Progress;
+use crate::ui::{Failure, Progress};
 
 /// Messages that are settled at once: one `syncfs` makes them all stable, while the next come.
 const BATCH_MESSAGES: usize = 256;
@@ -38,6 +39,8 @@ pub struct Passing<'t, 'p> {
     pub done: usize,
     /// The source is another session than at the start.
     pub is_other_session: bool,
+    /// Whether the run is to end.
+    pub stop: &'p Stop,
     /// Messages of which nothing came.
     pub empty: usize,
     /// The worst that a target did with one.
@@ -189,6 +192,11 @@ async fn hand_over(held: &mut Held, message: &Meta, sink: &mut dyn Sink) -> stor
 #[async_trait(?Send)]
 impl Sink for Passing<'_, '_> {
     async fn begin(&mut self, message: &Meta) -> store::Result<()> {
+        if let Some(cause) = self.stop.cause() {
+            // Sources that are no servers, and commands that take their time, do not hear of it.
+            let failure = Failure::new(open::stopped(cause), cause.to_string());
+            return Err(store::Error::Caller(Box::new(failure)));
+        }
         self.octets = 0;
         match &mut self.copies {
             Some(copies) => {

@@ -96,7 +96,7 @@ pub async fn read(
             let text = again.context.redacted(&format!("{lost}; going on where it broke"));
             report::note(&text);
         }
-        tokio::time::sleep(*pause).await;
+        again.context.net.stop.sleep(*pause).await;
         match again.open().await {
             Ok(opened) => *source = opened,
             Err(error) if open::verdict(&error).exit == crate::ui::Exit::TempFail => {

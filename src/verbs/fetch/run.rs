@@ -22,7 +22,7 @@ use super::targets::{All, Lacking, Taken};
 use super::then::{self, Then};
 use super::watch;
 use super::ways::Ways;
-use crate::open::{self, Ahead, Context, Create, Mail, Opened};
+use crate::open::{self, Ahead, Context, Create, Mail, Opened, signals};
 use crate::state::seen::Seen;
 use crate::store::{self, Id, Listed, Status, What};
 use crate::ui::progress::Show;
@@ -107,6 +107,8 @@ pub async fn run(args: Args, context: &Context, out: &mut Output) -> Result<Exit
             memory.seen().hold(&target)?;
         }
     }
+    // What has come is confirmed and written down when a signal ends the run, not brought again.
+    signals::listen(&context.net.stop)?;
     let mut job = Job { args: &args, errands, selection, ways, memory, context };
     if args.watch {
         return watch::watch(&mut job, out).await;
@@ -246,6 +248,7 @@ impl Job<'_> {
                 memory,
                 copies,
                 place: &work.place,
+                stop: &context.net.stop,
                 progress: &mut progress,
                 done: 0,
                 is_other_session: false,

@@ -95,7 +95,8 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
             let text = job.context.redacted(&format!("{error:#}"));
             report::note(&format!("{text}; trying again in {} s", pause.as_secs()));
         }
-        tokio::time::sleep(pause).await;
+        job.context.net.stop.sleep(pause).await;
+        job.context.net.stop.check()?;
     }
 }
 
@@ -121,13 +122,15 @@ async fn session(job: &mut Job<'_>, pause: &mut Duration, out: &mut Output) -> R
         if sources.iter_mut().any(|source| source.store().is_none()) {
             // A POP3 session sees nothing that comes behind its start.
             finish(&mut sources).await?;
-            tokio::time::sleep(POLL).await;
+            job.context.net.stop.sleep(POLL).await;
+            job.context.net.stop.check()?;
             return Ok(());
         }
         let limit = if is_kept { POLL } else { ASSURE };
         let limit = look.map_or(limit, |look| limit.min(look));
         only = loop {
-            let changed = changed(&mut sources, &watches, limit).await?;
+            let changed = changed(&mut sources, &watches, limit);
+            let changed = job.context.net.stop.unless::<_, anyhow::Error>(changed).await?;
             let is_known = |(number, folder): &Spot| {
                 let folders = job.errands[*number].folders.as_ref();
                 folders.is_none_or(|folders| folders.contains(folder))
@@ -246,11 +249,7 @@ async fn spread(
 }
 
 /// Waits until a source has changed; its folders that may have. None: nothing has in that time.
-async fn changed(
-    sources: &mut [Opened],
-    watches: &[Watch],
-    limit: Duration,
-) -> store::Result<Vec<Spot>> {
+async fn changed(sources: &mut [Opened], watches: &[Watch], limit: Duration) -> Result<Vec<Spot>> {
     type Wait<'s> = Pin<Box<dyn Future<Output = store::Result<Vec<Spot>>> + 's>>;
     let mut waits: Vec<Wait<'_>> = sources
         .iter_mut()
@@ -269,7 +268,7 @@ async fn changed(
             match wait.as_mut().poll(cx) {
                 // Asked again, it would have to answer again.
                 Poll::Ready(Ok(spots)) if spots.is_empty() => drop(waits.swap_remove(at)),
-                Poll::Ready(ended) => return Poll::Ready(ended),
+                Poll::Ready(ended) => return Poll::Ready(Ok(ended?)),
                 Poll::Pending => at += 1,
             }
         }

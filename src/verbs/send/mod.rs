@@ -21,7 +21,6 @@ mod report;
 mod resend;
 mod run;
 mod sent;
-mod signals;
 mod signing;
 mod spool;
 mod spooled;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::args::Args;
 use super::plan::{self, Plan};
 use super::spooled::Spooled;
-use super::{compose, deliver, outcome, run, signals};
+use super::{compose, deliver, outcome, run};
 use crate::base::dot::LineEnds;
 use crate::base::location::Location;
 use crate::message::address::{self, Mailbox};
@@ -20,7 +20,7 @@ use crate::net::Stop;
 use crate::nntp::client::Error;
 use crate::nntp::syntax::is_newsgroup;
 use crate::nntp::syntax::reply::Reply;
-use crate::open::{self, Context, NewsPlace};
+use crate::open::{self, Context, NewsPlace, signals};
 use crate::store::{self, Body as _, Delivery, Envelope, Fate, PeerError as _};
 use crate::ui::{Exit, Failure, Format, Output};
 

@@ -15,16 +15,14 @@ use super::persona::Mode;
 use super::plan::{self, Author, Given, Plan};
 use super::sent::Copies;
 use super::spool::{self, Courier, Item};
-use super::{
-    compose, direct, news, outcome, persona, pipe, signals, signing, stages, stdio, together,
-};
+use super::{compose, direct, news, outcome, persona, pipe, signing, stages, stdio, together};
 use crate::base::apart::apart;
 use crate::base::dot::{Encoder, LineEnds};
 use crate::base::location::{Location, Reference};
 use crate::config::aliases::Aliases;
 use crate::net::stop::Cause;
 use crate::open::references::Place;
-use crate::open::{self, Context, Create, Dialogue, EndpointOptions, ProxyHeader};
+use crate::open::{self, Context, Create, Dialogue, EndpointOptions, ProxyHeader, signals};
 use crate::smtp::syntax::ehlo::Capabilities;
 use crate::store::{self, Delivery, Envelope, Fate, Meta, Sink, What};
 use crate::ui::{Exit, Failure, Format, Output, report};

@@ -15,7 +15,7 @@ use super::plan::{Author, Given, Plan};
 use super::run::dialogue;
 use super::spooled::Spooled;
 use crate::net::Wire;
-use crate::open::{self, Context};
+use crate::open::{self, Context, signals};
 use crate::sasl::Secrets;
 use crate::smtp::server::{self, Delivery, Envelope, Message, Mode, Peer, Service, Settings};
 use crate::smtp::syntax::path::{ForwardPath, ReversePath};
@@ -55,7 +55,7 @@ pub async fn serve(
     };
     let service = Service { settings: Rc::new(settings), delivery: Rc::new(relay), acceptor: None };
     let stop = context.net.stop.clone();
-    super::signals::listen(&stop)?;
+    signals::listen(&stop)?;
     let mut wire = Wire::new(Box::new(tokio::io::join(tokio::io::stdin(), tokio::io::stdout())));
     wire.set_stop(stop);
     server::serve(wire, &service, Peer::default(), None).await?;

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks the run to end with all fates told, the second ends
+//! SIGINT, SIGTERM and SIGHUP: the first asks the run to end with what was done told and written down, the second ends
 //! it at once.
 //!
 //! No thread waits for them: what a handler may do, it does there and then. It notes the first,
@@ -13,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::net::Stop;
 use crate::net::stop::Cause;
-use crate::open;
+
+use super::stopped;
 
 /// Signals that come this soon behind the first one are the first one: timeout(1) sends its to the
 /// process and to its group, and a terminal that goes away is told of by several.
@@ -35,7 +36,7 @@ pub fn listen(stop: &Stop) -> std::io::Result<()> {
         if cause != Cause::Terminate && is_ignored(kind) {
             continue;
         }
-        let exit = i32::from(open::stopped(cause).code());
+        let exit = i32::from(stopped(cause).code());
         let (noting, first) = (stop.clone(), first.clone());
         let heard = move || {
             if first.is_over() {
