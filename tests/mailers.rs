@@ -319,6 +319,8 @@ fn programs_call_sendmail() {
             // Where a machine has no domain git does not guess who this is.
             .env("GIT_COMMITTER_NAME", "Alice")
             .env("GIT_COMMITTER_EMAIL", "alice@example.test")
+            .env("GIT_AUTHOR_NAME", "Alice")
+            .env("GIT_AUTHOR_EMAIL", "alice@example.test")
             .run();
         if run.errors().contains("is not a git command") {
             support::skip(test, "not installed: git-email");
