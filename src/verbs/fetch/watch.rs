@@ -87,7 +87,8 @@ pub async fn watch(job: &mut Job<'_>, out: &mut Output) -> Result<Exit> {
         let Err(error) = session(job, &mut pause, out).await else { continue };
         let state = error.downcast_ref::<crate::state::Error>();
         let is_held = state.is_some_and(crate::state::Error::is_in_use);
-        if open::verdict(&error).exit != Exit::TempFail || is_held {
+        let is_over = job.context.net.stop.cause().is_some();
+        if is_over || is_held || open::verdict(&error).exit != Exit::TempFail {
             return Err(error);
         }
         pause = (pause * 2).clamp(Duration::from_secs(1), LONGEST_PAUSE);
