@@ -620,9 +620,15 @@ import_environment = TZ KRB5_CONFIG={}
         login(&home, url, &words).env("KRB5_CONFIG", &configuration).env("KRB5CCNAME", &ticket)
     };
     let by_kerberos = |run: Run, url: &str| {
-        assert!(!run.errors().contains("YII"), "a token is in the transcript: {run}");
+        // Base64 of a token of 128 octets or more begins so; what the server says may have it by
+        // chance, further on.
+        let has_token = |text: &str| {
+            let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+            text.split(|c: char| !is_base64(c)).any(|word| word.starts_with("YII"))
+        };
+        assert!(!has_token(&run.errors()), "a token is in the transcript: {run}");
         let trace = std::fs::read_to_string(home.path().join("trace.json")).expect("a trace");
-        assert!(!trace.contains("YII"), "a token is in the trace: {trace}");
+        assert!(!has_token(&trace), "a token is in the trace: {trace}");
         logged_in_by(run, &spoken(url, "GSSAPI"));
     };
 
