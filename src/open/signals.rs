@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM and SIGHUP: the first asks the run to end with what was done told and written down, the second ends
-//! it at once.
+//! SIGINT, SIGTERM and SIGHUP: the first asks the run to end with what was done told and written
+//! down, the second ends it at once.
 //!
 //! No thread waits for them: what a handler may do, it does there and then. It notes the first,
 //! and ends the process at the second, which so counts even where the process is held up by a disk
@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::stopped;
 use crate::net::Stop;
 use crate::net::stop::Cause;
-
-use super::stopped;
 
 /// Signals that come this soon behind the first one are the first one: timeout(1) sends its to the
 /// process and to its group, and a terminal that goes away is told of by several.

@@ -2,8 +2,8 @@
 //! a message that was under way only the rest (RFC 9051 section 6.4.5, `<partial>`). Of a giant
 //! that a run before did not get whole, the rest too.
 //!
-//! Only IMAP can that: POP3 gives a message from its start, or the first lines of it. A source that breaks before anything came is not tried again: that is for
-//! who calls us to decide.
+//! Only IMAP can that: POP3 gives a message from its start, or the first lines of it. A source
+//! that breaks before anything came is not tried again: that is for who calls us to decide.
 
 use std::collections::HashSet;
 use std::io::Read as _;
@@ -97,6 +97,7 @@ pub async fn read(
             report::note(&text);
         }
         again.context.net.stop.sleep(*pause).await;
+        again.context.net.stop.check().map_err(|error| stored(error.into()))?;
         match again.open().await {
             Ok(opened) => *source = opened,
             Err(error) if open::verdict(&error).exit == crate::ui::Exit::TempFail => {
