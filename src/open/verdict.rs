@@ -3,6 +3,7 @@
 //! Errors of every floor below are asked by type and method, never by their text.
 
 use std::error::Error as StdError;
+use std::path::Path;
 
 use crate::base::location;
 use crate::config::{self, credentials};
@@ -57,11 +58,17 @@ fn of_cause(cause: &(dyn StdError + 'static)) -> Option<Verdict> {
         });
     }
     if let Some(error) = cause.downcast_ref::<config::Error>() {
-        let is_first =
-            matches!(error, config::Error::UnknownAccount { known, .. } if known.is_empty());
-        let hint =
-            "`pillarbox account add ADDRESS` finds the servers of an address and writes it down";
-        return Some(Verdict { hint: is_first.then(|| hint.to_owned()), ..plain(Exit::Config) });
+        let hint = match error {
+            config::Error::UnknownAccount { name, .. } if Path::new(name).exists() => {
+                Some(format!("./{name} is the file of that name"))
+            }
+            config::Error::UnknownAccount { known, .. } if known.is_empty() => Some(
+                "`pillarbox account add ADDRESS` finds the servers of an address and writes it down"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        return Some(Verdict { hint, ..plain(Exit::Config) });
     }
     if let Some(error) = cause.downcast_ref::<state::Error>() {
         use state::Error as E;
@@ -225,6 +232,8 @@ mod tests {
             verdict(&config::Error::UnknownAccount { name: "x".into(), known }.into())
         };
         let (first, later) = (unknown(&[]), unknown(&["work"]));
+        let file = config::Error::UnknownAccount { name: "Cargo.toml".into(), known: Vec::new() };
+        assert!(verdict(&file.into()).hint.is_some_and(|hint| hint.contains("./Cargo.toml")));
         assert_eq!((first.exit, later.exit), (Exit::Config, Exit::Config));
         assert!(first.hint.is_some_and(|hint| hint.contains("pillarbox account add")));
         assert_eq!(later.hint, None);
