@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::base::location::{Location, Reference};
-use crate::store::Id;
+use crate::store::{Id, maildir};
 use crate::ui::{Exit, Failure};
 
 /// Octets of standard input that are read as references.
@@ -34,7 +34,7 @@ impl Place {
         let (id, uid_validity) = match reference {
             Reference::Imap(imap) => (imap.message.uid.to_string(), imap.uid_validity),
             Reference::Pop(pop) => (pop.uidl.clone(), None),
-            Reference::MaildirFile(file) => (file.unique().to_string_lossy().into_owned(), None),
+            Reference::MaildirFile(file) => (maildir::id_of(file.unique()).0.to_string(), None),
             Reference::Mbox(message) => {
                 let digest = message.digest.as_ref().map(|digest| format!(";digest={digest}"));
                 (format!("offset={}{}", message.offset, digest.unwrap_or_default()), None)
@@ -126,10 +126,7 @@ pub fn read(input: &mut dyn Read, nul: bool) -> Result<Vec<Reference>> {
             continue;
         }
         let number = index + 1;
-        let text = std::str::from_utf8(line).map_err(|_| {
-            Failure::new(Exit::Data, format!("standard input, line {number}: not UTF-8"))
-        })?;
-        references.push(Reference::parse(text).map_err(|error| {
+        references.push(Reference::parse_octets(line).map_err(|error| {
             Failure::new(Exit::Data, format!("standard input, line {number}: {error}"))
                 .hint("- wants references, one a line, as `pillarbox search` prints them")
         })?);

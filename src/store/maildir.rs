@@ -35,6 +35,7 @@ mod stamp;
 mod subscriptions;
 mod writer;
 
+pub use folder::id_of;
 use folder::{Folder, Located, create, sweep};
 pub use layout::Layout;
 use layout::is_maildir;

@@ -192,6 +192,26 @@ impl Reference {
         }
     }
 
+    /// Reads a reference whose path need not be UTF-8: one line of a list, without its line end.
+    ///
+    /// # Errors
+    /// As [`Reference::parse`]; what is not UTF-8 and does not begin as a path does, with `/`,
+    /// `./`, `../` or `~/`, is [`Error::NotText`]: a field of a message may have any octets, too.
+    pub fn parse_octets(line: &[u8]) -> Result<Self, Error> {
+        let error = match std::str::from_utf8(line) {
+            Ok(text) => return Self::parse(text),
+            Err(error) => error,
+        };
+        let begins = [&b"/"[..], b"./", b"../", b"~/"];
+        if begins.iter().any(|begin| line.starts_with(begin)) && !line.ends_with(b"/") {
+            if let Some(offset) = line.iter().position(|octet| *octet == 0) {
+                return Err(Error::Syntax { offset, expected: "a path without NUL" });
+            }
+            return Ok(Self::of_path(PathBuf::from(OsStr::from_bytes(line))));
+        }
+        Err(Error::NotText { offset: error.valid_up_to(), what: "a reference" })
+    }
+
     fn parse_bare(word: Part<'_>) -> Result<Self, Error> {
         if word.is_empty() {
             return Err(Error::Empty);

@@ -516,8 +516,9 @@ pub(super) fn is_keyword(flag: &Flag) -> bool {
     !flag.is_system() && system_letter(flag).is_none()
 }
 
-/// The id of the message that a file is.
-pub(super) fn id_of(file: &OsStr) -> Id {
+/// The id of the message that a file is, by the name of the file: its unique part, with escapes
+/// for what is not UTF-8.
+pub fn id_of(file: &OsStr) -> Id {
     let unique = split(file.as_bytes()).0;
     match std::str::from_utf8(unique) {
         Ok(unique) => Id::new(unique),
