@@ -18,10 +18,14 @@ use support::{
 
 #[path = "search/behaviour.rs"]
 mod behaviour;
+#[path = "search/cyrus.rs"]
+mod cyrus;
 #[path = "search/extensions.rs"]
 mod extensions;
 #[path = "search/mailbox.rs"]
 mod mailbox;
+#[path = "search/pipes.rs"]
+mod pipes;
 #[path = "search/queries.rs"]
 mod queries;
 
@@ -595,38 +599,6 @@ fn whole_threads_across_folders() {
     let server = ServeTest::with(&[&seed]);
     let run = on_server(&home, server.port("imap"), "subject:other OR id:<c@x>", &["--thread"]);
     assert_eq!(run.run().success().lines().len(), 3);
-}
-
-#[test]
-fn references_go_on_to_other_verbs() {
-    let home = Home::new();
-    let root = discussion(&home);
-    let place = root.to_str().expect("UTF-8");
-    let all = home.run(&["search", "*", place, "-0"]).success();
-    assert_eq!(all.text().matches('\0').count(), 4);
-    // A search within what a search has found, as references and as a message.
-    let run =
-        home.pillarbox(&["search", "subject:re", "-", "-0"]).stdin(all.text()).run().success();
-    assert_eq!(run.text().matches('\0').count(), 2);
-    let message = "Subject: on stdin\n\nwords\n";
-    let run = home.pillarbox(&["search", "body:words", "-"]).stdin(message).run().success();
-    assert_eq!(run.text(), "-\n");
-    home.pillarbox(&["search", "body:other", "-"]).stdin(message).run().expect(1);
-    let found = home.run(&["search", "from:ann", place]).success();
-    let target = home.path().join("saved");
-    let to = format!("eml:{}", target.display());
-    home.pillarbox(&["fetch", "-", "--to", &to]).stdin(found.text()).run().success();
-    assert_eq!(std::fs::read_dir(&target).expect("made").count(), 2);
-    home.run(&["search", "nothing like it", place]).expect(1);
-    home.run(&["search", "subject:(", place]).expect(2);
-    home.run(&["search", "x", "/no/such/place"]).expect(2);
-    home.run(&["search", "x", place, "--uids"]).expect(2);
-    // What is no query, and a limit that lets nothing through.
-    for wrong in [&["search", "", place][..], &["search", " ", place], &["search", place]] {
-        home.run(wrong).expect(2);
-    }
-    home.run(&["search", "x", place, "--limit", "0"]).expect(2);
-    home.run(&["search", "uid:3,*", place]).expect(2).says(&["which UID is the last"]);
 }
 
 #[test]

@@ -538,7 +538,7 @@ fn begins_as_mbox(path: &Path) -> Result<bool> {
     let count = std::fs::File::open(path)
         .and_then(|mut file| file.read(&mut start))
         .map_err(|error| store::Error::file(path, error))?;
-    Ok(count == 0 || start[..count] == *b"From ")
+    Ok(count == 0 || start[..count] == *mbox::BEGIN)
 }
 
 fn eml(path: &Path, create: Create) -> Result<Opened> {

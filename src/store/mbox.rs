@@ -43,6 +43,9 @@ pub use reader::{Head, Reader, Variety};
 use reader::{Treatment, Unquote};
 pub use writer::Writer;
 
+/// How an mbox begins (RFC 4155): with a From_ line.
+pub const BEGIN: &[u8] = b"From ";
+
 /// The generation of the ids: they carry a digest, and are never void.
 const UID_VALIDITY: u32 = 1;
 

@@ -1,7 +1,6 @@
 //! What servers can do beyond SEARCH, and the same without it: THREAD, CONTEXT=SEARCH, NOTIFY,
-//! MULTISEARCH, SAVEDATE, FUZZY; and Cyrus, whose ladder has other rungs than Dovecot's.
+//! MULTISEARCH, SAVEDATE, FUZZY.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use serde_json::Value;
 
 use super::support::binary::binary_folder;
 use super::support::{
-    self, Cyrus, Dovecot, Home, Invocation, OtherClient, Scripted, ServeTest, Step, Stored, mail,
+    self, Dovecot, Home, Invocation, OtherClient, Scripted, ServeTest, Step, Stored,
 };
-use super::{FIRST, HOUR, by_file, by_uid, drawn, flags, mailbox, on_server, put, round_trips};
+use super::{FIRST, HOUR, flags, mailbox, on_server, put, round_trips};
 
 /// Messages that answer each other, and others; the text of each without its headers' end.
 fn discussion() -> Vec<Vec<u8>> {
@@ -36,7 +35,7 @@ fn discussion() -> Vec<Vec<u8>> {
 
 /// Each message of the threads that a search prints: its UID, thread, depth, and whether it is
 /// what was looked for.
-fn threads(invocation: Invocation) -> Vec<(u64, u64, u64, bool)> {
+pub fn threads(invocation: Invocation) -> Vec<(u64, u64, u64, bool)> {
     let run = invocation.run().success();
     let number = |found: &Value, name: &str| found[name].as_u64().expect("a number");
     let row = |found: &Value| {
@@ -92,7 +91,7 @@ fn threads_by_the_server_or_here_are_the_same() {
 }
 
 /// A Maildir of these messages, received as `put` has them.
-fn seed(folder: &Path, messages: &[Vec<u8>]) {
+pub fn seed(folder: &Path, messages: &[Vec<u8>]) {
     for sub in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(folder.join(sub)).expect("made");
     }
@@ -459,87 +458,6 @@ fn only_what_was_chosen_is_shown_and_asked_for() {
     home.run(&["search", "x", place, "--json", "--fields", "nonsense"]).expect(2);
 }
 
-/// A search in the INBOX of Cyrus's alice.
-fn on_cyrus(home: &Home, cyrus: &Cyrus, query: &str, more: &[&str]) -> Invocation {
-    let mut arguments = vec![
-        "search".to_owned(),
-        query.to_owned(),
-        format!("imaps://alice@localhost:{}/INBOX", cyrus.imaps),
-        format!("--ca-file={}", cyrus.ca().display()),
-        "--tls-backend=native".to_owned(),
-    ];
-    if !more.iter().any(|word| word.starts_with("--timezone=")) {
-        arguments.push("--timezone=UTC".to_owned());
-    }
-    arguments.extend(more.iter().map(|word| (*word).to_owned()));
-    home.pillarbox(&arguments).password("secret")
-}
-
-#[test]
-fn cyrus_gives_the_same_with_few_round_trips() {
-    let Some(cyrus) = Cyrus::start("cyrus_gives_the_same_with_few_round_trips") else { return };
-    let home = Home::new();
-    let folder = home.path().join("seed");
-    // Cyrus takes no message with a NUL in it (RFC 9051 section 4.3.1).
-    let messages: Vec<Vec<u8>> = mailbox(21, if support::full() { 200 } else { 60 })
-        .into_iter()
-        .filter(|octets| !octets.contains(&0))
-        .map(|octets| mail::to_crlf(&octets))
-        .collect();
-    seed(&folder, &messages);
-    let files = mail::maildir_files(&folder);
-    let place = folder.to_str().expect("UTF-8");
-    let to = format!("imaps://alice@localhost:{}/INBOX", cyrus.imaps);
-    let ca = format!("--to-ca-file={}", cyrus.ca().display());
-    let native = "--to-tls-backend=native";
-    home.pillarbox(&["fetch", place, "--to", &to, &ca, native]).password("secret").run().success();
-    let count = on_cyrus(&home, &cyrus, "*", &["--count"]).run().success();
-    assert_eq!(count.text().trim(), files.len().to_string());
-    let mut differing = Vec::new();
-    for query in drawn(31, 20).into_iter().filter(|query| !query.of_server) {
-        let zone = format!("--timezone={}", query.zone);
-        let local = ["search", &query.text, place, &zone];
-        let here = by_file(home.pillarbox(&local), &files);
-        let there = by_uid(on_cyrus(&home, &cyrus, &query.text, &["--exact", "--uids", &zone]));
-        if here != there {
-            differing.push(format!("{}: {here:?} here, {there:?} at Cyrus", query.text));
-        }
-    }
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
-    let trace = home.path().join("trace");
-    let path = format!("--trace={}", trace.display());
-    for (query, more, most) in [
-        ("subject:ship", &["--count"][..], 2),
-        ("is:unread", &["--json"], 2),
-        ("older:1d is:read", &[], 1),
-        ("is:unread", &["--sort", "-date"], 1),
-        ("has:html", &[], 2),
-        // It keeps no result (SEARCHRES), so that BODYSTRUCTURE comes behind the search; then the
-        // text, and last what cannot be taken apart.
-        ("body:budget", &["--exact"], 4),
-    ] {
-        let _ = std::fs::remove_file(&trace);
-        let mut all = vec![path.as_str()];
-        all.extend(more);
-        let run = on_cyrus(&home, &cyrus, query, &all).run();
-        assert!(matches!(run.code, Some(0 | 1)), "{query}: {run}");
-        let trips = round_trips(&trace);
-        assert!(trips <= most, "{query} {more:?}: {trips} round trips, not {most}");
-    }
-    // Threads, as Cyrus and as we put them together.
-    let more = ["--thread", "--json"];
-    let told = threads(on_cyrus(&home, &cyrus, "budget", &more));
-    assert!(told.iter().any(|(.., matched)| *matched));
-    // By sense (RFC 6203) it finds what its index has, and this one has none.
-    let _ = std::fs::remove_file(&trace);
-    let fuzzy =
-        on_cyrus(&home, &cyrus, "subject:budget OR body:budget", &["--uids", "--fuzzy", &path]);
-    let fuzzy = fuzzy.run();
-    let said = std::fs::read_to_string(&trace).expect("a trace");
-    assert!(said.contains("FUZZY BODY budget"), "{fuzzy}");
-    assert!(matches!(fuzzy.code, Some(0 | 1)) && fuzzy.errors().is_empty(), "{fuzzy}");
-}
-
 /// The query and the numbers of Google's own example of X-GM-RAW ("IMAP Extensions", Extension of
 /// the SEARCH command), whose answer has no order; the capabilities are Gmail's.
 #[test]
@@ -614,45 +532,6 @@ fn gmail_is_asked_in_its_own_language() {
     assert_eq!(run.success().text(), same.text());
     let run = on_server(&home, without.port("imap"), query, &["--uids"]).run();
     run.expect(2).says(&["gm: is Gmail's own", "is not Gmail"]);
-}
-
-/// RFC 6203: what FUZZY means is the server's. Cyrus's index knows the stems of English words, so
-/// that a word finds its other forms, which a substring does not.
-#[test]
-fn a_word_finds_its_other_forms_by_fuzzy() {
-    let test = "a_word_finds_its_other_forms_by_fuzzy";
-    let Some(cyrus) = Cyrus::with_index(test) else { return };
-    let home = Home::new();
-    let text = |subject: &str, body: &str| {
-        format!(
-            "From: ann@x.example\r\nTo: bob@x.example\r\nSubject: {subject}\r\n\
-             Date: Mon, 2 Mar 2026 10:00:00 +0000\r\nMessage-ID: <{subject}@x.example>\r\n\
-             MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
-        )
-        .into_bytes()
-    };
-    let folder = home.path().join("seed");
-    let messages = [
-        text("one", "We were running along the harbour."),
-        text("two", "She runs every morning."),
-        text("three", "A walk is no sport."),
-    ];
-    seed(&folder, &messages);
-    let to = format!("imaps://alice@localhost:{}/INBOX", cyrus.imaps);
-    let ca = format!("--to-ca-file={}", cyrus.ca().display());
-    let place = folder.to_str().expect("UTF-8");
-    let native = "--to-tls-backend=native";
-    home.pillarbox(&["fetch", place, "--to", &to, &ca, native]).password("secret").run().success();
-    cyrus.index();
-    let trace = home.path().join("trace");
-    let path = format!("--trace={}", trace.display());
-    let found = |query: &str, more: &[&str]| by_uid(on_cyrus(&home, &cyrus, query, more));
-    assert_eq!(found("body:running", &["--uids"]), BTreeSet::from([0]));
-    assert_eq!(found("body:running", &["--uids", "--fuzzy", &path]), BTreeSet::from([0, 1]));
-    let said = std::fs::read_to_string(&trace).expect("a trace");
-    assert!(said.contains("FUZZY BODY running"), "{said}");
-    assert_eq!(found("running subject:two", &["--uids", "--fuzzy"]), BTreeSet::from([1]));
-    assert_eq!(found("-body:running", &["--uids", "--fuzzy"]), BTreeSet::from([2]));
 }
 
 #[test]

@@ -269,7 +269,7 @@ impl Drawing<'_> {
     }
 
     fn term(&mut self) -> (String, Value) {
-        match self.random.below(30) {
+        match self.random.below(33) {
             0..=8 => {
                 let fields =
                     ["subject", "body", "text", "from", "to", "body", "cc", "bcc", "subject"];
@@ -325,6 +325,8 @@ impl Drawing<'_> {
             24 | 25 => self.size(),
             26 => self.uid_or_folder(),
             27 => self.date("date", SENT, 28),
+            28 | 29 => self.age(),
+            30 => self.saved(),
             _ => {
                 let keyword = *self.random.choose(&["on", "since", "before"]);
                 self.date(keyword, FIRST, 7)
@@ -388,6 +390,43 @@ impl Drawing<'_> {
             ("folder:INBOX/*", false),
             ("account:*", false),
             ("account:work", false),
+        ]);
+        (text.to_owned(), json!({"term": "place", "is": is}))
+    }
+
+    /// `older:` and `newer:`, which reach back from now to the middle between two arrivals: so
+    /// half an hour may go by until the query is asked.
+    fn age(&mut self) -> (String, Value) {
+        let now = jiff::Timestamp::now().as_second();
+        let hours = i64::try_from(self.random.below(24 * 7)).expect("small");
+        let (first, hour) = (FIRST.cast_signed(), HOUR.cast_signed());
+        let middle = first + hours * hour + hour / 2;
+        let (until, span) = match self.random.below(3) {
+            0 => (middle, format!("{}s", now - middle)),
+            1 => (middle, format!("{}min", (now - middle) / 60)),
+            // Days end at the time of day that it is now; the zones know no summer.
+            _ if (600..hour - 2400).contains(&(now % hour)) => {
+                let days = (now - middle) / (24 * hour);
+                (now - days * 24 * hour, format!("{days}d"))
+            }
+            _ => (middle, format!("{}s", now - middle)),
+        };
+        match self.random.below(2) {
+            0 => {
+                (format!("older:{span}"), json!({"term": "received", "from": null, "until": until}))
+            }
+            _ => {
+                (format!("newer:{span}"), json!({"term": "received", "from": until, "until": null}))
+            }
+        }
+    }
+
+    /// `saved:`, whose day is another in each copy, but in none before this year.
+    fn saved(&mut self) -> (String, Value) {
+        let (text, is) = *self.random.choose(&[
+            ("saved:2026..", true),
+            ("saved:..2025", false),
+            ("saved:2019-01..2025-06", false),
         ]);
         (text.to_owned(), json!({"term": "place", "is": is}))
     }

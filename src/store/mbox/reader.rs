@@ -232,13 +232,19 @@ impl<R: Read> Reader<R> {
         flags(&self.message.status)
     }
 
-    /// What is known of the message that has been read to its end.
-    pub(super) fn facts(&mut self) -> Facts {
+    /// The digest by which the message that has been read to its end is found again, in
+    /// hexadecimal; given once.
+    pub fn digest(&mut self) -> Option<String> {
         let digest = self.message.digester.take().map(Digester::finish);
-        let digest: Option<String> = digest.map(|digest| {
+        digest.map(|digest| {
             let octets = &digest.as_octets()[..DIGEST_OCTETS];
             octets.iter().map(|octet| format!("{octet:02x}")).collect()
-        });
+        })
+    }
+
+    /// What is known of the message that has been read to its end.
+    pub(super) fn facts(&mut self) -> Facts {
+        let digest = self.digest();
         Facts {
             start: self.message.start,
             end: self.message.end,

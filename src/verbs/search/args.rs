@@ -11,8 +11,8 @@ use crate::open::{Common, Endpoint, Own};
 /// Find messages on servers and in local mail, and print their references
 ///
 /// A location is an account (all of its folders), a folder, a URL, a Maildir, an mbox, a folder
-/// of .eml files, or - for references or one message on standard input. Without any, all of the
-/// default account is searched. The language is described in pillarbox-query(7). The exit
+/// of .eml files, or - for standard input: references, a message, or an mbox. Without any, all of
+/// the default account is searched. The language is described in pillarbox-query(7). The exit
 /// code is 0 when something was found, 1 when nothing was, and 2 after an error.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -102,6 +102,7 @@ async fn explained(
         Target::Place(location, _) => vec![here(location.to_string(), plan)],
         Target::Files(paths) => vec![here(format!("{} files", paths.len()), plan)],
         Target::Message(_) => vec![here("the message on standard input".into(), plan)],
+        Target::Mbox(_) => vec![here("the mbox on standard input".into(), plan)],
     })
 }
 

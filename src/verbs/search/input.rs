@@ -1,9 +1,11 @@
-//! Standard input: references, one a line, or one message.
+//! Standard input: references, one a line, or one message, or an mbox of many.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::hash::Hash;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -12,10 +14,10 @@ use super::server::{Only, Place, Scope};
 use crate::base::location::{ImapUrl, Location, MboxReference, Reference};
 use crate::config::Config;
 use crate::open;
-use crate::store::Id;
+use crate::store::{Id, mbox, scratch};
 use crate::ui::{Exit, Failure};
 
-/// Octets of standard input that are read.
+/// Octets of standard input that are read, unless it is an mbox.
 const STDIN_OCTETS: u64 = 256 * 1024 * 1024;
 
 /// What standard input is.
@@ -25,53 +27,57 @@ pub enum Input {
     References(Vec<Reference>),
     /// One message.
     Message(Vec<u8>),
+    /// An mbox.
+    Mbox(Piped),
 }
 
-/// Reads standard input. References are tested for first: the first line decides, which is
-/// never one in a message.
+/// What came through a pipe and is read more than once: a file without a name.
+#[derive(Debug, Clone)]
+pub struct Piped(pub Arc<File>);
+
+impl PartialEq for Piped {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Piped {}
+
+/// Reads standard input. What begins with a From_ line is an mbox (RFC 4155). Else the first line
+/// decides: it is a reference, which it never is in a message, or all is one message.
 ///
 /// # Errors
 /// [`Failure`] for a later line that is no reference, and for input that cannot be read.
 pub fn read(input: &mut dyn Read, nul: bool) -> Result<Input> {
-    let mut octets = Vec::new();
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Io, format!("standard input cannot be read: {error}"))
     };
-    let count = input.take(STDIN_OCTETS + 1).read_to_end(&mut octets).map_err(failed)?;
-    if count as u64 > STDIN_OCTETS {
+    let mut octets = Vec::new();
+    let begin = mbox::BEGIN.len() as u64;
+    (&mut *input).take(begin).read_to_end(&mut octets).map_err(failed)?;
+    if octets == mbox::BEGIN {
+        let kept = scratch::nameless().and_then(|mut file| {
+            file.write_all(&octets)?;
+            std::io::copy(input, &mut file)?;
+            Ok(file)
+        });
+        return Ok(Input::Mbox(Piped(Arc::new(kept.map_err(failed)?))));
+    }
+    input.take(STDIN_OCTETS + 1 - begin).read_to_end(&mut octets).map_err(failed)?;
+    if octets.len() as u64 > STDIN_OCTETS {
         return Err(Failure::new(Exit::Data, "standard input is larger than 256 MiB").into());
     }
-    let parse = |line: &[u8]| std::str::from_utf8(line).ok().map(Reference::parse);
-    let first = lines(&octets, nul).first().map(|(_, line)| matches!(parse(line), Some(Ok(_))));
-    match first {
-        None if octets.is_empty() => return Ok(Input::References(Vec::new())),
-        Some(true) => {}
-        _ => return Ok(Input::Message(octets)),
+    if octets.is_empty() {
+        return Ok(Input::References(Vec::new()));
     }
-    let mut references = Vec::new();
-    for (number, line) in lines(&octets, nul) {
-        let why = match parse(line) {
-            Some(Ok(reference)) => {
-                references.push(reference);
-                continue;
-            }
-            Some(Err(error)) => error.to_string(),
-            None => "it is not UTF-8".to_owned(),
-        };
-        let message = format!("standard input, line {number}: {why}");
-        return Err(Failure::new(Exit::Data, message).into());
-    }
-    Ok(Input::References(references))
-}
-
-/// The lines that are not empty, with their numbers.
-fn lines(octets: &[u8], nul: bool) -> Vec<(usize, &[u8])> {
     let end = if nul { b'\0' } else { b'\n' };
-    let lines = octets.split(|&octet| octet == end).map(|line| match nul {
-        true => line,
-        false => line.strip_suffix(b"\r").unwrap_or(line),
-    });
-    (1..).zip(lines).filter(|(_, line)| !line.is_empty()).collect()
+    let mut lines = octets.split(|octet| *octet == end);
+    let first = lines.find(|line| !matches!(*line, b"" | b"\r")).unwrap_or_default();
+    let first = if nul { first } else { first.strip_suffix(b"\r").unwrap_or(first) };
+    match Reference::parse_octets(first) {
+        Ok(_) => open::references::read(&mut octets.as_slice(), nul).map(Input::References),
+        Err(_) => Ok(Input::Message(octets)),
+    }
 }
 
 /// References put together by the place that is opened for them, in the order in which the
@@ -125,7 +131,7 @@ pub fn targets(references: &[Reference], config: &Config) -> Result<Vec<Target>>
             }
             Target::Place(_, Some(ids)) => keep_first(ids),
             Target::Files(paths) => keep_first(paths),
-            Target::Server(_) | Target::Place(_, None) | Target::Message(_) => {}
+            Target::Server(_) | Target::Place(_, None) | Target::Message(_) | Target::Mbox(_) => {}
         }
     }
     Ok(targets)
@@ -204,7 +210,7 @@ mod tests {
     fn references(text: &str) -> Vec<Reference> {
         match read(&mut text.as_bytes(), false).expect("read") {
             Input::References(references) => references,
-            Input::Message(_) => panic!("references"),
+            other => panic!("references, not {other:?}"),
         }
     }
 
@@ -220,6 +226,14 @@ mod tests {
         assert!(error.to_string().starts_with("standard input, line 2: "), "{error}");
         let nul = read(&mut b"/m/x.eml\0/m/y\nz.eml\0".as_slice(), true).expect("read");
         assert!(matches!(nul, Input::References(found) if found.len() == 2));
+        // A path of any octets is one, and a field of any octets none.
+        let path = read(&mut b"/m/caf\xe9.eml\n".as_slice(), false).expect("read");
+        assert!(matches!(path, Input::References(found) if found.len() == 1));
+        let field = b"Subject: caf\xe9 and/or tea\n\nbody\n";
+        let read_field = read(&mut field.as_slice(), false).expect("read");
+        assert_eq!(read_field, Input::Message(field.to_vec()));
+        let mbox = read(&mut b"From a@x Mon Mar  2 10:00:00 2026\n\n".as_slice(), false);
+        assert!(matches!(mbox.expect("read"), Input::Mbox(_)));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod input;
 mod literal;
 mod markup;
 mod one;
+mod piped;
 mod plan;
 mod run;
 mod rungs;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::args::Args;
-use super::input::{self, Input};
+use super::input::{self, Input, Piped};
 use super::server::{Only, Place, Scope};
 use crate::base::location::{ImapSelect, ImapUrl, Location};
 use crate::config::Config;
@@ -27,6 +27,8 @@ pub enum Target {
     Files(Vec<std::path::PathBuf>),
     /// One message, here.
     Message(Vec<u8>),
+    /// An mbox that came by standard input.
+    Mbox(Piped),
 }
 
 /// Everything that the command line asks for.
@@ -106,6 +108,7 @@ impl Plan {
                         targets.extend(input::targets(&references, config)?);
                     }
                     Input::Message(octets) => targets.push(Target::Message(octets)),
+                    Input::Mbox(piped) => targets.push(Target::Mbox(piped)),
                 }
                 continue;
             }
@@ -148,6 +151,7 @@ pub fn can_answer(target: &Target, expr: &Expr) -> Result<()> {
         }
         Target::Place(location, _) => (location.to_string(), None),
         Target::Files(_) | Target::Message(_) => ("a single message".to_owned(), None),
+        Target::Mbox(_) => ("an mbox on standard input".to_owned(), None),
     };
     // What the query asks of other accounts alone is nothing to this one.
     let expr = query::narrowed_to_account(expr, account);

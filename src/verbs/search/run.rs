@@ -13,12 +13,12 @@ use super::files::{self, Kind, MailFile, Manner};
 use super::found::{Details, Found, Results};
 use super::plan::{self, Plan, Target};
 use super::server::{self, How, Place, Scope};
-use super::{explain, index, one, spooled, threads, watch};
+use super::{explain, index, one, piped, spooled, threads, watch};
 use crate::base::location::{ImapUrl, Location, MaildirFile};
 use crate::imap::store::Account;
 use crate::message::documents::QUIET;
 use crate::open::{self, Context, Create, Mail, Opened};
-use crate::query::{self, Attributes, Expr, Local, relevance};
+use crate::query::{self, Expr};
 use crate::store::maildir::{Maildir, MessageFile};
 use crate::store::{Id, Spool as _};
 use crate::ui::{Exit, Failure, Output, report};
@@ -199,7 +199,8 @@ async fn search(
             let manner = Manner { named: true, ..manner(args) };
             files::search(&named(paths, results), &expr, manner, results).await
         }
-        Target::Message(octets) => one_message(octets, expr, manner(args), results),
+        Target::Message(octets) => piped::message(octets, expr, manner(args), results),
+        Target::Mbox(piped) => piped::mbox(piped, expr, manner(args), results),
     }
 }
 
@@ -404,27 +405,6 @@ fn maildir_file(file: MessageFile, folder: Option<Arc<str>>) -> MailFile {
         flags: Some(file.flags),
         size: file.size,
     }
-}
-
-/// The message on standard input, whose reference is `-`.
-fn one_message(
-    octets: &[u8],
-    expr: &Expr,
-    manner: Manner,
-    results: &mut Results<'_>,
-) -> Result<()> {
-    let dated = Local::new(octets, Attributes::default());
-    let received = dated.content().header().date();
-    let attributes = Attributes { received, ..Attributes::default() };
-    let message = Local::new(octets, attributes).with_documents(manner.documents);
-    if message.matches(&query::narrowed(expr, None, None)) {
-        let size = Some(message.content().size());
-        let score = relevance::score(expr, message.content());
-        let score = (results.details() == Details::Score).then_some(score);
-        let found = Found { reference: "-".into(), size, score, ..Found::default() };
-        results.add(found.with_header(message.content().header(), received))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ fn a_message_on_standard_input() {
     ] {
         let expr = expr(query);
         let (lines, exit) = printed(async |results| {
-            one_message(message, &expr, Manner::default(), results).expect("searched");
+            piped::message(message, &expr, Manner::default(), results).expect("searched");
         });
         assert_eq!((lines.len(), exit), (usize::from(expected == Exit::Ok), expected), "{query}");
     }
