@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use support::dns::{Dns, Signing, Zone};
 use support::https::WebServer;
@@ -419,4 +420,39 @@ fn accounts_added_at_once_are_all_there() {
         add.wait(support::PATIENCE).success();
     }
     assert_eq!(home.run(&["account", "list"]).success().lines().len(), 6);
+}
+
+/// A person at the password's prompt may press Ctrl-C, or not be there at all; and a command that
+/// gives a password may hang.
+#[test]
+fn who_is_asked_for_a_password_may_end_the_run() {
+    if !needs("who_is_asked_for_a_password_may_end_the_run", &["python3"]) {
+        return;
+    }
+    let server = ServeTest::start();
+    let home = Home::new();
+    let url = format!("imap://alice@127.0.0.1:{}/INBOX", server.port("imap"));
+    let words = ["fetch", &url, "--tls=none", "--allow-cleartext-password"];
+    let typed = |keys: &str, more: &[&str]| {
+        let script = support::peer_file("terminal.py");
+        let run = home
+            .command("python3", &[script.as_os_str()])
+            .args([keys, support::binary::BINARY])
+            .args(words)
+            .args(more)
+            .run()
+            .success();
+        let told = run.json_lines().remove(0);
+        assert_eq!(told["echoes"], true, "{told}");
+        (told["code"].as_i64(), told["screen"].as_str().expect("text").to_owned())
+    };
+    let (code, screen) = typed("secret\\n", &[]);
+    assert!(code == Some(0) && !screen.contains("secret"), "{code:?}: {screen}");
+    let (code, screen) = typed("\\x03", &[]);
+    assert!(code == Some(130) && screen.contains("SIGINT"), "{code:?}: {screen}");
+    let (code, screen) = typed("", &["--deadline=1"]);
+    assert!(code == Some(75) && screen.contains("no end within 1 s"), "{code:?}: {screen}");
+    let hangs = ["--deadline=1", "--password-command=exec sleep 20"];
+    let run = home.pillarbox(&words).args(hangs).within(Duration::from_secs(60)).run();
+    run.expect(75).says(&["no end within 1 s"]);
 }

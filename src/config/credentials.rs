@@ -271,6 +271,26 @@ impl Credentials {
         &self.whereabouts.user
     }
 
+    /// The secret, where it was found before.
+    pub fn known(&self) -> Option<Found> {
+        self.found.borrow().clone()
+    }
+
+    /// The search for the secret, to be done on another thread: it blocks while a command runs or
+    /// a person types.
+    ///
+    /// # Errors
+    /// The search's: [`Error`] of the first source that is there.
+    pub fn search(&self) -> impl FnOnce() -> Result<Found, Error> + Send + use<> {
+        let fresh = Self::new(self.whereabouts.clone(), self.surroundings.clone());
+        move || fresh.seek()
+    }
+
+    /// Keeps what a search has found.
+    pub fn keep(&self, found: &Found) {
+        *self.found.borrow_mut() = Some(found.clone());
+    }
+
     /// The secret. Blocks while a command runs or a person types; not to be called while
     /// connections of the same thread wait for attention.
     ///
@@ -281,7 +301,7 @@ impl Credentials {
             return Ok(found.clone());
         }
         let found = self.seek()?;
-        *self.found.borrow_mut() = Some(found.clone());
+        self.keep(&found);
         Ok(found)
     }
 

@@ -6,6 +6,7 @@ mod again;
 mod args;
 mod context;
 mod direct;
+mod echo;
 pub mod flags;
 mod mail;
 mod news;

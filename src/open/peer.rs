@@ -8,11 +8,12 @@ use anyhow::Result;
 use super::admin::administered;
 use super::args::EndpointOptions;
 use super::context::Context;
+use super::echo::Echo;
 use super::tokens;
 use crate::base::location::{Auth, Server};
 use crate::base::secret::Secret;
 use crate::config::credentials::{
-    CONTAINER_VARIABLE, Credentials, Origin, Surroundings, Whereabouts,
+    self, CONTAINER_VARIABLE, Credentials, Found, Origin, Surroundings, Whereabouts,
 };
 use crate::config::{Account, Config};
 use crate::net::proxy::Choice;
@@ -252,7 +253,7 @@ impl Peer {
         {
             self.token(account, user, context).await?
         } else {
-            self.secret(context)?
+            self.secret(context).await?
         };
         Ok(Some(Credential { user: user.clone(), authorize_as: self.authorize_as.clone(), secret }))
     }
@@ -299,10 +300,31 @@ impl Peer {
         }
     }
 
-    fn secret(&self, context: &Context) -> Result<CredentialSecret> {
+    /// The secret as the first source has it; the run's end is waited for, too, as a person or a
+    /// command may take any time.
+    async fn sought(&self, context: &Context) -> Result<Result<Found, credentials::Error>> {
+        if let Some(found) = self.secrets.known() {
+            return Ok(Ok(found));
+        }
+        let _echo = Echo::of_terminal();
+        let search = tokio::task::spawn_blocking(self.secrets.search());
+        let stop = &context.net.stop;
+        let found = stop.unless(async { Ok::<_, anyhow::Error>(search.await?) }).await?;
+        match &found {
+            Ok(found) => self.secrets.keep(found),
+            // Ctrl-C ends the typing as well.
+            Err(_) => stop.check()?,
+        }
+        Ok(found)
+    }
+
+    async fn secret(&self, context: &Context) -> Result<CredentialSecret> {
         let key = (self.endpoint.to_string(), self.user.clone().unwrap_or_default());
-        let had = context.had.of(&key);
-        let found = match had.map_or_else(|| self.secrets.secret(), Ok) {
+        let sought = match context.had.of(&key) {
+            Some(found) => Ok(found),
+            None => self.sought(context).await?,
+        };
+        let found = match sought {
             // Nobody gave a password: a Kerberos ticket does without one.
             Err(error) if error.is_missing() && self.mechanism.is_none() && sasl::has_ticket() => {
                 return Ok(CredentialSecret::None);

@@ -43,7 +43,8 @@ fn cyrus_gives_the_same_with_few_round_trips() {
     let count = on_cyrus(&home, &cyrus, "*", &["--count"]).run().success();
     assert_eq!(count.text().trim(), files.len().to_string());
     let mut differing = Vec::new();
-    for query in drawn(31, 20).into_iter().filter(|query| !query.of_server) {
+    let queries = drawn(31, 20).into_iter().filter(|query| !query.of_server);
+    for (number, query) in queries.take(300).enumerate() {
         let zone = format!("--timezone={}", query.zone);
         let local = ["search", &query.text, place, &zone];
         let here = by_file(home.pillarbox(&local), &files);
@@ -53,7 +54,8 @@ fn cyrus_gives_the_same_with_few_round_trips() {
         }
         // Only text has the server's own meaning unless --exact is said.
         let tree = query.tree.to_string();
-        if !["\"body\"", "\"text\""].iter().any(|text| tree.contains(text)) {
+        let asks_text = ["\"body\"", "\"text\""].iter().any(|text| tree.contains(text));
+        if !asks_text && (!support::full() || number % 3 == 0) {
             let by_default = by_uid(on_cyrus(&home, &cyrus, &query.text, &["--uids", &zone]));
             if by_default != here {
                 differing.push(format!("{}: {by_default:?} without --exact", query.text));
