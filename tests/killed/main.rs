@@ -629,3 +629,56 @@ fn sync_killed_while_both_sides_change() {
         storm.changes
     );
 }
+
+/// What the server had been sent and was still storing when the run was killed is not sent once
+/// more by a run that begins at once.
+#[test]
+fn a_push_killed_and_run_again_at_once_doubles_nothing() {
+    let test = "a_push_killed_and_run_again_at_once_doubles_nothing";
+    let mut random = Random::of_storm(test, 5);
+    let count = 400;
+    let messages: Vec<Vec<u8>> = (0..count)
+        .map(|number| {
+            let body = "some words of text\n".repeat(50 + number);
+            format!("Subject: {number}\nMessage-ID: <{number}@push.test>\n\n{body}").into_bytes()
+        })
+        .collect();
+    let (mut kills, mut partly) = (0, 0);
+    for round in 0..if full() { 60 } else { 4 } {
+        let Some(dovecot) = Dovecot::start(test) else { return };
+        let home = Home::new();
+        for folder in ["cur", "new", "tmp"] {
+            std::fs::create_dir_all(home.path().join("mail").join(folder)).expect("made");
+        }
+        for (number, octets) in messages.iter().enumerate() {
+            home.write(&format!("mail/cur/{number}.a:2,S"), octets);
+        }
+        let sync = || {
+            home.pillarbox(args!["sync", dovecot.url("imaps", "alice"), "maildir:mail"])
+                .arg("--ca-file")
+                .arg(dovecot.ca())
+                .password("secret")
+        };
+        for _ in 0..2 {
+            let running = sync().spawn();
+            let some = 1 + random.below(count);
+            let (start, far) = (Instant::now(), dovecot.maildir("alice", "INBOX"));
+            while mail::maildir_files(&far).len() < some && start.elapsed() < PATIENCE / 8 {}
+            running.kill();
+            kills += usize::from(running.wait(PATIENCE).signal.is_some());
+            let there = dovecot.messages("alice", "INBOX").len();
+            partly += usize::from((1..count).contains(&there));
+        }
+        // Dovecot may end a session that meets the wreck of another one.
+        let mut run = sync().run();
+        if run.code == Some(75) {
+            run = sync().run();
+        }
+        let run = run.success();
+        let far = dovecot.messages("alice", "INBOX").len();
+        let near = mail::maildir_files(&home.path().join("mail")).len();
+        assert_eq!((far, near), (count, count), "round {round}: {run}");
+    }
+    eprintln!("{test}: {kills} kills, {partly} of them with a part at the server");
+    assert!(kills > 0 && partly > 0, "nothing was killed in the midst of it");
+}

@@ -2,13 +2,14 @@
 //! here, neither in a store nor in the state.
 
 use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
 
 use super::bind;
 use super::diff::{Action, Both, Mode, Outcome, Picture, Row, Side, diff};
 use super::pair::{Pair, Seat};
 use super::spool::Batch;
 use super::state::{Intent, Known, KnownFolder, Opening, State};
-use crate::store::{Changes, Flag, Flags, Folder, Id, Keeps, Since, Status};
+use crate::store::{Changes, Error, Flag, Flags, Folder, Id, Keeps, Since, Status};
 
 /// What becomes of a folder as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,6 +143,15 @@ pub struct Looked {
     is_unchanged: bool,
 }
 
+/// So long nothing has come from a connection that has ended when no more is expected of it.
+const QUIET: Duration = Duration::from_millis(1500);
+
+/// Others may write into the folder all the time.
+const MOST_SETTLING: Duration = Duration::from_secs(30);
+
+/// How often the folder is looked at until then.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// How a side of a folder can be looked at.
 enum View {
     /// It is not there, or will be made anew.
@@ -150,6 +160,39 @@ enum View {
     Unchanged(Status),
     /// It has to be asked; with what is known.
     Ask(Option<Since>),
+}
+
+/// A server may still be storing what the last run had sent when it was ended: what it is about to
+/// store would be sent again, and be there twice. Waits until nothing has come for [`QUIET`] into
+/// the folders of servers for which copies were begun and not recorded.
+///
+/// # Errors
+/// The stores'.
+async fn let_arrive(pair: &mut Pair, looked: &[Looked]) -> anyhow::Result<()> {
+    for side in Side::BOTH {
+        let begun = |looked: &&Looked| {
+            looked.intents.iter().any(|intent| intent.to == side && intent.uid_next > 0)
+        };
+        for looked in looked.iter().filter(begun) {
+            let name = looked.wanted.names.of(side);
+            let start = Instant::now();
+            let (mut last, mut since) = (None, start);
+            while since.elapsed() < QUIET && start.elapsed() < MOST_SETTLING {
+                let status = match pair.select_anew(side, name, false).await {
+                    Ok(status) => status,
+                    // What has gone since is seen by the look that follows.
+                    Err(Error::NoFolder(_)) => break,
+                    Err(error) => return Err(error.into()),
+                };
+                if last.replace(status.uid_next) != Some(status.uid_next) {
+                    since = Instant::now();
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+    pair.begin();
+    Ok(())
 }
 
 /// Looks. `writable` says that the run will change something.
@@ -195,6 +238,7 @@ pub async fn look(
             is_unchanged,
         });
     }
+    let_arrive(pair, &looked).await?;
     let requests = |side: Side| -> Vec<(String, Option<Since>)> {
         let asked = views.iter().zip(&looked).filter_map(|(views, looked)| {
             let View::Ask(since) = views.of(side) else { return None };
