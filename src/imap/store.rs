@@ -406,6 +406,10 @@ impl Store for Account {
         Ok(self.client.gather(&parts, sinks).await?)
     }
 
+    fn may_store_late(&self) -> bool {
+        true
+    }
+
     fn append_limit(&self) -> Option<u64> {
         self.client.capabilities().append_limit()
     }

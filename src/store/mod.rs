@@ -146,6 +146,12 @@ pub trait Store: Spool {
         None
     }
 
+    /// Whether messages may still be stored that were given to a session that has ended: a server
+    /// has them before it has looked at them.
+    fn may_store_late(&self) -> bool {
+        false
+    }
+
     /// Adds messages to `folder` in one batch; each has its place in the answer.
     /// A message whose place could not be learnt has `None` there, and is stored all the same.
     async fn append(&mut self, folder: &str, messages: &mut dyn Source) -> Result<Vec<Option<Id>>>;

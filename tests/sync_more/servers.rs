@@ -311,3 +311,63 @@ fn a_nested_maildir_stays_nested() {
     assert!(!pair.far("Lists.rust").exists(), "{run}");
     nothing(&pair.sync(&[]).run().success());
 }
+
+/// Messages that a server does not take keep no other from it: Cyrus wants no NUL (RFC 9051
+/// section 4.3.1), ours nothing that is larger than it was told, without having said so.
+#[test]
+fn a_refused_message_keeps_no_other() {
+    let long = format!("Subject: large\n\n{}", "some words\n".repeat(9000)).into_bytes();
+    let nul = b"Subject: nul\n\na\0b\n".to_vec();
+    let mut mixed = letters("before", 3);
+    mixed.extend([long.clone(), nul.clone()]);
+    mixed.extend(letters("behind", 3));
+    let push = |meeting: &Meeting, refused: usize| {
+        meeting.deliver("ann", "INBOX", &mixed);
+        let sync = |who: &str| {
+            meeting
+                .home
+                .pillarbox(&["sync"])
+                .arg(&meeting.words[0])
+                .arg(format!("maildir:{who}"))
+                .args(&meeting.words[1..])
+                .arg("--json")
+                .password("secret")
+                .run()
+        };
+        let (sent, conflicts) = ((mixed.len() - refused) as u64, Some(refused as u64));
+        let run = sync("ann").expect(81);
+        assert_eq!(
+            (copied(&run), result(&run)["conflicts"].as_u64()),
+            ((0, sent), conflicts),
+            "{run}"
+        );
+        let told = run.json_lines();
+        let told = told.iter().filter(|line| line["type"] == "refused" && line["side"] == "near");
+        assert_eq!(told.count(), refused, "{run}");
+        // It is tried again, and nothing comes twice.
+        let run = sync("ann").expect(81);
+        assert_eq!(
+            (copied(&run), result(&run)["conflicts"].as_u64()),
+            ((0, 0), conflicts),
+            "{run}"
+        );
+        assert_eq!(copied(&sync("bob").success()), (sent, 0));
+        // Without them there is nothing to tell of.
+        for path in mail::maildir_files(&meeting.place("ann", "INBOX")) {
+            let octets = std::fs::read(&path).expect("a message");
+            if octets.contains(&0) || (refused == 2 && octets == long) {
+                std::fs::remove_file(path).expect("removed");
+            }
+        }
+        nothing(&sync("ann").success());
+    };
+    for hidden in ["APPENDLIMIT", "APPENDLIMIT,MULTIAPPEND,UIDPLUS"] {
+        let server = ServeTest::with(&["--hide", hidden, "--limit", "message=50000"]);
+        let options = args!["--ca-file", server.ca()];
+        push(&Meeting::at(&server.url("imaps", Some("alice")), options), 2);
+    }
+    let Some(cyrus) = Cyrus::start("a_refused_message_keeps_no_other") else { return };
+    let url = format!("imaps://alice@localhost:{}/", cyrus.imaps);
+    let options = args!["--ca-file", cyrus.ca(), "--tls-backend", "native"];
+    push(&Meeting::at(&url, options), 1);
+}

@@ -212,6 +212,10 @@ impl Store for Wrapped {
         self.inner.gather(&named, sinks).await
     }
 
+    fn may_store_late(&self) -> bool {
+        self.inner.may_store_late()
+    }
+
     fn append_limit(&self) -> Option<u64> {
         self.inner.append_limit()
     }

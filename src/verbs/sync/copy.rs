@@ -31,6 +31,9 @@ const WAITING: usize = 1;
 const GATHERED_OF_ONE: usize = 64;
 const GATHERED: usize = 512;
 
+/// A store that refuses so many messages one behind the other takes none.
+const MOST_REFUSED: usize = 32;
+
 /// What becomes of a message that is read.
 struct Wanted {
     flags: Flags,
@@ -240,21 +243,33 @@ async fn write(
     batch.set_tokens(intents.iter().map(Intent::token));
 
     let name = folder.names.of(to).clone();
-    let mut places = target.store().append(&name, &mut batch.source()).await?;
+    let appended = target.store().append(&name, &mut batch.source()).await;
+    let (mut places, refused) = match appended {
+        Ok(places) => (places, HashSet::new()),
+        Err(error) if is_about_messages(&error) => {
+            one_by_one(target, folder, to, &intents, &batch).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
     places.resize(intents.len(), None);
-    if places.iter().any(Option::is_none) {
-        let unplaced = intents.iter_mut().zip(&places).filter(|(_, place)| place.is_none());
+    let is_unplaced = |at: usize, place: &Option<Id>| place.is_none() && !refused.contains(&at);
+    if places.iter().enumerate().any(|(at, place)| is_unplaced(at, place)) {
         let mut stored = Vec::new();
-        for (intent, _) in unplaced {
-            intent.stored = true;
-            stored.extend(intent.key);
+        for (at, (intent, place)) in intents.iter_mut().zip(&places).enumerate() {
+            if is_unplaced(at, place) {
+                intent.stored = true;
+                stored.extend(intent.key);
+            }
         }
         shop.state().stored(&stored)?;
         find_places(target, folder, to, &intents, &mut places).await?;
     }
+    let not_made: Vec<i64> = refused.iter().filter_map(|at| intents[*at].key).collect();
+    shop.state().not_made(&not_made)?;
     let mut made = Vec::with_capacity(intents.len());
     let mut octets = 0;
-    for ((intent, place), message) in intents.iter().zip(places).zip(batch.messages()) {
+    let written = intents.iter().zip(places).zip(batch.messages()).enumerate();
+    for (_, ((intent, place), message)) in written.filter(|(at, _)| !refused.contains(at)) {
         octets += message.octets();
         let at = row_of(&intent.source);
         let (Some(place), Some(intent_key)) = (place, intent.key) else {
@@ -275,6 +290,50 @@ async fn write(
     }
     shop.progress().advance(made.len() as u64, octets);
     Ok((made.len(), made))
+}
+
+/// Whether a store refuses messages, and not the folder, the person or the time.
+fn is_about_messages(error: &Error) -> bool {
+    match error {
+        Error::Peer(peer) => peer.network().is_none() && !peer.is_transient() && !peer.is_auth(),
+        _ => false,
+    }
+}
+
+/// Appends what a refusal has left of a batch, each message by itself, so that one that is refused
+/// keeps no other from its copy. Where each is, and which are refused.
+///
+/// # Errors
+/// The store's; its refusal, where it refuses [`MOST_REFUSED`] in a row.
+async fn one_by_one(
+    target: &mut Seat,
+    folder: &mut FolderPlan,
+    to: Side,
+    intents: &[Intent],
+    batch: &Batch,
+) -> anyhow::Result<(Vec<Option<Id>>, HashSet<usize>)> {
+    let name = folder.names.of(to).clone();
+    let mut places = vec![None; intents.len()];
+    // Without MULTIAPPEND those before the refused one are there.
+    find_places(target, folder, to, intents, &mut places).await?;
+    let mut refused = HashSet::new();
+    let mut in_a_row = 0;
+    for (at, place) in places.iter_mut().enumerate().filter(|(_, place)| place.is_none()) {
+        match target.store().append(&name, &mut batch.one(at)).await {
+            Ok(told) => {
+                *place = told.into_iter().next().flatten();
+                in_a_row = 0;
+            }
+            Err(error) if is_about_messages(&error) && in_a_row < MOST_REFUSED => {
+                folder.refused.push((to.other(), intents[at].source.clone(), error.to_string()));
+                folder.outcome.pending = Both { far: true, near: true };
+                refused.insert(at);
+                in_a_row += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((places, refused))
 }
 
 /// Takes out what is larger than the target takes: one such message would have all refused

@@ -146,7 +146,10 @@ impl Plan {
     /// Decisions that the user should know of.
     pub fn conflicts(&self) -> usize {
         let in_folder = |folder: &FolderPlan| {
-            folder.outcome.conflicts.len() + folder.lost.len() + folder.oversized.len()
+            folder.outcome.conflicts.len()
+                + folder.lost.len()
+                + folder.oversized.len()
+                + folder.refused.len()
         };
         self.gone.len()
             + self.restored.len()
@@ -291,6 +294,10 @@ impl Plan {
                 let (side, message) = (*side, &id.0);
                 records.push(Record::Oversized { side, folder: &plan.name, message });
             }
+            for (side, id, reason) in &plan.refused {
+                let (side, message) = (*side, &id.0);
+                records.push(Record::Refused { side, folder: &plan.name, message, reason });
+            }
             for (side, id) in &plan.lost {
                 let (side, message) = (*side, &id.0);
                 records.push(Record::Unplaced { side, folder: &plan.name, message });
@@ -385,6 +392,8 @@ pub enum Record<'a> {
     Contradiction { folder: &'a str, far: &'a str, near: &'a str },
     /// This message of `side` is larger than what the other side takes.
     Oversized { side: Side, folder: &'a str, message: &'a str },
+    /// This message of `side` is refused by the other side.
+    Refused { side: Side, folder: &'a str, message: &'a str, reason: &'a str },
     /// Deleted on one side and changed on the other; it is kept.
     Conflict { folder: &'a str, deleted: Side, kept: Side, message: &'a str, restored: bool },
     /// A folder that was synchronised is gone; it is left alone.
@@ -441,6 +450,11 @@ impl std::fmt::Display for Record<'_> {
                 f,
                 "conflict: message {message} of the {side} side's {folder} is larger than the \
                  other side takes: it stays where it is"
+            ),
+            Record::Refused { side, folder, message, reason } => write!(
+                f,
+                "conflict: message {message} of the {side} side's {folder} is refused by the other \
+                 side ({reason}): it stays where it is, and the next run tries again"
             ),
             Record::Conflict { folder, deleted, kept, message, restored } => {
                 write!(

@@ -79,6 +79,8 @@ pub struct FolderPlan {
     pub lost: Vec<(Side, Id)>,
     /// Messages that a side does not take.
     pub oversized: Vec<(Side, Id)>,
+    /// Messages, by their side, that the other side has refused, and in which words.
+    pub refused: Vec<(Side, Id, String)>,
     /// Messages of which no row knew.
     pub unknown: Both<Vec<Id>>,
     /// Messages that the run has put there.
@@ -170,8 +172,12 @@ enum View {
 /// The stores'.
 async fn let_arrive(pair: &mut Pair, looked: &[Looked]) -> anyhow::Result<()> {
     for side in Side::BOTH {
+        if !pair.store(side).may_store_late() {
+            continue;
+        }
         let begun = |looked: &&Looked| {
-            looked.intents.iter().any(|intent| intent.to == side && intent.uid_next > 0)
+            let is_begun = |intent: &Intent| intent.to == side && !intent.stored;
+            looked.intents.iter().any(is_begun)
         };
         for looked in looked.iter().filter(begun) {
             let name = looked.wanted.names.of(side);
@@ -184,14 +190,15 @@ async fn let_arrive(pair: &mut Pair, looked: &[Looked]) -> anyhow::Result<()> {
                     Err(Error::NoFolder(_)) => break,
                     Err(error) => return Err(error.into()),
                 };
-                if last.replace(status.uid_next) != Some(status.uid_next) {
+                let now = (status.uid_next, status.messages);
+                if last.replace(now) != Some(now) {
                     since = Instant::now();
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
+            pair.seat(side).forget();
         }
     }
-    pair.begin();
     Ok(())
 }
 
@@ -501,6 +508,7 @@ impl Looked {
             unknown,
             taken: Both::default(),
             oversized: Vec::new(),
+            refused: Vec::new(),
             expired: Vec::new(),
             gathered: Both::default(),
             rows: self.rows,

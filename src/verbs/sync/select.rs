@@ -365,6 +365,7 @@ mod tests {
             known_messages: 0,
             is_new_generation: Both::default(),
             oversized: Vec::new(),
+            refused: Vec::new(),
             status: Both::default(),
             rows: rows.collect(),
             opening: Opening::default(),

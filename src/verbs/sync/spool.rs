@@ -88,7 +88,12 @@ impl Batch {
 
     /// The messages for [`crate::store::Store::append`], from the first.
     pub fn source(&self) -> BatchSource<'_> {
-        BatchSource { batch: self, next: 0, position: 0 }
+        BatchSource { batch: self, next: 0, end: self.messages.len(), position: 0 }
+    }
+
+    /// Only the message at this place.
+    pub fn one(&self, at: usize) -> BatchSource<'_> {
+        BatchSource { batch: self, next: at, end: at + 1, position: 0 }
     }
 
     /// Writes to the end of the file.
@@ -158,6 +163,8 @@ pub struct BatchSource<'a> {
     batch: &'a Batch,
     /// Number of messages that were announced; the last of them is the current one.
     next: usize,
+    /// Behind the last that is given.
+    end: usize,
     position: u64,
 }
 
@@ -170,7 +177,8 @@ impl BatchSource<'_> {
 #[async_trait(?Send)]
 impl Source for BatchSource<'_> {
     async fn next(&mut self) -> Result<Option<Meta>> {
-        let meta = self.batch.messages.get(self.next).map(|message| message.meta.clone());
+        let message = self.batch.messages.get(self.next).filter(|_| self.next < self.end);
+        let meta = message.map(|message| message.meta.clone());
         if meta.is_some() {
             self.next += 1;
         }

@@ -203,6 +203,14 @@ impl State {
         Ok(())
     }
 
+    /// Forgets copies that were not made after all.
+    ///
+    /// # Errors
+    /// SQLite's; then nothing was written.
+    pub fn not_made(&mut self, intents: &[i64]) -> state::Result<()> {
+        self.write(|db| delete(db, "intents", intents))
+    }
+
     /// Writes down that copies were made whose place is not known.
     ///
     /// # Errors
