@@ -1120,3 +1120,41 @@ fn one_message_of_many_levels_hides_no_other() {
     let found = home.pillarbox(&query).arg(dovecot.ca()).password("secret").run().success();
     assert_eq!(found.text().trim(), "1");
 }
+
+/// A folder that is listed and cannot be selected keeps nobody from the others.
+#[test]
+fn a_folder_that_is_closed_is_passed_over() {
+    let test = "a_folder_that_is_closed_is_passed_over";
+    let options = support::dovecot::Options {
+        extra: "mail_plugins = acl\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\n\
+                plugin {\n  acl = vfile\n}\n"
+            .to_owned(),
+        ..support::dovecot::Options::default()
+    };
+    let Some(dovecot) = Dovecot::with(test, &options) else { return };
+    for folder in ["INBOX", "Closed", "Open"] {
+        let text = format!("Subject: {folder}\r\n\r\nx\r\n");
+        let stored = Stored { octets: text.as_bytes(), flags: "", received: 1_772_532_000 };
+        dovecot.put("alice", folder, &[stored]);
+    }
+    let closed = dovecot.maildir("alice", "Closed").join("dovecot-acl");
+    std::fs::write(closed, "owner l\n").expect("written");
+    let home = Home::new();
+    let fetch = |source: &str, to: &str| {
+        home.pillarbox(&["fetch", source, "--recursive", "--to", to, "--ca-file"])
+            .arg(dovecot.ca())
+            .password("secret")
+            .run()
+    };
+    let run = fetch(&dovecot.url("imaps", "alice"), "mbox:all.mbox").expect(69);
+    run.says(&["folder Closed is passed over"]);
+    let count = home.run(&["search", "*", "./all.mbox", "--count"]).success();
+    assert_eq!(count.text(), "2\n");
+    // The one that was asked for by its name is an error.
+    let named = format!("{}Closed", dovecot.url("imaps", "alice"));
+    home.pillarbox(&["fetch", &named, "--to", "mbox:one.mbox", "--ca-file"])
+        .arg(dovecot.ca())
+        .password("secret")
+        .run()
+        .expect(77);
+}

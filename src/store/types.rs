@@ -539,6 +539,18 @@ impl Error {
         }
     }
 
+    /// Whether the store has said no to what was asked, and goes on: the folder or the message is
+    /// not for us, now or later. What may be better later is none, nor what ends a session.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Name { .. } | Self::NoFolder(_) | Self::Unsupported { .. } => true,
+            Self::Peer(peer) => {
+                peer.network().is_none() && !peer.is_transient() && !peer.is_protocol()
+            }
+            _ => false,
+        }
+    }
+
     /// A file's error with its path.
     pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
         Self::File { path: path.display().to_string(), source }

@@ -164,6 +164,13 @@ pub(super) async fn open_all(
     Ok(sources)
 }
 
+/// Whether one folder cannot be looked at, and others may.
+fn is_about_folder(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<store::Error>()
+        .is_some_and(|error| error.is_refusal() || matches!(error, store::Error::File { .. }))
+}
+
 /// Ends the sessions; a POP3 server deletes now what is to be deleted.
 pub(super) async fn finish(sources: &mut [Opened]) -> Result<()> {
     for source in sources {
@@ -200,12 +207,24 @@ impl Job<'_> {
         // All sources are listed before the first message moves: only then it is known whether
         // standard output gets one message or several.
         let mut works = Vec::new();
+        let mut worst = Taken::Yes;
         for (number, source) in sources.iter_mut().enumerate() {
-            let recursive = self.args.recursive;
-            for folder in folders::of(source, &self.errands[number], recursive).await? {
+            let (recursive, errand) = (self.args.recursive, &self.errands[number]);
+            let is_listed = folders::Meant::of(source, errand, recursive).is_some();
+            for folder in folders::of(source, errand, recursive).await? {
                 let spot = (number, folder);
-                if only.is_none_or(|only| only.contains(&spot)) {
-                    works.push(self.looked_at(source, spot).await?);
+                if only.is_some_and(|only| !only.contains(&spot)) {
+                    continue;
+                }
+                let name = spot.1.clone().unwrap_or_default();
+                match self.looked_at(source, spot).await {
+                    Ok(work) => works.push(work),
+                    // Nobody asked for this one by name, and it keeps nobody from the others.
+                    Err(error) if is_listed && is_about_folder(&error) => {
+                        report::warning(&format!("folder {name} is passed over: {error:#}"));
+                        worst = Taken::Refused;
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -216,14 +235,8 @@ impl Job<'_> {
         let is_silent = args.watch || total == 0 || is_shown;
         let show = if is_silent { Show::None } else { context.progress };
         let mut progress = Progress::new(show, "fetch", Some(total as u64));
-        let mut tally = Tally {
-            total,
-            missing: 0,
-            withheld: 0,
-            empty: 0,
-            is_other_session: false,
-            worst: Taken::Yes,
-        };
+        let mut tally =
+            Tally { total, missing: 0, withheld: 0, empty: 0, is_other_session: false, worst };
         for (at, work) in works.iter().enumerate() {
             let errand = &errands[work.source];
             let source = &mut sources[work.source];

@@ -664,7 +664,7 @@ async fn remove(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow::Re
                     shop.state().forget_folders(&[known.key])?;
                 }
             }
-            Err(error) if is_refusal(&error) => {
+            Err(error) if error.is_refusal() => {
                 let reason = error.to_string();
                 plan.refused.push(Refused { side, folder: name, reason });
             }
@@ -672,17 +672,6 @@ async fn remove(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow::Re
         }
     }
     Ok(())
-}
-
-/// Whether the store has said no, and goes on.
-fn is_refusal(error: &Error) -> bool {
-    match error {
-        Error::Name { .. } | Error::Unsupported { .. } => true,
-        Error::Peer(peer) => {
-            peer.network().is_none() && !peer.is_transient() && !peer.is_protocol()
-        }
-        _ => false,
-    }
 }
 
 /// Subscribes and unsubscribes. A side that refuses is told of, and nothing else waits for it.
@@ -701,7 +690,7 @@ async fn subscribe(shop: &Shop<'_>, pair: &mut Pair, plan: &mut Plan) -> anyhow:
             }
             match pair.store(side).subscribe(&names, subscribed).await {
                 Ok(()) => shop.count(|done| done.of_mut(side).subscribed += names.len()),
-                Err(error) if is_refusal(&error) => {
+                Err(error) if error.is_refusal() => {
                     report::warning(&format!("subscriptions on the {side} side: {error}"));
                     plan.subscribed.retain(|(name, _)| !names.contains(name));
                 }
