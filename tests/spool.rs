@@ -63,6 +63,14 @@ fn set(folder: &std::path::Path, key: &str, value: i64) {
     }
 }
 
+/// A value in the one item of a spool.
+fn of_item(folder: &std::path::Path, key: &str) -> i64 {
+    let name = files(folder).into_iter().find(|name| name.ends_with(".json")).expect("an item");
+    let text = std::fs::read_to_string(folder.join(name)).expect("an item");
+    let item: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    item[key].as_i64().expect("a number")
+}
+
 #[test]
 fn what_is_spooled_is_delivered_by_a_flush() {
     let test = "what_is_spooled_is_delivered_by_a_flush";
@@ -110,8 +118,18 @@ fn what_is_spooled_is_delivered_by_a_flush() {
     assert_eq!(files(&spool).len(), 0, "{run}");
     // For now: it stays, and is not due again at once.
     store(&grey, "u2@y.test");
+    let now = || jiff::Timestamp::now().as_second();
+    let before = now();
     assert_eq!(states(&flush().expect(75))["temporary"], 1);
+    // RFC 5321 section 4.5.4.1: at least 30 minutes, and longer from try to try.
+    let pause = of_item(&spool, "due") - before;
+    assert!((1800..1900).contains(&pause), "{pause} s");
     assert_eq!(flush().success().text(), "", "not due yet");
+    set(&spool, "due", 0);
+    let before = now();
+    assert_eq!(states(&flush().expect(75))["temporary"], 1);
+    let pause = of_item(&spool, "due") - before;
+    assert!((3600..3700).contains(&pause), "{pause} s");
     assert_eq!(files(&spool).len(), 2);
     // When its time has run out, the sender hears of it; the report goes the same way.
     set(&spool, "due", 0);

@@ -279,7 +279,9 @@ fn hold_for(text: &str) -> Result<u32, String> {
 }
 
 fn hold_until(text: &str) -> Result<jiff::Timestamp, String> {
-    text.parse().map_err(|_| "want a time such as 2026-03-31T12:30:00Z".to_owned())
+    text.parse().map_err(|_| {
+        "want a time such as 2026-03-31T12:30:00Z; --hold-for takes a span, such as 8h".to_owned()
+    })
 }
 
 /// How the server is spoken to, and what is shown of it.
