@@ -6,7 +6,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use support::{
-    Exchanger, Home, PATIENCE, Postfix, Run, SmtpSink, args, needs, needs_root, skip, wait_for,
+    Exchanger, Home, PATIENCE, Postfix, Run, ServeTest, SmtpSink, args, needs, needs_root, skip,
+    wait_for,
 };
 
 /// Message `number`, to a recipient of its own.
@@ -325,4 +326,36 @@ fn a_full_disk_sends_nothing_twice() {
     assert_eq!(told, wanted, "{run}");
     assert!(run.errors().contains("hears of it with the next flush"), "{run}");
     assert_eq!(postfix.messages("bob", 1).len(), 1, "{run}");
+}
+
+/// RFC 8689 section 5: what tells of a message that wanted TLS all the way wants it, too, and has
+/// no more than its header.
+#[test]
+fn the_report_of_a_protected_message_is_protected() {
+    let server = ServeTest::with(&["--fault", "rcpt to:/nobody/ => 550 5.1.1 nobody here"]);
+    let home = Home::new();
+    let via = server.url("submissions", Some("alice"));
+    let with = |words: &[&str]| {
+        home.pillarbox(words)
+            .args(["--spool", "spool", "--ca-file"])
+            .arg(server.ca())
+            .password("secret")
+    };
+    for (more, is_protected) in [(&[][..], false), (&["--require-tls"], true)] {
+        let words = ["send", "--via", &via, "-f", "ann@x.test", "--return", "full"];
+        let to = ["nobody@y.test"];
+        with(&[&words, more, &to].concat()).stdin(message(7)).run().success();
+        let run = with(&["send", "--flush", "--json"]).run();
+        assert_eq!(states(&run)["permanent"], 1, "{run}");
+        let spool = home.path().join("spool");
+        let of = |ending: &str| {
+            let found = files(&spool).into_iter().find(|name| name.ends_with(ending));
+            std::fs::read_to_string(spool.join(found.expect("a report"))).expect("text")
+        };
+        let (report, item) = (of(".eml"), of(".json"));
+        assert!(report.contains("To: <ann@x.test>"), "{report}");
+        assert_eq!(report.contains("text/rfc822-headers"), is_protected, "{report}");
+        assert_eq!(item.contains("--require-tls"), is_protected, "{item}");
+        std::fs::remove_dir_all(spool).expect("removed");
+    }
 }

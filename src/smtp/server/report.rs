@@ -307,6 +307,23 @@ mod tests {
 
     const MESSAGE: &[u8] = b"Subject: hello\r\nX-A: b\r\n\r\nthe body\r\n";
 
+    /// RFC 8689 section 5: as if RET=HDRS had been said, whatever was.
+    #[test]
+    fn with_requiretls_only_the_header_goes_back() {
+        for (asked, is_whole) in [("RET=FULL", true), ("RET=FULL REQUIRETLS", false)] {
+            let from = format!("MAIL FROM:<a@x.test> {asked}");
+            let envelope = envelope(&from, &["RCPT TO:<b@y.test>"]);
+            let text = report(&envelope, MESSAGE, &[(0, Action::Failed, "550 5.1.1 no")]);
+            let text = text.expect("a report");
+            let (_, body) = std::str::from_utf8(MESSAGE)
+                .expect("UTF-8")
+                .split_once("\r\n\r\n")
+                .expect("a body");
+            assert_eq!(text.contains(body), is_whole, "{asked}: {text}");
+            assert_eq!(text.contains("text/rfc822-headers"), !is_whole, "{asked}: {text}");
+        }
+    }
+
     /// The dialogue of RFC 3461 section 10, as far as one server has it.
     #[test]
     fn a_failure_returns_the_message() {
