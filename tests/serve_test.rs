@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+
 use support::{Dovecot, Home, Run, ServeTest, SmtpSink, Stored, args, free_ports, needs};
 
 /// Runs a script of Python inside `serve-test` with these options.
@@ -206,6 +209,45 @@ fn the_server_stops_when_it_is_told() {
     home.run(args!["serve-test", "list"]).expect(64).says(&["PILLARBOX_CONTROL"]);
     // Signalled, the command ends as by SIGTERM.
     shell(&[], "pillarbox serve-test stop; exec sleep 60").expect(128 + 15);
+}
+
+/// RFC 9051 section 7.1.5, RFC 5321 section 3.8, RFC 3206 section 4, RFC 3977 section 3.2.1.
+#[test]
+fn who_is_connected_hears_that_the_server_ends() {
+    let server = ServeTest::with(&["--allow-cleartext"]);
+    let connected: Vec<(&str, &str, TcpStream)> = [
+        ("smtp", "", "421 4.3.2 "),
+        ("submission", "EHLO x.test\r\nMAIL FROM:<a@x.test>\r\n", "421 4.3.2 "),
+        ("imap", "", "* BYE "),
+        ("imap", "a LOGIN alice secret\r\nb SELECT INBOX\r\nc IDLE\r\n", "* BYE "),
+        ("pop3", "", "-ERR [SYS/TEMP] "),
+        ("nntp", "", "400 "),
+    ]
+    .into_iter()
+    .map(|(scheme, said, last)| {
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", server.port(scheme))).expect("it listens");
+        stream.set_read_timeout(Some(support::PATIENCE)).expect("a time");
+        stream.write_all(said.as_bytes()).expect("written");
+        // The greeting, and what answers the last line.
+        let mut lines = BufReader::new(stream.try_clone().expect("the same")).lines();
+        let until = match said.is_empty() {
+            true => "",
+            false if scheme == "imap" => "+ ",
+            false => "530 ",
+        };
+        let answered = lines.any(|line| line.expect("a line").starts_with(until));
+        assert!(answered, "{scheme}: {said}");
+        (scheme, last, stream)
+    })
+    .collect();
+    let control = server.ready["control"].as_str().expect("a path").to_owned();
+    Home::new().run(args!["serve-test", "stop", "--control", &control]).success();
+    for (scheme, last, mut stream) in connected {
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).expect("to the end");
+        assert!(rest.starts_with(last) && rest.lines().count() == 1, "{scheme}: {rest:?}");
+    }
 }
 
 #[test]

@@ -70,6 +70,11 @@ pub async fn serve(
         Ok(()) => None,
         Err(net::Error::Timeout { .. }) => Some("you were silent for too long"),
         Err(net::Error::LineTooLong { .. }) => Some("the line is too long"),
+        // RFC 9051 section 7.1.5: the server announces that it goes.
+        Err(net::Error::Stopped(_)) => {
+            connection.line.wire.set_patient(true);
+            Some("the server ends now")
+        }
         Err(net::Error::Closed | net::Error::Io(_)) => return Ok(()),
         Err(error) => return Err(error),
     };

@@ -46,6 +46,13 @@ pub async fn serve(
         Err(error) if error.is_closed() => Ok(()),
         // RFC 3977 section 3.1: a client that was silent for too long hears nothing more.
         Err(error) if error.is_timeout() => Ok(()),
+        // RFC 3977 section 3.2.1: the server has to end.
+        Err(error @ Error::Stopped(_)) => {
+            connection.output.wire.set_patient(true);
+            let _ = connection.output.say(&Reply::new(400, "the server ends now")).await;
+            let _ = connection.output.wire.flush().await;
+            Err(error)
+        }
         ended => ended,
     };
     // A client that is gone already is no loss.

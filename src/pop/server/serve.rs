@@ -52,6 +52,14 @@ pub async fn serve(
     // RFC 1939 section 3: a client that was silent for too long is left without a word.
     let ended = match connection.run().await {
         Err(error) if error.is_closed() => Ok(()),
+        // RFC 3206 section 4: what a client may hear of a server that goes.
+        Err(error @ Error::Stopped(_)) => {
+            connection.output.wire.set_patient(true);
+            let reply = Reply::err("[SYS/TEMP] the server ends now");
+            let _ = connection.output.say(&reply).await;
+            let _ = connection.output.wire.flush().await;
+            Err(error)
+        }
         ended => ended,
     };
     // A client that is gone already is no loss.

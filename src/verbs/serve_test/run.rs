@@ -212,7 +212,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         None => None,
     };
     let office = Office::new("localhost", users.clone(), log.clone());
-    let services: Rc<dyn Serve> = Services::new(Parts {
+    let own = Services::new(Parts {
         host: "localhost".into(),
         users,
         office: office.clone(),
@@ -229,6 +229,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         transcript: transcript(&args)?,
         redactor,
     });
+    let services: Rc<dyn Serve> = own.clone();
     let ports = listeners.ports();
     let config = scratch.path().join("config.toml");
     let facts = Facts {
@@ -260,6 +261,7 @@ async fn serve(args: Args, context: &Context) -> Result<Ended> {
         command(&args.command, &facts, &mut signals).await?
     };
     let is_met = expected(&args.expectations, &log, &mut signals).await;
+    own.end().await;
     office.deliver_held();
     log.end();
     tokio::select! {

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokio::sync::Notify;
 
 use super::faults::Faults;
 use super::hidden;
@@ -17,6 +18,7 @@ use super::post::{Office, Post};
 use super::proxy::Upstream;
 use super::users::{Drops, Users, logins};
 use crate::imap;
+use crate::net::stop::{Cause, Stop};
 use crate::net::tls::Acceptor;
 use crate::net::transcript::{Event, Redactor, Transcript};
 use crate::net::wire::Tap;
@@ -29,6 +31,9 @@ use crate::ui::report;
 
 /// Octets that a client's pipelined commands may be ahead of the answers that it has read.
 const READ_AHEAD_OCTETS: usize = 256 * 1024;
+
+/// Those who do not read would keep the server for ever.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub struct Services {
@@ -50,14 +55,28 @@ pub struct Services {
     open: Cell<u32>,
     most_open: u32,
     start: Instant,
+    stop: Stop,
+    /// The last connection has ended.
+    closed: Notify,
 }
 
 /// Counts a connection for as long as it lives.
-struct Open<'a>(&'a Cell<u32>);
+struct Open<'a>(&'a Services);
+
+impl<'a> Open<'a> {
+    fn new(services: &'a Services) -> Self {
+        services.open.set(services.open.get() + 1);
+        Self(services)
+    }
+}
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        let open = self.0.open.get() - 1;
+        self.0.open.set(open);
+        if open == 0 {
+            self.0.closed.notify_one();
+        }
     }
 }
 
@@ -192,7 +211,18 @@ impl Services {
             open: Cell::new(0),
             most_open: parts.limits.connections(),
             start: Instant::now(),
+            stop: Stop::default(),
+            closed: Notify::new(),
         })
+    }
+
+    /// Ends all sessions: whoever is connected hears that the server goes, and has
+    /// [`GOODBYE`] to take that.
+    pub async fn end(&self) {
+        self.stop.ask(Cause::Terminate);
+        if self.open.get() > 0 {
+            let _ = tokio::time::timeout(GOODBYE, self.closed.notified()).await;
+        }
     }
 }
 
@@ -215,8 +245,8 @@ impl Serve for Services {
             transcript.event(tap.connection, tap.start.elapsed(), &Event::Connected(&whom));
             wire.set_tap(tap);
         }
-        self.open.set(self.open.get() + 1);
-        let _open = Open(&self.open);
+        wire.set_stop(self.stop.clone());
+        let _open = Open::new(self);
         if self.open.get() > self.most_open {
             if !kind.implicit_tls {
                 wire.queue(too_many(kind.protocol));
