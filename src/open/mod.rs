@@ -6,7 +6,6 @@ mod again;
 mod args;
 mod context;
 mod direct;
-mod echo;
 pub mod flags;
 mod mail;
 mod news;

@@ -8,7 +8,6 @@ use anyhow::Result;
 use super::admin::administered;
 use super::args::EndpointOptions;
 use super::context::Context;
-use super::echo::Echo;
 use super::tokens;
 use crate::base::location::{Auth, Server};
 use crate::base::secret::Secret;
@@ -21,7 +20,7 @@ use crate::net::tls::{self, Connector, Mode, Verify};
 use crate::net::{self, Endpoint, proxy_header};
 use crate::oauth::{Source, Token, Web};
 use crate::sasl::{self, Credential, CredentialSecret, Mechanism};
-use crate::ui::{Exit, Failure, report};
+use crate::ui::{Echo, Exit, Failure, report};
 
 /// A PROXY header: for whom the connection is made.
 #[derive(Debug, Clone, Copy)]

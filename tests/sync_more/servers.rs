@@ -31,6 +31,10 @@ impl Meeting {
     }
 
     fn sync(&self, who: &str) -> Run {
+        self.run(who).success()
+    }
+
+    fn run(&self, who: &str) -> Run {
         self.home
             .pillarbox(&["sync"])
             .arg(&self.words[0])
@@ -39,7 +43,6 @@ impl Meeting {
             .arg("--json")
             .password("secret")
             .run()
-            .success()
     }
 
     fn deliver(&self, who: &str, folder: &str, messages: &[Vec<u8>]) {
@@ -323,19 +326,8 @@ fn a_refused_message_keeps_no_other() {
     mixed.extend(letters("behind", 3));
     let push = |meeting: &Meeting, refused: usize| {
         meeting.deliver("ann", "INBOX", &mixed);
-        let sync = |who: &str| {
-            meeting
-                .home
-                .pillarbox(&["sync"])
-                .arg(&meeting.words[0])
-                .arg(format!("maildir:{who}"))
-                .args(&meeting.words[1..])
-                .arg("--json")
-                .password("secret")
-                .run()
-        };
         let (sent, conflicts) = ((mixed.len() - refused) as u64, Some(refused as u64));
-        let run = sync("ann").expect(81);
+        let run = meeting.run("ann").expect(81);
         assert_eq!(
             (copied(&run), result(&run)["conflicts"].as_u64()),
             ((0, sent), conflicts),
@@ -345,13 +337,13 @@ fn a_refused_message_keeps_no_other() {
         let told = told.iter().filter(|line| line["type"] == "refused" && line["side"] == "near");
         assert_eq!(told.count(), refused, "{run}");
         // It is tried again, and nothing comes twice.
-        let run = sync("ann").expect(81);
+        let run = meeting.run("ann").expect(81);
         assert_eq!(
             (copied(&run), result(&run)["conflicts"].as_u64()),
             ((0, 0), conflicts),
             "{run}"
         );
-        assert_eq!(copied(&sync("bob").success()), (sent, 0));
+        assert_eq!(copied(&meeting.sync("bob")), (sent, 0));
         // Without them there is nothing to tell of.
         for path in mail::maildir_files(&meeting.place("ann", "INBOX")) {
             let octets = std::fs::read(&path).expect("a message");
@@ -359,7 +351,7 @@ fn a_refused_message_keeps_no_other() {
                 std::fs::remove_file(path).expect("removed");
             }
         }
-        nothing(&sync("ann").success());
+        nothing(&meeting.sync("ann"));
     };
     for hidden in ["APPENDLIMIT", "APPENDLIMIT,MULTIAPPEND,UIDPLUS"] {
         let server = ServeTest::with(&["--hide", hidden, "--limit", "message=50000"]);

@@ -56,7 +56,7 @@ pub struct Services {
     most_open: u32,
     start: Instant,
     stop: Stop,
-    /// The last connection has ended.
+    /// Told when the last connection has ended.
     closed: Notify,
 }
 
@@ -220,9 +220,13 @@ impl Services {
     /// [`GOODBYE`] to take that.
     pub async fn end(&self) {
         self.stop.ask(Cause::Terminate);
-        if self.open.get() > 0 {
-            let _ = tokio::time::timeout(GOODBYE, self.closed.notified()).await;
-        }
+        let all_closed = async {
+            // An earlier moment without connections may be what is told first.
+            while self.open.get() > 0 {
+                self.closed.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, all_closed).await;
     }
 }
 
@@ -262,7 +266,7 @@ impl Serve for Services {
             && upstream.protocol == kind.protocol
         {
             match upstream.serve(kind, &mut wire, self.starttls.as_ref()).await {
-                Ok(()) | Err(Error::Closed) => {}
+                Ok(()) | Err(Error::Closed | Error::Stopped(_)) => {}
                 Err(error) => report::warning(&format!("--proxy: {error}")),
             }
             // Whether the client hears the end is its own affair.

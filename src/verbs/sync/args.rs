@@ -288,8 +288,8 @@ The first line of --dry-run says in words what will change where; then comes a l
 change: the action, the side that it changes, the folder and the message. With --json each is
  an object with `type` (plan, folder, rename, create, subscribe, move, copy, flag, delete, expire,
  remove, conflict, folder-gone, folder-kept, folder-refused, contradiction, oversized, refused,
- unplaced), `side`, `folder` and `message`, and `to` for the folder where a move goes or the name that a rename
- gives. The plan has `mode`, `text`, `far`, `near`, `lines` (how many follow) and `origin` (`from`,
+ unplaced), `side`, `folder` and `message`, `reason` for what a side refuses, and `to` for the folder
+ where a move goes or the name that a rename gives. The plan has `mode`, `text`, `far`, `near`, `lines` (how many follow) and `origin` (`from`,
  `to`, `options`), which is all that --apply wants besides the options of servers; a folder has `far`
  and `near` with `uid_validity` and `messages`. A run ends with one of type `result` with `far`,
  `near` (created, copied, flagged, deleted, and renamed, removed, subscribed, moved, expired where

@@ -247,7 +247,13 @@ async fn write(
     let (mut places, refused) = match appended {
         Ok(places) => (places, HashSet::new()),
         Err(error) if is_about_messages(&error) => {
-            one_by_one(target, folder, to, &intents, &batch).await?
+            match one_by_one(target, folder, to, &intents, &batch).await {
+                // What is no answer ends the session: then it is what has to be told.
+                Err(_) if matches!(&error, Error::Peer(peer) if peer.is_protocol()) => {
+                    return Err(error.into());
+                }
+                rest => rest?,
+            }
         }
         Err(error) => return Err(error.into()),
     };
@@ -265,7 +271,9 @@ async fn write(
         find_places(target, folder, to, &intents, &mut places).await?;
     }
     let not_made: Vec<i64> = refused.iter().filter_map(|at| intents[*at].key).collect();
-    shop.state().not_made(&not_made)?;
+    if !not_made.is_empty() {
+        shop.state().not_made(&not_made)?;
+    }
     let mut made = Vec::with_capacity(intents.len());
     let mut octets = 0;
     let written = intents.iter().zip(places).zip(batch.messages()).enumerate();

@@ -179,23 +179,26 @@ async fn let_arrive(pair: &mut Pair, looked: &[Looked]) -> anyhow::Result<()> {
             let is_begun = |intent: &Intent| intent.to == side && !intent.stored;
             looked.intents.iter().any(is_begun)
         };
-        for looked in looked.iter().filter(begun) {
-            let name = looked.wanted.names.of(side);
-            let start = Instant::now();
-            let (mut last, mut since) = (None, start);
-            while since.elapsed() < QUIET && start.elapsed() < MOST_SETTLING {
-                let status = match pair.select_anew(side, name, false).await {
-                    Ok(status) => status,
+        let names: Vec<&String> =
+            looked.iter().filter(begun).map(|looked| looked.wanted.names.of(side)).collect();
+        let start = Instant::now();
+        let (mut last, mut since) = (Vec::new(), start);
+        while !names.is_empty() && since.elapsed() < QUIET && start.elapsed() < MOST_SETTLING {
+            let mut now = Vec::with_capacity(names.len());
+            for name in &names {
+                now.push(match pair.select_anew(side, name, false).await {
+                    Ok(status) => Some((status.uid_next, status.messages)),
                     // What has gone since is seen by the look that follows.
-                    Err(Error::NoFolder(_)) => break,
+                    Err(Error::NoFolder(_)) => None,
                     Err(error) => return Err(error.into()),
-                };
-                let now = (status.uid_next, status.messages);
-                if last.replace(now) != Some(now) {
-                    since = Instant::now();
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
+                });
             }
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        if !names.is_empty() {
             pair.seat(side).forget();
         }
     }
