@@ -1,4 +1,6 @@
-//! TLS by rustls, client and server.
+//! TLS by rustls: what both sides share, and a client's side with whom it trusts.
+
+mod server;
 
 use std::sync::Arc;
 
@@ -10,9 +12,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
-    ServerConfig, SignatureScheme,
+    SignatureScheme,
 };
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsConnector;
+
+pub(super) use server::{Offer, Server};
 
 use super::super::wire::Stream;
 use super::certificate;
@@ -551,123 +555,6 @@ fn fault(error: &rustls::Error) -> Fault {
         ) => Fault::Handshake("no protocol version in common".into()),
         other => Fault::Handshake(other.to_string()),
     }
-}
-
-/// What a server offers beside its certificate.
-pub(super) struct Offer<'a> {
-    /// TLS 1.2 or 1.3.
-    pub(super) oldest: Version,
-    /// TLS 1.2 or 1.3.
-    pub(super) newest: Version,
-    /// Whose clients' certificates are asked for; empty: none are.
-    pub(super) client_roots: &'a [Vec<u8>],
-    /// An OCSP response for the leaf; empty: none.
-    pub(super) staple: &'a [u8],
-}
-
-/// A server's side of TLS.
-#[derive(Clone)]
-pub(super) struct Server {
-    acceptor: TlsAcceptor,
-    end_point: Option<Vec<u8>>,
-}
-
-impl Server {
-    /// Takes a chain (DER, leaf first) and its key (PKCS#8 DER).
-    ///
-    /// # Errors
-    /// In words, when rustls does not take them.
-    pub(super) fn new(
-        chain: Vec<Vec<u8>>,
-        key: Vec<u8>,
-        offer: &Offer<'_>,
-    ) -> Result<Self, String> {
-        let provider = crypto_provider();
-        let versions: Vec<&rustls::SupportedProtocolVersion> =
-            [(Version::Tls13, &rustls::version::TLS13), (Version::Tls12, &rustls::version::TLS12)]
-                .into_iter()
-                .filter(|(version, _)| (offer.oldest..=offer.newest).contains(version))
-                .map(|(_, known)| known)
-                .collect();
-        let builder = ServerConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&versions)
-            .map_err(|error| error.to_string())?;
-        let builder = if offer.client_roots.is_empty() {
-            builder.with_no_client_auth()
-        } else {
-            let mut store = RootCertStore::empty();
-            for root in offer.client_roots {
-                store.add(CertificateDer::from(root.clone())).map_err(|error| error.to_string())?;
-            }
-            let verifier =
-                rustls::server::WebPkiClientVerifier::builder_with_provider(store.into(), provider)
-                    .allow_unauthenticated()
-                    .build()
-                    .map_err(|error| error.to_string())?;
-            builder.with_client_cert_verifier(verifier)
-        };
-        let end_point = chain.first().and_then(|leaf| end_point(leaf));
-        let key = PrivateKeyDer::Pkcs8(key.into());
-        let chain = chain.into_iter().map(CertificateDer::from).collect();
-        let config = builder
-            .with_single_cert_with_ocsp(chain, key, offer.staple.to_vec())
-            .map_err(|error| error.to_string())?;
-        Ok(Self { acceptor: Arc::new(config).into(), end_point })
-    }
-
-    /// Does the handshake over `stream`.
-    ///
-    /// # Errors
-    /// [`super::super::Error`]; a client that went away is [`super::super::Error::Closed`].
-    pub(super) async fn accept(
-        &self,
-        stream: Box<dyn Stream>,
-    ) -> Result<(Box<dyn Stream>, Session), super::super::Error> {
-        let mut stream = self
-            .acceptor
-            .accept(Overheard::new(stream, Side::Sent))
-            .await
-            .map_err(|error| handshake_error("the client", error))?;
-        let is_extended = stream.get_mut().0.is_master_secret_extended();
-        let session = {
-            let (_, connection) = stream.get_ref();
-            let exporter = |out: [u8; 32]| {
-                connection.export_keying_material(out, b"EXPORTER-Channel-Binding", None).ok()
-            };
-            let chain: Vec<Vec<u8>> = connection
-                .peer_certificates()
-                .unwrap_or_default()
-                .iter()
-                .map(|certificate| certificate.to_vec())
-                .collect();
-            Session {
-                end_point: self.end_point.clone(),
-                client_subject: chain.first().and_then(|leaf| common_name(leaf)),
-                chain,
-                ..common(connection, is_extended, exporter)
-            }
-        };
-        Ok((Box::new(stream), session))
-    }
-}
-
-/// The name that a client's certificate gives: the first rfc822Name, else the common name.
-fn common_name(certificate: &[u8]) -> Option<String> {
-    use x509_parser::extensions::GeneralName;
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    if let Ok(Some(names)) = parsed.subject_alternative_name() {
-        for name in &names.value.general_names {
-            if let GeneralName::RFC822Name(address) = name {
-                return Some((*address).to_owned());
-            }
-        }
-    }
-    parsed
-        .subject()
-        .iter_common_name()
-        .next()
-        .and_then(|name| name.as_str().ok())
-        .map(str::to_owned)
 }
 
 #[cfg(test)]
